@@ -1,0 +1,48 @@
+// Probes: what the engine is asked to report of a run. The UI subscribes; the trainer answers when it passes by
+// and never waits. Records are small copies, never tensors of the run itself.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/core/tensor.h"
+
+namespace wiregrad {
+
+enum class ProbeWhat : std::uint8_t { Activation, ActivationGradient, Weight, WeightGradient };
+
+/// A value of the running model. For an activation `name` is the output port, for a weight its name in the module.
+struct ValueId {
+    std::string node;
+    std::string name;
+    ProbeWhat what = ProbeWhat::Activation;
+    bool operator==(const ValueId&) const = default;
+};
+
+struct ProbeRequest {
+    ValueId value;
+    int histogram_bins = 48;          ///< 0: no histogram
+    std::int64_t max_elements = 4096; ///< of the slice that is copied out; 0: statistics only
+    int every_steps = 1;              ///< at most each N-th step
+    double max_per_second = 5;        ///< and at most this often
+};
+
+/// Statistics of all finite elements, and a slice for pictures.
+struct ProbeRecord {
+    ValueId value;
+    std::int64_t step = 0;
+    Shape shape;           ///< of the whole value
+    DType dtype = DType::Float32;
+    double min = 0, max = 0, mean = 0, std = 0;
+    std::int64_t zeros = 0, nans = 0, infs = 0;
+    std::vector<std::int64_t> histogram; ///< equal bins over [min, max]
+    Shape slice_shape;     ///< first sample(s) of the value: leading dims cut to fit max_elements
+    std::vector<float> slice;
+};
+
+/// Computes a record. Any thread; the tensor is only read.
+ProbeRecord measure(const ProbeRequest& request, const Tensor& tensor, std::int64_t step);
+
+} // namespace wiregrad

@@ -1,0 +1,171 @@
+// The trainer: one thread that runs a plan, obeys a mailbox of commands and reports to a sink.
+// It never sees a graph, only the model interface below. All compute of a run happens on its thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/nn/module.h"
+#include "engine/train/optim.h"
+#include "engine/train/probe.h"
+
+namespace wiregrad::train {
+
+/// One batch: the tensors a data source declares, in its port order, plus which samples they are.
+struct Batch {
+    std::vector<Tensor> fields;
+    std::vector<std::int64_t> samples; ///< indices into the split, for "which sample was it"
+};
+
+/// Batches as a pure function of (seed, epoch, index): exact resume and time travel need no state.
+/// `batch` is called from the trainer's thread only; a source may prefetch on its own threads.
+class BatchSource {
+  public:
+    virtual ~BatchSource() = default;
+    virtual std::int64_t batches_per_epoch() const = 0;
+    virtual std::int64_t samples_per_epoch() const = 0;
+    /// Throws DataError naming the sample that cannot be read.
+    virtual Batch batch(std::int64_t epoch, std::int64_t index) = 0;
+};
+
+/// Streaming metric: sums and counts, never the mean of batch means.
+struct MetricSum {
+    double sum = 0;
+    double count = 0;
+    double value() const { return count > 0 ? sum / count : 0; }
+};
+
+/// What one forward pass yields.
+struct StepValues {
+    std::vector<Tensor> losses;     ///< 0-dim, one per loss name, attached to the tape when training
+    std::vector<MetricSum> metrics; ///< one per metric name, of this batch
+};
+
+/// Called during forward for each output a probe asks for.
+class Tap {
+  public:
+    virtual ~Tap() = default;
+    virtual bool wants(const std::string& node, const std::string& port) const = 0;
+    virtual void see(const std::string& node, const std::string& port, const Tensor& value) = 0;
+};
+
+/// What is trained: the compiled graph implements it.
+class Model {
+  public:
+    virtual ~Model() = default;
+    virtual nn::Module& module() = 0; ///< weights named "<node id>.<weight>"
+    virtual const std::vector<std::string>& loss_names() const = 0;   ///< node ids
+    virtual const std::vector<std::string>& metric_names() const = 0; ///< node ids
+    /// Errors name the node. `tap` may be null.
+    virtual StepValues forward(const Batch& batch, const nn::ForwardContext& context, Tap* tap) = 0;
+};
+
+/// One optimizer, the losses it minimises (their sum) and its schedule. Two of them make a GAN.
+struct OptimizerPlan {
+    std::string name;               ///< node id
+    std::vector<std::size_t> losses; ///< indices into Model::loss_names()
+    std::unique_ptr<Optimizer> optimizer;
+    Schedule schedule{};
+    double clip_grad_norm = 0; ///< 0: off
+};
+
+/// Everything a run needs; immutable once handed over.
+struct TrainPlan {
+    std::unique_ptr<Model> model;
+    std::vector<OptimizerPlan> optimizers;
+    std::shared_ptr<BatchSource> train, validation, test; ///< the last two may be null
+    std::int64_t epochs = 1;
+    std::int64_t max_steps = 0; ///< 0: no limit
+    std::uint64_t seed = 0;
+    int threads = 0;            ///< 0: all cores
+    std::string graph_hash;     ///< refused on resume when it differs
+    std::string checkpoint_path; ///< empty: no checkpoints
+};
+
+enum class RunState { Idle, Preparing, Running, Paused, Stopping, Finished, Stopped, Failed };
+
+struct StepRecord {
+    std::int64_t step = 0, epoch = 0; ///< step counts from 1
+    std::vector<double> losses, metrics; ///< of the training batch
+    double lr = 0;
+    double samples_per_second = 0;
+    double seconds = 0; ///< since the run began, without pauses
+};
+struct EpochRecord {
+    std::int64_t epoch = 0; ///< counts from 1
+    std::int64_t step = 0;
+    std::vector<double> train_losses, train_metrics; ///< means over the epoch
+    std::vector<double> losses, metrics;             ///< validation; empty without a validation split
+    double seconds = 0;
+};
+struct EvalRecord {
+    std::string split;
+    std::vector<double> losses, metrics;
+    std::int64_t samples = 0;
+};
+struct DoneRecord {
+    RunState state = RunState::Finished;
+    std::int64_t steps = 0, epochs = 0;
+    double seconds = 0;
+    std::string error;      ///< one sentence when Failed
+    std::string error_node; ///< node id when known
+    std::optional<EvalRecord> test;
+};
+
+/// Receives reports on the trainer's thread; must return quickly and never block.
+class Sink {
+  public:
+    virtual ~Sink() = default;
+    virtual void on_state(RunState) {}
+    virtual void on_step(const StepRecord&) {}
+    virtual void on_epoch(const EpochRecord&) {}
+    virtual void on_probe(ProbeRecord) {}
+    virtual void on_done(const DoneRecord&) {}
+};
+
+/// Commands may come from any thread at any time; they take effect at the next step boundary.
+class Trainer {
+  public:
+    Trainer(TrainPlan plan, std::shared_ptr<Sink> sink);
+    ~Trainer(); ///< stops and joins
+    void start(bool resume = false); ///< resume: from checkpoint_path, exactly
+    void pause();
+    void resume();
+    void step_once();  ///< one step, then paused
+    void step_epoch(); ///< to the end of the epoch, then paused
+    void stop();       ///< finishes the step, saves the checkpoint, ends as Stopped
+    void set_probes(std::vector<ProbeRequest> probes);
+    /// Runs `task` on the trainer's thread between two steps (predictions, reading weights); false when the run has ended.
+    bool post(std::function<void(Model&)> task);
+    RunState state() const;
+    void wait(); ///< until the thread has ended
+    /// After wait(): the trained model, for saving and predicting.
+    Model& model();
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+/// Mean losses and metrics of `model` over `source`, in eval mode without recording. Any thread that owns the model.
+EvalRecord evaluate(Model& model, BatchSource& source, const std::string& split);
+
+/// Weights, optimizer state, position and random state in one HDF5 file, written aside and renamed.
+/// Throws FileError, and leaves an older file whole.
+struct Checkpoint {
+    std::vector<nn::NamedTensor> weights;
+    std::vector<std::pair<std::string, std::vector<nn::NamedTensor>>> optimizers;
+    std::int64_t step = 0, epoch = 0, batch = 0; ///< the next batch to train on
+    std::uint64_t seed = 0;
+    std::string graph_hash;
+    double seconds = 0;
+};
+void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);
+Checkpoint load_checkpoint(const std::string& path);
+
+} // namespace wiregrad::train
