@@ -1,0 +1,63 @@
+// The open project: graph, undo, problems. Every change goes through apply(); every view listens to changed().
+// GUI thread only. No widgets here.
+#pragma once
+
+#include <QObject>
+#include <QString>
+#include <QUndoStack>
+
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "nodes/analysis.h"
+#include "nodes/edit.h"
+#include "nodes/project.h"
+
+namespace wiregrad::studio {
+
+class Document : public QObject {
+    Q_OBJECT
+
+  public:
+    explicit Document(QObject* parent = nullptr);
+    ~Document() override;
+
+    const graph::Graph& graph() const;
+    /// Shapes, weights and problems; brought up to date within the event loop turn after a change (analysed()).
+    const graph::Analysis& analysis() const;
+    QUndoStack& undoStack(); ///< every entry is an EditCommand
+
+    /// Applies one edit as one undo step. Edits with the same non-zero gesture merge into one step.
+    /// False when the edit is refused; the sentence is in lastError() and refused() is emitted.
+    bool apply(const graph::Edit& edit, quint64 gesture = 0);
+    QString lastError() const;
+    static quint64 newGesture(); ///< a fresh number for one drag or scrub
+
+    // --- file
+    QString path() const;  ///< empty: never saved
+    QString title() const; ///< for the window: file name or graph title
+    bool isModified() const;
+    void newProject();
+    /// Throw wiregrad::Error with a sentence; the document stays as it was.
+    void load(const QString& path);
+    void loadExample(const QString& path); ///< like load, but saving asks for a new place
+    void save(const QString& path);        ///< graph; the weights beside it when there are any
+    /// Weights of the last run, saved with the project. May be empty.
+    void setWeights(std::vector<nn::NamedTensor> weights);
+    const std::vector<nn::NamedTensor>& weights() const;
+
+  signals:
+    void changed(const wiregrad::graph::ChangeSet& changes);
+    void analysed();
+    void refused(const QString& sentence);
+    void pathChanged();
+    void modifiedChanged(bool modified);
+
+  private:
+    friend class EditCommand;
+    struct Impl;
+    std::unique_ptr<Impl> d;
+};
+
+} // namespace wiregrad::studio

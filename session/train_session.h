@@ -1,0 +1,74 @@
+// One run seen from the window: a facade over the trainer's thread. GUI thread only.
+// Telemetry is pulled from a hub on the frame clock, never one queued signal a step.
+#pragma once
+
+#include <QObject>
+#include <QString>
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "engine/train/trainer.h"
+#include "nodes/compile.h"
+#include "session/document.h"
+#include "session/metric_store.h"
+
+namespace wiregrad::studio {
+
+/// What the progress bar and the status line show.
+struct RunProgress {
+    std::int64_t step = 0, totalSteps = 0, epoch = 0, epochs = 0;
+    double seconds = 0, secondsLeft = 0, samplesPerSecond = 0;
+    double fraction() const { return totalSteps > 0 ? double(step) / double(totalSteps) : 0; }
+};
+
+class TrainSession : public QObject {
+    Q_OBJECT
+
+  public:
+    explicit TrainSession(Document& document, QObject* parent = nullptr);
+    ~TrainSession() override; ///< stops the run and joins
+
+    train::RunState state() const;
+    bool isActive() const; ///< preparing, running, paused or stopping
+    QString stateText() const;      ///< "Preparing data (40 %)", "Running", "Paused", ...
+    QString errorText() const;      ///< one sentence after Failed
+    QString errorNode() const;      ///< node id, when known
+    RunProgress progress() const;
+    const MetricStore& metrics() const;
+    std::optional<train::EvalRecord> testResult() const;
+    /// Names of the run's losses and metrics as curves show them.
+    std::vector<std::string> lossNames() const, metricNames() const;
+
+    // --- commands; each is legal in every state and does nothing where it makes no sense
+    void start();  ///< compiles the document's graph on a worker thread, then trains
+    void pause();
+    void resume();
+    void stepOnce();
+    void stepEpoch();
+    void stop();
+
+    // --- probes: subscribe while something looks at a value; the newest record wins
+    int subscribe(const ProbeRequest& request); ///< a handle
+    void unsubscribe(int handle);
+    /// Null until one arrived in this run. The pointer is valid until the next frame.
+    const ProbeRecord* latest(const ValueId& value) const;
+    /// Runs `task` on the trainer's thread between steps when active, else on a worker with the last model; then `done` on the GUI
+    /// thread. False when there is no model.
+    bool withModel(std::function<void(graph::CompiledModel&)> task, std::function<void()> done);
+
+  signals:
+    void stateChanged();
+    void frame();        ///< at most each 16 ms, only when something new arrived
+    void probesArrived(); ///< some latest() changed
+    void epochFinished(const wiregrad::train::EpochRecord& epoch);
+    void finished();     ///< after Finished, Stopped or Failed; final values are in metrics()
+    void logged(const QString& line);
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> d;
+};
+
+} // namespace wiregrad::studio

@@ -1,0 +1,59 @@
+// The node editor: paints the document's graph and turns gestures into edits. Items hold ids, never model pointers;
+// the scene changes only from a ChangeSet. GUI thread.
+#pragma once
+
+#include <QGraphicsView>
+#include <QString>
+
+#include <memory>
+#include <set>
+
+#include "session/document.h"
+#include "session/train_session.h"
+
+namespace wiregrad::studio {
+
+class Actions;
+
+/// What is selected or looked at: a node, or an output port of it.
+struct Focus {
+    QString node, port; ///< port empty: the node itself
+    bool operator==(const Focus&) const = default;
+};
+
+class Canvas : public QGraphicsView {
+    Q_OBJECT
+
+  public:
+    Canvas(Document& document, TrainSession& session, QWidget* parent = nullptr);
+    ~Canvas() override;
+    /// Registers canvas actions: select all, delete, duplicate, copy, paste, fit, zoom, add node, layout, rename, mute, collapse.
+    void registerActions(Actions& actions);
+
+    std::set<QString> selectedNodes() const;
+    void select(const std::set<QString>& nodes);
+    Focus focused() const; ///< last clicked node or wire
+    void fitAll();
+    void fitSelection();
+    double zoom() const;
+    void setZoom(double zoom, QPointF viewAnchor);
+    void reveal(const QString& node, const QString& port = {}); ///< scrolls there and flashes (problems, errors)
+    /// Adds a node of `type`; at the cursor, or after the selected node and wired to it when `wire`.
+    void addNode(const QString& type, QPointF scenePos, bool wire);
+    void openSearch(QPointF viewPos, const QString& text = {});
+    /// For tests: positions in view coordinates.
+    QPointF nodeCentre(const QString& node) const;
+    QPointF portPosition(const QString& node, const QString& port, bool output) const;
+
+  signals:
+    void selectionChanged(const std::set<QString>& nodes);
+    void focusChanged(const wiregrad::studio::Focus& focus);
+    void zoomChanged(double zoom);
+    void hint(const QString& text); ///< status line: what a drag would do, why a wire is refused
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> d;
+};
+
+} // namespace wiregrad::studio
