@@ -16,6 +16,7 @@ struct CompileOptions {
     bool torch_init = true;  ///< initial weights as torch.manual_seed(seed) would give
     bool prefetch = true;
     int threads = 0;
+    bool random_data = false; ///< batches of random numbers in the described shapes instead of the data (bench)
     /// Called while datasets are opened: what is done, fraction 0..1; returns false to cancel.
     std::function<bool(const std::string&, double)> progress{};
 };
@@ -28,6 +29,8 @@ class CompiledModel : public train::Model {
     virtual std::vector<std::pair<std::string, Tensor>> predict(const Tensor& x) = 0;
     /// The value of one output port for `x`, eval mode (surgery, pinned samples).
     virtual Tensor value(const std::string& node, const std::string& port, const Tensor& x) = 0;
+    /// Whether what predict() gives for `node` are scores of classes (it feeds a cross-entropy loss).
+    virtual bool predicts_classes(const std::string& node) const = 0;
     /// Class names of the labels, when the dataset has them.
     virtual const std::vector<std::string>& class_names() const = 0;
 };

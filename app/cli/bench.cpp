@@ -1,0 +1,159 @@
+// `wiregrad bench`: the time of a step as the trainer runs it, on random data of the network's shapes.
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <mutex>
+
+#include "app/cli/commands.h"
+#include "engine/autograd/tape.h"
+#include "engine/core/config.h"
+#include "nodes/edit.h"
+#include "nodes/project.h"
+
+namespace wiregrad::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+double median(std::vector<double> values) {
+    if (values.empty()) {
+        return 0;
+    }
+    std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+    return values[values.size() / 2];
+}
+
+double peak_rss_mb() {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return double(usage.ru_maxrss) / 1024;
+}
+
+/// Time between the ends of consecutive steps, after some that warm up.
+class StepTimes : public train::Sink {
+  public:
+    static constexpr std::int64_t kWarmUp = 5;
+    explicit StepTimes(double budget_seconds, std::int64_t steps) : budget_(budget_seconds), steps_(steps) {}
+    void on_step(const train::StepRecord& record) override {
+        const auto now = Clock::now();
+        const std::lock_guard lock(mutex_);
+        if (record.step > kWarmUp) {
+            times_.push_back(std::chrono::duration<double>(now - last_).count());
+            spent_ += times_.back();
+        }
+        last_ = now;
+    }
+    void on_done(const train::DoneRecord& record) override {
+        const std::lock_guard lock(mutex_);
+        done_ = record;
+    }
+    bool enough() {
+        const std::lock_guard lock(mutex_);
+        return done_ || (steps_ > 0 ? std::int64_t(times_.size()) >= steps_ : spent_ >= budget_ && times_.size() >= 5);
+    }
+    std::vector<double> times() {
+        const std::lock_guard lock(mutex_);
+        return times_;
+    }
+    std::string error() {
+        const std::lock_guard lock(mutex_);
+        return done_ ? done_->error : std::string();
+    }
+
+  private:
+    double budget_;
+    std::int64_t steps_;
+    std::mutex mutex_;
+    Clock::time_point last_{};
+    std::vector<double> times_;
+    double spent_ = 0;
+    std::optional<train::DoneRecord> done_;
+};
+
+std::vector<double> time_training(train::TrainPlan plan, const BenchOptions& options) {
+    plan.epochs = 1000000000;
+    plan.validation = nullptr;
+    plan.test = nullptr;
+    auto times = std::make_shared<StepTimes>(2.0, options.steps);
+    train::Trainer trainer(std::move(plan), times);
+    trainer.start();
+    while (!times->enough()) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    trainer.stop();
+    trainer.wait();
+    if (!times->error().empty()) {
+        throw RunError(times->error());
+    }
+    return times->times();
+}
+
+std::vector<double> time_inference(train::TrainPlan& plan, const BenchOptions& options) {
+    auto& model = dynamic_cast<graph::CompiledModel&>(*plan.model);
+    std::vector<Tensor> inputs;
+    for (std::int64_t i = 0; i < 4; ++i) {
+        inputs.push_back(plan.train->batch(0, i % plan.train->batches_per_epoch()).fields.at(0));
+    }
+    std::vector<double> times;
+    double spent = 0;
+    for (std::size_t i = 0; options.steps > 0 ? std::int64_t(times.size()) < options.steps : spent < 2.0 || times.size() < 5; ++i) {
+        const auto start = Clock::now();
+        model.predict(inputs[i % inputs.size()]);
+        if (i >= 5) {
+            times.push_back(seconds_since(start));
+            spent += times.back();
+        }
+    }
+    return times;
+}
+
+void bench_one(const std::string& name, const BenchOptions& options) {
+    const std::string file = std::filesystem::exists(name) ? name : example_path(name);
+    graph::Graph graph = graph::load_project(file);
+    graph::Training training = graph.training();
+    training.batch_size = options.batch > 0 ? options.batch : training.batch_size;
+    graph::apply(graph, graph::Edit{graph::SetTraining{training}});
+    graph::CompileOptions compile_options;
+    compile_options.threads = options.threads;
+    compile_options.random_data = true;
+    train::TrainPlan plan = graph::compile(graph, compile_options);
+    plan.threads = options.threads;
+    const int threads = options.threads > 0 ? options.threads : hardware_threads();
+    set_threads(threads);
+    const std::vector<double> times = options.infer ? time_inference(plan, options) : time_training(std::move(plan), options);
+    const std::string label = std::filesystem::path(file).stem().string();
+    const double ms = 1000 * median(times);
+    if (options.json) {
+        fmt::print("{}\n", nlohmann::ordered_json{{"model", label}, {"batch", training.batch_size}, {"device", "cpu"}, {"threads", threads},
+                                                  {"mode", options.infer ? "infer" : "train"}, {"ms_per_step_median", ms},
+                                                  {"ms_per_step_min", 1000 * *std::min_element(times.begin(), times.end())},
+                                                  {"steps", times.size()}, {"peak_rss_mb", peak_rss_mb()}}
+                               .dump());
+    } else {
+        fmt::print("{:<16} batch {:<5} {} thread{}  {:<5} {:>9.3f} ms a step  ({} steps, {:.0f} samples/s, peak {:.0f} MB)\n", label, training.batch_size,
+                   threads, threads == 1 ? " " : "s", options.infer ? "infer" : "train", ms, times.size(),
+                   ms > 0 ? 1000.0 * double(training.batch_size) / ms : 0.0, peak_rss_mb());
+    }
+    std::fflush(stdout);
+}
+
+} // namespace
+
+int bench(const BenchOptions& options) {
+    check_device(options.device);
+    for (const std::string& name : options.model.empty() ? example_names() : std::vector<std::string>{options.model}) {
+        bench_one(name, options);
+    }
+    return 0;
+}
+
+} // namespace wiregrad::cli

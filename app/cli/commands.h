@@ -1,0 +1,88 @@
+// The commands of `wiregrad`, each a function of its options that returns the exit status:
+// 0 success, 1 a failed run, 2 bad usage or bad input (thrown as Error and printed by main in one line).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/core/error.h"
+#include "nodes/compile.h"
+#include "nodes/graph.h"
+
+namespace wiregrad::cli {
+
+/// What most commands take.
+struct ProjectOptions {
+    std::string file;
+    std::vector<std::string> set;  ///< NODE.PARAM=VALUE
+    std::vector<std::string> data; ///< NODE=PATH
+    bool json = false;
+};
+
+struct TrainOptions {
+    ProjectOptions project;
+    std::optional<std::int64_t> epochs, steps, seed;
+    std::string device = "auto";
+    int threads = 0;
+    std::string out; ///< folder of weights and checkpoint; empty: the project's
+    bool resume = false;
+};
+int train(const TrainOptions& options);
+
+struct EvalOptions {
+    ProjectOptions project;
+    std::string split = "test";
+    std::string weights; ///< empty: beside the project
+    int threads = 0;
+};
+int eval(const EvalOptions& options);
+
+struct PredictOptions {
+    ProjectOptions project;
+    std::string input; ///< a file, or a row of comma-separated numbers
+    std::string weights;
+    std::int64_t top = 5;
+};
+int predict(const PredictOptions& options);
+
+int info(const ProjectOptions& options);
+int check(const ProjectOptions& options);
+int nodes(bool json);
+int datasets(bool json);
+
+struct BenchOptions {
+    std::string model; ///< an example's name or a file; empty: all examples
+    std::int64_t batch = 0; ///< 0: the project's
+    std::string device = "auto";
+    int threads = 1;
+    std::int64_t steps = 0; ///< 0: about two seconds' worth
+    bool infer = false;
+    bool json = false;
+};
+int bench(const BenchOptions& options);
+
+// --- shared by the commands
+
+/// Bad usage: printed with exit status 2, like every Error that is thrown before a run has begun.
+struct UsageError : Error { using Error::Error; };
+/// The run itself failed: exit status 1.
+struct RunError : Error { using Error::Error; };
+
+/// Loads the project and applies --set and --data. Paths inside the project are relative to its folder.
+graph::Graph open_project(const ProjectOptions& options);
+/// "digits-lenet" -> file of the built-in example; throws UsageError listing the names.
+std::string example_path(const std::string& name);
+std::vector<std::string> example_names();
+/// Throws DeviceError when `device` cannot be used here.
+void check_device(const std::string& device);
+/// Weights beside the project or at `weights`, loaded into the model; throws FileError when there are none.
+void load_weights_into(graph::CompiledModel& model, const graph::Graph& graph, const std::string& project,
+                       const std::string& weights);
+/// "1.2 M", "3.4 GB", "1:05"
+std::string count_text(double count);
+std::string bytes_text(double bytes);
+std::string time_text(double seconds);
+
+} // namespace wiregrad::cli

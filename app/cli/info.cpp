@@ -1,0 +1,195 @@
+// `wiregrad info`, `check`, `nodes` and `datasets`: what can be said without training.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+#include "app/cli/commands.h"
+#include "nodes/analysis.h"
+
+namespace wiregrad::cli {
+using Json = nlohmann::ordered_json;
+
+namespace {
+
+Json json_of(const graph::ParamValue& value) {
+    return std::visit([](const auto& v) { return Json(v); }, value);
+}
+
+Json json_of(const Shape& shape) {
+    Json list = Json::array();
+    for (const std::int64_t size : shape) {
+        list.push_back(size);
+    }
+    return list;
+}
+
+const char* word(graph::Severity severity) {
+    switch (severity) {
+    case graph::Severity::Error: return "error";
+    case graph::Severity::Warning: return "warning";
+    default: return "info";
+    }
+}
+
+const char* word(graph::PortKind kind) {
+    switch (kind) {
+    case graph::PortKind::Labels: return "labels";
+    case graph::PortKind::Loss: return "loss";
+    default: return "tensor";
+    }
+}
+
+const char* word(graph::ParamKind kind) {
+    constexpr const char* words[] = {"bool", "int", "real", "choice", "text", "path", "int list"};
+    return words[static_cast<int>(kind)];
+}
+
+Json ports(const std::vector<graph::PortSpec>& specs) {
+    Json list = Json::array();
+    for (const graph::PortSpec& port : specs) {
+        list.push_back({{"id", port.id}, {"kind", word(port.kind)}, {"optional", port.optional}, {"many", port.many}, {"help", port.help}});
+    }
+    return list;
+}
+
+Json json_of(const graph::NodeType& type) {
+    Json params = Json::array();
+    for (const graph::ParamSpec& spec : type.params) {
+        Json param{{"id", spec.id}, {"kind", word(spec.kind)}, {"default", json_of(spec.standard)}, {"help", spec.help}};
+        if (spec.min > -1e299) {
+            param["min"] = spec.min;
+        }
+        if (spec.max < 1e299) {
+            param["max"] = spec.max;
+        }
+        if (!spec.unit.empty()) {
+            param["unit"] = spec.unit;
+        }
+        for (const graph::Choice& choice : spec.choices) {
+            param["choices"].push_back(choice.value);
+        }
+        params.push_back(param);
+    }
+    return {{"type", type.id},     {"version", type.version},        {"category", type.category},       {"label", type.label},
+            {"help", type.help},   {"formula", type.formula},        {"synonyms", type.synonyms},       {"inputs", ports(type.inputs)},
+            {"outputs", ports(type.outputs)}, {"params", params}};
+}
+
+} // namespace
+
+int info(const ProjectOptions& options) {
+    const graph::Graph graph = open_project(options);
+    const graph::Analysis analysis = graph::analyze(graph, false);
+    if (!options.json) {
+        fmt::print("{:<14} {:<18} {:<22} {:>12} {:>12} {:>12}\n", "node", "type", "output", "weights", "FLOPs", "memory");
+    }
+    std::vector<std::string> order = graph.topological_order();
+    for (const auto& [id, node] : graph.nodes()) {
+        if (std::find(order.begin(), order.end(), id) == order.end()) {
+            order.push_back(id);
+        }
+    }
+    for (const std::string& id : order) {
+        const graph::Node& node = *graph.node(id);
+        const auto found = analysis.nodes.find(id);
+        const graph::NodeFacts facts = found == analysis.nodes.end() ? graph::NodeFacts{} : found->second;
+        if (options.json) {
+            Json outputs = Json::array(), weights = Json::array();
+            for (const TensorMeta& meta : facts.outputs) {
+                outputs.push_back({{"shape", json_of(meta.shape)}, {"dtype", std::string(name_of(meta.dtype))}});
+            }
+            for (const auto& [name, shape] : facts.weight_shapes) {
+                weights.push_back({{"name", name}, {"shape", json_of(shape)}});
+            }
+            fmt::print("{}\n", Json{{"event", "node"}, {"node", id}, {"type", node.type}, {"known", facts.known}, {"outputs", outputs},
+                                    {"weights", facts.weights}, {"weight_shapes", weights}, {"flops_per_sample", facts.flops},
+                                    {"activation_bytes", facts.activation_bytes}}
+                                   .dump());
+        } else {
+            fmt::print("{:<14} {:<18} {:<22} {:>12} {:>12} {:>12}\n", id, node.type, facts.output_text,
+                       facts.weights > 0 ? count_text(double(facts.weights)) : "", facts.flops > 0 ? count_text(facts.flops) : "",
+                       facts.activation_bytes > 0 ? bytes_text(facts.activation_bytes) : "");
+        }
+    }
+    if (options.json) {
+        fmt::print("{}\n", Json{{"event", "total"}, {"nodes", graph.nodes().size()}, {"weights", analysis.weights}, {"flops_per_sample", analysis.flops},
+                                {"training_bytes", analysis.training_bytes}, {"batch_size", graph.training().batch_size}, {"runnable", analysis.runnable()}}
+                               .dump());
+    } else {
+        fmt::print("\n{} weights, {} FLOPs forward a sample, about {} to train with a batch of {}\n", count_text(double(analysis.weights)),
+                   count_text(analysis.flops), bytes_text(analysis.training_bytes), graph.training().batch_size);
+        if (!analysis.runnable()) {
+            fmt::print("This project has errors: see wiregrad check\n");
+        }
+    }
+    return 0;
+}
+
+int check(const ProjectOptions& options) {
+    const graph::Graph graph = open_project(options);
+    const graph::Analysis analysis = graph::analyze(graph, true);
+    int errors = 0;
+    for (const graph::Problem& problem : analysis.problems) {
+        errors += problem.severity == graph::Severity::Error;
+        if (options.json) {
+            Json fixes = Json::array();
+            for (const graph::Fix& fix : problem.fixes) {
+                fixes.push_back(fix.label);
+            }
+            fmt::print("{}\n", Json{{"event", "problem"}, {"severity", word(problem.severity)}, {"code", problem.code}, {"node", problem.node},
+                                    {"port", problem.port}, {"param", problem.param}, {"text", problem.text}, {"fixes", fixes}}
+                                   .dump());
+            continue;
+        }
+        fmt::print("{}: {}{}{}\n", word(problem.severity), problem.node, problem.node.empty() ? "" : ": ", problem.text);
+        for (const graph::Fix& fix : problem.fixes) {
+            fmt::print("    fix: {}\n", fix.label);
+        }
+    }
+    if (options.json) {
+        fmt::print("{}\n", Json{{"event", "done"}, {"problems", analysis.problems.size()}, {"errors", errors}}.dump());
+    } else if (analysis.problems.empty()) {
+        fmt::print("No problems.\n");
+    }
+    return errors > 0 ? 1 : 0;
+}
+
+int nodes(bool json) {
+    std::string category;
+    for (const graph::NodeType& type : graph::node_types()) {
+        if (json) {
+            fmt::print("{}\n", json_of(type).dump());
+            continue;
+        }
+        if (type.category != category) {
+            fmt::print("{}{}\n", category.empty() ? "" : "\n", type.category);
+            category = type.category;
+        }
+        std::string params;
+        for (const graph::ParamSpec& spec : type.params) {
+            params += fmt::format("{}{}={}", params.empty() ? "" : ", ", spec.id, graph::value_text(spec.standard));
+        }
+        fmt::print("  {:<20} {}\n", type.id, type.help);
+        if (!params.empty()) {
+            fmt::print("  {:<20}   {}\n", "", params);
+        }
+    }
+    return 0;
+}
+
+int datasets(bool json) {
+    for (const data::SourceInfo& source : data::sources()) {
+        if (json) {
+            fmt::print("{}\n", Json{{"source", source.id}, {"label", source.label}, {"help", source.help}, {"generated", source.generated},
+                                    {"samples", source.samples}, {"test_samples", source.test_samples}}
+                                   .dump());
+        } else {
+            fmt::print("{:<14} {:<10} {}\n", source.id, source.generated ? "built in" : "from files", source.help);
+        }
+    }
+    return 0;
+}
+
+} // namespace wiregrad::cli
