@@ -57,6 +57,7 @@ std::vector<Tensor> read_batch(const Dataset& dataset, std::span<const std::int6
 void read_batch(const Dataset& dataset, std::span<const std::int64_t> indices, std::span<Tensor> batch);
 /// Equal content of field x gives equal numbers. 64 bits: for finding copies, not for security.
 std::uint64_t content_hash(const Dataset& dataset, std::int64_t index);
+std::uint64_t hash_bytes(std::span<const std::byte> bytes); ///< what content_hash uses
 
 // --- views: datasets made of datasets, sharing the samples
 
@@ -101,7 +102,7 @@ struct DatasetSpec {
     bool grey = false;             ///< image folders: one channel
     std::string label_column{};    ///< CSV: name or number from 1; empty: the last column; "-": no labels
     Missing missing = Missing::Refuse; ///< CSV: empty cells
-    bool regression = false;       ///< CSV and arrays: y is a number, also where it looks like a class
+    bool regression = false;       ///< y is a number, float32 [1], also where it looks like a class
     std::string x_name{}, y_name{}; ///< names inside an HDF5 or NPZ file; empty: x/y, images/labels, data/target, ...
     std::int64_t window = 64;      ///< text: characters of one sample
 };
@@ -134,7 +135,8 @@ struct SourceInfo {
     std::string id;    ///< DatasetSpec::source
     std::string label; ///< "Drawn digits"
     std::string help;  ///< one sentence
-    bool generated = false; ///< else it reads `path`
+    bool generated = false;  ///< samples, test_samples, noise and seed say what is made
+    bool needs_path = false; ///< reads `path`
     std::int64_t samples = 0, test_samples = 0; ///< defaults of generated sources
     double noise = 0;  ///< default of generated sources
 };

@@ -1,0 +1,80 @@
+// The random numbers of one sample: Philox 4x32-10 keyed by (seed, stream, index), so that sample i is the same
+// whatever was drawn before it and on whichever thread. Plain value; one thread each.
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <numbers>
+
+namespace wiregrad::data {
+
+class SampleRandom {
+  public:
+    /// `stream` separates uses of one seed (training samples, test samples, the split, the order of an epoch).
+    SampleRandom(std::uint64_t seed, std::uint32_t stream, std::uint64_t index)
+        : key_{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)},
+          stream_(stream), index_(index) {}
+
+    std::uint32_t bits() {
+        if (used_ == 4) {
+            refill();
+            used_ = 0;
+        }
+        return block_[static_cast<std::size_t>(used_++)];
+    }
+    /// In [0, 1), 32 random bits.
+    double uniform() { return bits() * 0x1p-32; }
+    double uniform(double low, double high) { return low + (high - low) * uniform(); }
+    /// In [0, n), n > 0, without bias for n up to 2^31 or so and any practical n above.
+    std::uint64_t below(std::uint64_t n) {
+        const std::uint64_t high = bits();
+        const std::uint64_t wide = high << 32 | bits();
+        __extension__ using Wide = unsigned __int128;
+        return static_cast<std::uint64_t>((static_cast<Wide>(wide) * n) >> 64);
+    }
+    /// Standard normal (Box-Muller; the second value of a pair is kept).
+    double normal() {
+        if (has_spare_) {
+            has_spare_ = false;
+            return spare_;
+        }
+        const double radius = std::sqrt(-2 * std::log((bits() + 1.0) * 0x1p-32));
+        const double angle = 2 * std::numbers::pi * uniform();
+        spare_ = radius * std::sin(angle);
+        has_spare_ = true;
+        return radius * std::cos(angle);
+    }
+
+  private:
+    void refill() {
+        std::array<std::uint32_t, 4> c{count_++, stream_, static_cast<std::uint32_t>(index_),
+                                       static_cast<std::uint32_t>(index_ >> 32)};
+        std::array<std::uint32_t, 2> k = key_;
+        for (int round = 0; round < 10; ++round) {
+            const std::uint64_t a = std::uint64_t{0xD2511F53u} * c[0];
+            const std::uint64_t b = std::uint64_t{0xCD9E8D57u} * c[2];
+            c = {static_cast<std::uint32_t>(b >> 32) ^ c[1] ^ k[0], static_cast<std::uint32_t>(b),
+                 static_cast<std::uint32_t>(a >> 32) ^ c[3] ^ k[1], static_cast<std::uint32_t>(a)};
+            k[0] += 0x9E3779B9u;
+            k[1] += 0xBB67AE85u;
+        }
+        block_ = c;
+    }
+
+    std::array<std::uint32_t, 2> key_;
+    std::uint32_t stream_;
+    std::uint64_t index_;
+    std::uint32_t count_ = 0;
+    std::array<std::uint32_t, 4> block_{};
+    int used_ = 4;
+    double spare_ = 0;
+    bool has_spare_ = false;
+};
+
+/// Streams of one seed.
+namespace stream {
+inline constexpr std::uint32_t kTrain = 1, kTest = 2, kSplit = 3, kLimit = 4, kShuffle = 5, kLayout = 6;
+}
+
+} // namespace wiregrad::data
