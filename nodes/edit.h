@@ -18,7 +18,8 @@ struct AddNode { Node node; };
 struct RemoveNode { std::string id; };           ///< its wires go with it
 struct Connect { Wire wire; int index = -1; };   ///< position among all wires; -1: last. An occupied single input is an error: use connect_edit()
 struct Disconnect { Wire wire; };
-struct SetParam { std::string node, param; ParamValue value; };
+/// `unchecked`: accepts a value outside its range; only in inverses, so that undo brings back what a file held.
+struct SetParam { std::string node, param; ParamValue value; bool unchecked = false; };
 struct Rename { std::string node, name; };
 struct Move { std::string node; Position position; };
 struct SetMuted { std::string node; bool muted = false; };

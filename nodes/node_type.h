@@ -66,6 +66,7 @@ struct BuildContext {
     const Params& params;
     std::span<const TensorMeta> inputs;
     std::span<const int> counts;
+    std::int64_t stream = 0; ///< number of this node's random ops: derived from its id, so that other edits leave it
 
     bool flag(const std::string& id) const;
     std::int64_t integer(const std::string& id) const;
@@ -116,6 +117,11 @@ std::span<const NodeType> node_types();
 const NodeType* find_type(const std::string& id);
 /// Defaults of all parameters.
 Params default_params(const NodeType& type);
+/// An output of kind `from` may feed an input of kind `to`: the same kind, or labels where any tensor will do.
+bool kinds_fit(PortKind from, PortKind to);
+/// `value` in the kind that `spec` stores: an integer given for a real becomes a real, a whole real an integer, a single
+/// integer a list. Anything else comes back as it is.
+ParamValue conform(const ParamSpec& spec, const ParamValue& value);
 /// Empty when `value` is allowed for `spec`, else a sentence: "kernel_size must be at least 1, got 0".
 std::string check_value(const ParamSpec& spec, const ParamValue& value);
 /// Parses what a person typed or the command line gave ("0.01", "3*64", "3,3", "true"); throws ValueError with a sentence.
