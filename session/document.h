@@ -6,6 +6,7 @@
 #include <QString>
 #include <QUndoStack>
 
+#include <functional>
 #include <memory>
 #include <set>
 #include <vector>
@@ -33,6 +34,12 @@ class Document : public QObject {
     bool apply(const graph::Edit& edit, quint64 gesture = 0);
     QString lastError() const;
     static quint64 newGesture(); ///< a fresh number for one drag or scrub
+    /// Undo and redo that obey the guard; false, with a sentence in lastError(), when it refuses.
+    bool undo();
+    bool redo();
+    /// Asked before each change: a sentence when it may not happen now (a run goes on), else empty.
+    using Guard = std::function<QString(const graph::Edit&)>;
+    void setGuard(Guard guard);
 
     // --- file
     QString path() const;  ///< empty: never saved
@@ -43,6 +50,8 @@ class Document : public QObject {
     void load(const QString& path);
     void loadExample(const QString& path); ///< like load, but saving asks for a new place
     void save(const QString& path);        ///< graph; the weights beside it when there are any
+    /// Takes over a graph that came from elsewhere (recovery, import): modified, nothing to undo.
+    void adopt(graph::Graph graph, const QString& path);
     /// Weights of the last run, saved with the project. May be empty.
     void setWeights(std::vector<nn::NamedTensor> weights);
     const std::vector<nn::NamedTensor>& weights() const;
@@ -51,11 +60,18 @@ class Document : public QObject {
     void changed(const wiregrad::graph::ChangeSet& changes);
     void analysed();
     void refused(const QString& sentence);
+    void notice(const QString& sentence); ///< something a person should know: weights of another network left out
     void pathChanged();
     void modifiedChanged(bool modified);
 
   private:
     friend class EditCommand;
+    bool refuse(const QString& sentence);
+    void replay(const graph::Edit& edit);
+    void noteChange(const graph::ChangeSet& changes);
+    void replaceGraph(graph::Graph graph, const QString& path);
+    void loadWeightsBeside();
+    void updateModified();
     struct Impl;
     std::unique_ptr<Impl> d;
 };

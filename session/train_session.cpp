@@ -1,0 +1,539 @@
+#include "session/train_session.h"
+
+#include <QPointer>
+#include <QThreadPool>
+
+#include <atomic>
+#include <cmath>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <tuple>
+
+#include "engine/core/error.h"
+#include "session/frame_clock.h"
+#include "session/telemetry_hub.h"
+
+namespace wiregrad::studio {
+
+using train::RunState;
+
+namespace {
+
+/// What the preparing worker and the window share. Outlives both.
+struct Preparation {
+    std::atomic<bool> cancelled{false};
+    std::mutex mutex;
+    std::string what;
+    double fraction = 0;
+    bool news = false;
+};
+
+/// What the worker hands over: a plan, or why there is none.
+struct Prepared {
+    std::optional<train::TrainPlan> plan;
+    QString error, node;
+    bool cancelled = false;
+    double seconds = 0;
+};
+
+using ValueKey = std::tuple<std::string, std::string, int>;
+ValueKey keyOf(const ValueId& id) { return {id.node, id.name, int(id.what)}; }
+
+QString numberText(double value) { return QString::number(value, 'g', 4); }
+
+QString durationText(double seconds) {
+    if (seconds < 60)
+        return TrainSession::tr("%1 s").arg(seconds, 0, 'f', seconds < 10 ? 1 : 0);
+    const auto whole = qint64(std::llround(seconds));
+    if (whole < 3600)
+        return TrainSession::tr("%1 min %2 s").arg(whole / 60).arg(whole % 60, 2, 10, QLatin1Char('0'));
+    return TrainSession::tr("%1 h %2 min").arg(whole / 3600).arg(whole / 60 % 60, 2, 10, QLatin1Char('0'));
+}
+
+/// Names of curves: "loss" and the metric's kind where that is clear, else with the node's id.
+std::vector<std::string> curveNames(const graph::Graph& graph, const std::vector<std::string>& ids, bool losses) {
+    std::vector<std::string> names;
+    std::map<std::string, int> used;
+    for (const std::string& id : ids) {
+        const graph::Node* node = graph.node(id);
+        std::string name = losses ? "loss" : id;
+        if (!losses && node)
+            name = QString::fromStdString(node->name.empty() ? node->type : node->name).toLower().toStdString();
+        names.push_back(name);
+        ++used[name];
+    }
+    for (std::size_t i = 0; i < names.size(); ++i)
+        if (used[names[i]] > 1)
+            names[i] += " " + ids[i];
+    return names;
+}
+
+} // namespace
+
+struct TrainSession::Impl {
+    TrainSession& q;
+    Document& document;
+    MetricStore metrics;
+    RunState state = RunState::Idle;
+    QString error, errorNode;
+    RunProgress progress;
+    double batchSize = 0;
+    std::vector<std::string> losses, metricNames;
+    std::optional<train::EvalRecord> test;
+
+    std::shared_ptr<Preparation> preparation;
+    std::thread preparer;
+    double preparedSeconds = 0;
+    enum class First { Run, Step, Epoch } first = First::Run;
+    bool pauseAtStart = false;
+    bool orphaned = false; ///< the document holds another project now: the run ends unheard
+
+    std::shared_ptr<TelemetryHub> hub;
+    std::shared_ptr<train::Trainer> trainer;
+    FrameClock clock;
+    QThreadPool worker;
+
+    std::map<int, ProbeRequest> requests;
+    int nextHandle = 1;
+    std::map<ValueKey, ProbeRecord> latest;
+
+    Impl(TrainSession& session, Document& doc)
+        : q(session), document(doc), clock([this] { return pull(); }, [this] { return rest(); }) {
+        worker.setMaxThreadCount(1);
+    }
+
+    bool active() const {
+        return state == RunState::Preparing || state == RunState::Running || state == RunState::Paused ||
+               state == RunState::Stopping;
+    }
+
+    void setState(RunState next) {
+        if (state == next)
+            return;
+        state = next;
+        emit q.stateChanged();
+    }
+
+    void begin(First how);
+    void prepared(Prepared result);
+    void end(const train::DoneRecord& done);
+    bool pull();
+    bool rest() { return !preparation && (!hub || hub->sleep()); }
+    void take(const StepFold& fold);
+    void take(const train::EpochRecord& epoch);
+    void sendProbes();
+    void command(First how, void (train::Trainer::*order)());
+    QString refusal(const graph::Edit& edit) const;
+};
+
+TrainSession::TrainSession(Document& document, QObject* parent)
+    : QObject(parent), d(std::make_unique<Impl>(*this, document)) {
+    document.setGuard([this](const graph::Edit& edit) { return d->refusal(edit); });
+    connect(&document, &Document::changed, this, [this](const graph::ChangeSet& changes) {
+        if (!changes.everything)
+            return;
+        // Another project: what was measured belongs to the one before.
+        stop();
+        d->orphaned = isActive();
+        d->metrics.clear();
+        d->latest.clear();
+        d->test.reset();
+        d->losses.clear();
+        d->metricNames.clear();
+        d->progress = {};
+        d->error.clear();
+        d->errorNode.clear();
+        if (!isActive()) {
+            d->trainer.reset();
+            d->setState(RunState::Idle);
+        }
+        emit frame();
+        emit probesArrived();
+    });
+}
+
+TrainSession::~TrainSession() {
+    d->document.setGuard({});
+    if (d->preparation)
+        d->preparation->cancelled = true;
+    if (d->preparer.joinable())
+        d->preparer.join();
+    d->worker.clear();
+    if (d->trainer)
+        d->trainer->stop();
+    d->worker.waitForDone();
+    d->trainer.reset(); // joins; the hub may be called until here
+}
+
+RunState TrainSession::state() const { return d->state; }
+
+bool TrainSession::isActive() const { return d->active(); }
+
+QString TrainSession::stateText() const {
+    switch (d->state) {
+    case RunState::Idle: return tr("Ready");
+    case RunState::Preparing: {
+        if (!d->preparation)
+            return tr("Preparing");
+        const std::lock_guard lock(d->preparation->mutex);
+        const QString what = d->preparation->what.empty() ? tr("Preparing") : QString::fromStdString(d->preparation->what);
+        return d->preparation->fraction > 0 ? tr("%1 (%2 %)").arg(what).arg(int(d->preparation->fraction * 100)) : what;
+    }
+    case RunState::Running: return tr("Training");
+    case RunState::Paused: return tr("Paused");
+    case RunState::Stopping: return tr("Stopping");
+    case RunState::Finished: return tr("Finished");
+    case RunState::Stopped: return tr("Stopped");
+    case RunState::Failed: return tr("Failed");
+    }
+    return {};
+}
+
+QString TrainSession::errorText() const { return d->error; }
+QString TrainSession::errorNode() const { return d->errorNode; }
+RunProgress TrainSession::progress() const { return d->progress; }
+const MetricStore& TrainSession::metrics() const { return d->metrics; }
+std::optional<train::EvalRecord> TrainSession::testResult() const { return d->test; }
+std::vector<std::string> TrainSession::lossNames() const { return d->losses; }
+std::vector<std::string> TrainSession::metricNames() const { return d->metricNames; }
+
+QString TrainSession::Impl::refusal(const graph::Edit& edit) const {
+    if (!active() || orphaned)
+        return {};
+    const auto free = [](const auto& self, const graph::Edit& e) -> bool {
+        if (const auto* batch = std::get_if<graph::Batch>(&e.what)) {
+            for (const graph::Edit& part : batch->edits)
+                if (!self(self, part))
+                    return false;
+            return true;
+        }
+        return std::holds_alternative<graph::Move>(e.what) || std::holds_alternative<graph::SetCollapsed>(e.what) ||
+               std::holds_alternative<graph::Rename>(e.what) || std::holds_alternative<graph::SetTitle>(e.what);
+    };
+    if (free(free, edit))
+        return {};
+    return TrainSession::tr("The network is being trained and was not changed. Stop the run first; moving and renaming "
+                            "are always possible.");
+}
+
+// --- starting
+
+void TrainSession::start() { d->begin(Impl::First::Run); }
+
+void TrainSession::Impl::begin(First how) {
+    if (active())
+        return;
+    if (preparer.joinable())
+        preparer.join();
+    worker.waitForDone();
+    trainer.reset();
+    hub.reset();
+    metrics.clear();
+    latest.clear();
+    test.reset();
+    error.clear();
+    errorNode.clear();
+    losses.clear();
+    metricNames.clear();
+    progress = {};
+    first = how;
+    pauseAtStart = orphaned = false;
+
+    preparation = std::make_shared<Preparation>();
+    setState(RunState::Preparing);
+    emit q.logged(TrainSession::tr("Run of %1 started.").arg(document.title()));
+    preparer = std::thread([graph = document.graph(), shared = preparation, target = &q] {
+        auto result = std::make_shared<Prepared>();
+        try {
+            graph::CompileOptions options;
+            options.progress = [&shared](const std::string& what, double fraction) {
+                const std::lock_guard lock(shared->mutex);
+                shared->what = what;
+                shared->fraction = fraction;
+                shared->news = true;
+                return !shared->cancelled.load();
+            };
+            result->plan = graph::compile(graph, options);
+        } catch (const Cancelled&) {
+            result->cancelled = true;
+        } catch (const Error& e) {
+            const bool isNode = graph.node(e.where()) != nullptr;
+            result->error = QString::fromStdString(isNode ? e.text() : std::string(e.what()));
+            result->node = isNode ? QString::fromStdString(e.where()) : QString();
+        } catch (const std::bad_alloc&) {
+            result->error = TrainSession::tr("There is not enough memory to prepare this run.");
+        } catch (const std::exception& e) {
+            result->error = QString::fromLocal8Bit(e.what());
+        }
+        // The session joins this thread before it goes, so the target lives; queued to it.
+        QMetaObject::invokeMethod(target, [target, result] { target->d->prepared(std::move(*result)); }, Qt::QueuedConnection);
+    });
+    clock.wake();
+}
+
+void TrainSession::Impl::prepared(Prepared result) {
+    const bool cancelled = result.cancelled || preparation->cancelled;
+    preparation.reset();
+    if (preparer.joinable())
+        preparer.join();
+    if (cancelled || !result.plan) {
+        train::DoneRecord done;
+        done.state = cancelled ? RunState::Stopped : RunState::Failed;
+        done.error = result.error.toStdString();
+        done.error_node = result.node.toStdString();
+        end(done);
+        return;
+    }
+    train::TrainPlan& plan = *result.plan;
+    const graph::Graph& graph = document.graph();
+    losses = curveNames(graph, plan.model->loss_names(), true);
+    metricNames = curveNames(graph, plan.model->metric_names(), false);
+    progress.epochs = plan.epochs;
+    progress.totalSteps = plan.train ? plan.train->batches_per_epoch() * plan.epochs : 0;
+    if (plan.max_steps > 0)
+        progress.totalSteps = progress.totalSteps > 0 ? std::min(progress.totalSteps, plan.max_steps) : plan.max_steps;
+    batchSize = plan.train && plan.train->batches_per_epoch() > 0
+                    ? double(plan.train->samples_per_epoch()) / double(plan.train->batches_per_epoch())
+                    : 0;
+    hub = std::make_shared<TelemetryHub>(4096, [this] {
+        // Trainer's thread; the trainer is joined before this object goes.
+        QMetaObject::invokeMethod(&q, [this] { clock.wake(); }, Qt::QueuedConnection);
+    });
+    trainer = std::make_shared<train::Trainer>(std::move(plan), hub);
+    sendProbes();
+    if (first == First::Step)
+        trainer->step_once();
+    else if (first == First::Epoch)
+        trainer->step_epoch();
+    else if (pauseAtStart)
+        trainer->pause();
+    trainer->start();
+    clock.wake();
+}
+
+// --- commands
+
+void TrainSession::Impl::command(First how, void (train::Trainer::*order)()) {
+    if (!active())
+        begin(how);
+    else if (trainer && (state == RunState::Running || state == RunState::Paused)) {
+        ((*trainer).*order)();
+        clock.wake();
+    }
+}
+
+void TrainSession::pause() {
+    if (d->state == RunState::Preparing)
+        d->pauseAtStart = true;
+    else if (d->trainer && d->state == RunState::Running)
+        d->trainer->pause();
+}
+
+void TrainSession::resume() {
+    if (d->state == RunState::Preparing)
+        d->pauseAtStart = false;
+    else if (d->trainer && d->state == RunState::Paused)
+        d->trainer->resume();
+    d->clock.wake();
+}
+
+void TrainSession::stepOnce() { d->command(Impl::First::Step, &train::Trainer::step_once); }
+void TrainSession::stepEpoch() { d->command(Impl::First::Epoch, &train::Trainer::step_epoch); }
+
+void TrainSession::stop() {
+    if (!isActive() || d->state == RunState::Stopping)
+        return;
+    if (d->preparation)
+        d->preparation->cancelled = true;
+    else if (d->trainer)
+        d->trainer->stop();
+    d->setState(RunState::Stopping);
+    d->clock.wake();
+}
+
+// --- telemetry
+
+void TrainSession::Impl::take(const StepFold& fold) {
+    const train::StepRecord& last = fold.last;
+    const auto step = double(last.step);
+    const auto put = [&](const std::string& name, double value, std::size_t index) {
+        if (fold.steps == 1 || index >= fold.minima.size())
+            metrics.append("train/" + name, step, value);
+        else
+            metrics.append("train/" + name, CurvePoint{step, fold.minima[index], fold.maxima[index], value});
+    };
+    for (std::size_t i = 0; i < std::min(losses.size(), last.losses.size()); ++i)
+        put(losses[i], last.losses[i], i);
+    for (std::size_t i = 0; i < std::min(metricNames.size(), last.metrics.size()); ++i)
+        put(metricNames[i], last.metrics[i], last.losses.size() + i);
+    metrics.append("lr", step, last.lr);
+    metrics.append("samples_per_second", step, last.samples_per_second);
+    progress.step = last.step;
+    progress.epoch = last.epoch;
+    progress.seconds = last.seconds;
+    progress.samplesPerSecond = last.samples_per_second;
+    const double left = double(std::max<std::int64_t>(0, progress.totalSteps - last.step));
+    progress.secondsLeft = last.samples_per_second > 0 && batchSize > 0 ? left * batchSize / last.samples_per_second
+                           : last.step > 0                              ? left * last.seconds / double(last.step)
+                                                                        : 0;
+}
+
+void TrainSession::Impl::take(const train::EpochRecord& epoch) {
+    const auto step = double(epoch.step);
+    QString line = TrainSession::tr("Epoch %1 of %2").arg(epoch.epoch).arg(progress.epochs);
+    const auto both = [&](const std::vector<std::string>& names, const std::vector<double>& trained,
+                          const std::vector<double>& validated) {
+        for (std::size_t i = 0; i < names.size(); ++i) {
+            if (i < trained.size())
+                line += QStringLiteral(", %1 %2").arg(QString::fromStdString(names[i]), numberText(trained[i]));
+            if (i < validated.size()) {
+                metrics.append("validation/" + names[i], step, validated[i]);
+                line += TrainSession::tr(" (validation %1)").arg(numberText(validated[i]));
+            }
+        }
+    };
+    both(losses, epoch.train_losses, epoch.losses);
+    both(metricNames, epoch.train_metrics, epoch.metrics);
+    emit q.logged(line);
+    emit q.epochFinished(epoch);
+}
+
+bool TrainSession::Impl::pull() {
+    if (preparation) {
+        bool news = false;
+        {
+            const std::lock_guard lock(preparation->mutex);
+            news = std::exchange(preparation->news, false);
+        }
+        if (news)
+            emit q.stateChanged(); // its text holds the progress
+        return true;
+    }
+    if (!hub)
+        return false;
+    Telemetry news = hub->take();
+    if (orphaned) {
+        if (news.done)
+            end(*news.done);
+        return true;
+    }
+    if (news.empty())
+        return state == RunState::Running;
+    for (const StepFold& fold : news.steps)
+        take(fold);
+    for (const train::EpochRecord& epoch : news.epochs)
+        take(epoch);
+    for (ProbeRecord& record : news.probes)
+        latest.insert_or_assign(keyOf(record.value), std::move(record));
+    // The end is told by the done record, when everything else has been taken.
+    if (news.state && !news.done && (*news.state == RunState::Running || *news.state == RunState::Paused) &&
+        state != RunState::Stopping)
+        setState(*news.state);
+    if (!news.steps.empty() || !news.epochs.empty())
+        emit q.frame();
+    if (!news.probes.empty())
+        emit q.probesArrived();
+    if (news.done)
+        end(*news.done);
+    return true;
+}
+
+void TrainSession::Impl::end(const train::DoneRecord& done) {
+    if (std::exchange(orphaned, false)) {
+        trainer.reset();
+        setState(RunState::Idle);
+        emit q.finished();
+        return;
+    }
+    if (trainer) {
+        trainer->wait();
+        document.setWeights(trainer->model().module().state());
+    }
+    test = done.test;
+    error = QString::fromStdString(done.error);
+    errorNode = QString::fromStdString(done.error_node);
+    progress.secondsLeft = 0;
+    if (done.seconds > 0)
+        progress.seconds = done.seconds;
+    if (done.state == RunState::Finished) {
+        QString line = TrainSession::tr("Finished after %1 steps in %2.").arg(done.steps).arg(durationText(done.seconds));
+        if (test)
+            for (std::size_t i = 0; i < std::min(metricNames.size(), test->metrics.size()); ++i)
+                line += TrainSession::tr(" Test %1: %2.").arg(QString::fromStdString(metricNames[i]), numberText(test->metrics[i]));
+        emit q.logged(line);
+    } else if (done.state == RunState::Failed) {
+        emit q.logged(TrainSession::tr("Failed. %1").arg(error));
+    } else {
+        emit q.logged(TrainSession::tr("Stopped after %1 steps.").arg(done.steps));
+    }
+    setState(done.state);
+    emit q.frame();
+    emit q.finished();
+}
+
+// --- probes and the model
+
+void TrainSession::Impl::sendProbes() {
+    if (!trainer)
+        return;
+    std::map<ValueKey, ProbeRequest> merged;
+    for (const auto& [handle, request] : requests) {
+        const auto [it, fresh] = merged.try_emplace(keyOf(request.value), request);
+        if (fresh)
+            continue;
+        ProbeRequest& all = it->second;
+        all.histogram_bins = std::max(all.histogram_bins, request.histogram_bins);
+        all.max_elements = std::max(all.max_elements, request.max_elements);
+        all.every_steps = std::min(all.every_steps, request.every_steps);
+        all.max_per_second = std::max(all.max_per_second, request.max_per_second);
+    }
+    std::vector<ProbeRequest> list;
+    for (auto& [key, request] : merged)
+        list.push_back(std::move(request));
+    trainer->set_probes(std::move(list));
+}
+
+int TrainSession::subscribe(const ProbeRequest& request) {
+    const int handle = d->nextHandle++;
+    d->requests.emplace(handle, request);
+    d->sendProbes();
+    return handle;
+}
+
+void TrainSession::unsubscribe(int handle) {
+    if (d->requests.erase(handle))
+        d->sendProbes();
+}
+
+const ProbeRecord* TrainSession::latest(const ValueId& value) const {
+    const auto it = d->latest.find(keyOf(value));
+    return it == d->latest.end() ? nullptr : &it->second;
+}
+
+bool TrainSession::withModel(std::function<void(graph::CompiledModel&)> task, std::function<void()> done) {
+    if (!d->trainer)
+        return false;
+    const auto run = [this, task = std::move(task), done = std::move(done)](train::Model& model) {
+        // Not on the window's thread; the session waits for both kinds of thread before it goes.
+        if (auto* compiled = dynamic_cast<graph::CompiledModel*>(&model)) {
+            try {
+                task(*compiled);
+            } catch (const std::exception& e) {
+                const QString text = QString::fromLocal8Bit(e.what());
+                QMetaObject::invokeMethod(this, [this, text] { emit logged(text); }, Qt::QueuedConnection);
+            }
+        }
+        QMetaObject::invokeMethod(this, [done] { if (done) done(); }, Qt::QueuedConnection);
+    };
+    if (d->active() && d->trainer->post(run))
+        return true;
+    d->worker.start([trainer = d->trainer, run] {
+        trainer->wait();
+        run(trainer->model());
+    });
+    return true;
+}
+
+} // namespace wiregrad::studio
