@@ -5,6 +5,7 @@
 #include "engine/backend/cpu/softmax.h"
 #include "engine/op/nn/common.h"
 #include "engine/op/ops.h"
+#include "engine/op/registry.h"
 
 namespace wiregrad {
 

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "engine/op/nn/rows.h"
+#include "engine/op/registry.h"
 
 namespace wiregrad {
 

@@ -1,8 +1,6 @@
-// Rows of embedding and dropout.
-#include <atomic>
-#include <cmath>
+// Rows of embedding.
+#include <algorithm>
 
-#include "engine/core/random.h"
 #include "engine/op/nn/common.h"
 #include "engine/op/nn/rows.h"
 #include "engine/op/ops.h"
@@ -111,19 +109,20 @@ Tensors embedding_backward_gradient(const GradCall& call) {
     return out;
 }
 
-// --- dropout: inputs x, random {seed, step}. The same op on the gradient is its own gradient.
+} // namespace
 
-Metas dropout_shape(const ShapeCall& call) {
-    require_floating(call, {0});
-    const double p = call.attrs.real("p");
-    if (!(p >= 0 && p <= 1)) throw ValueError(fmt::format("dropout: p is {}, it must lie in [0, 1]", p));
-    if (call.inputs[1].dtype != DType::Int64 || call.inputs[1].shape != Shape{2})
-        throw ShapeError(fmt::format("dropout: random must be int64[2] (seed, step), got {}{}", name_of(call.inputs[1].dtype),
-                                     call.inputs[1].shape.str()));
-    return {call.inputs[0]};
+std::span<const Op> embedding_rows() {
+    static const Op rows[] = {
+        {.name = "embedding", .help = "Rows of weight by index; padding_idx gets no gradient.", .shape = embedding_shape,
+         .kernel = {embedding_kernel}, .gradient = embedding_gradient, .saves = always<1>, .onnx = "Gather"},
+        {.name = "embedding_backward", .help = "Sums gradients into the rows they came from.", .shape = embedding_backward_shape,
+         .kernel = {embedding_backward_kernel}, .gradient = embedding_backward_gradient, .saves = always<2>},
+    };
+    return rows;
 }
 
-Tensors dropout_gradient(const GradCall& call) {
-    return {dropout(call.grads[0], call.attrs.real("p"), call.inputs[1], call.attrs.integer("stream")), Tensor()};
+Tensor embedding(const Tensor& index, const Tensor& weight, std::int64_t padding_idx) {
+    return look_up(index, weight, padding_idx, false);
 }
 
+} // namespace wiregrad

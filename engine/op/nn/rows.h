@@ -12,6 +12,6 @@ std::span<const Op> conv_rows();      ///< conv2d, its gradients, conv_transpose
 std::span<const Op> pool_rows();      ///< max, average and adaptive pooling
 std::span<const Op> norm_rows();      ///< batch_norm, layer_norm
 std::span<const Op> softmax_rows();   ///< softmax, log_softmax
-std::span<const Op> embedding_rows(); ///< embedding, dropout
+std::span<const Op> embedding_rows(); ///< embedding
 
 } // namespace wiregrad
