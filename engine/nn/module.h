@@ -52,6 +52,7 @@ class Module {
     void add_child(std::string name, std::shared_ptr<Module> child);
 
   private:
+    void collect(const std::string& prefix, bool trained, std::vector<NamedTensor>& out) const;
     struct Entry {
         std::string name;
         std::unique_ptr<Tensor> tensor;

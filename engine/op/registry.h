@@ -11,8 +11,7 @@ namespace wiregrad {
 std::span<const Op> elementwise_ops();
 std::span<const Op> reduce_ops();
 std::span<const Op> shape_ops();
-std::span<const Op> nn_ops();   ///< layers
-std::span<const Op> loss_ops();
+std::span<const Op> optim_ops();
 
 /// The only output of a call.
 inline Tensor call_one(const Op& op, std::span<const Tensor> inputs, const Attrs& attrs = {}) {

@@ -29,15 +29,15 @@ struct ProbeRequest {
     double max_per_second = 5;        ///< and at most this often
 };
 
-/// Statistics of all finite elements, and a slice for pictures.
+/// Statistics of all finite elements, and a slice for pictures. Without any finite element the four are 0.
 struct ProbeRecord {
     ValueId value;
     std::int64_t step = 0;
     Shape shape;           ///< of the whole value
     DType dtype = DType::Float32;
-    double min = 0, max = 0, mean = 0, std = 0;
+    double min = 0, max = 0, mean = 0, std = 0; ///< std as torch.std: divided by n - 1; 0 for one element
     std::int64_t zeros = 0, nans = 0, infs = 0;
-    std::vector<std::int64_t> histogram; ///< equal bins over [min, max]
+    std::vector<std::int64_t> histogram; ///< equal bins over [min, max]; all in the middle when min = max
     Shape slice_shape;     ///< first sample(s) of the value: leading dims cut to fit max_elements
     std::vector<float> slice;
 };

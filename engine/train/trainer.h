@@ -84,16 +84,18 @@ struct TrainPlan {
     std::uint64_t seed = 0;
     int threads = 0;            ///< 0: all cores
     std::string graph_hash;     ///< refused on resume when it differs
-    std::string checkpoint_path; ///< empty: no checkpoints
+    std::string checkpoint_path; ///< empty: no checkpoints; else at each epoch's end and at the end of the run
+    double checkpoint_seconds = 0; ///< also this often; 0: not
+    double probe_budget = 0.03; ///< share of the run's time that probes may take; beyond it they are thinned
 };
 
 enum class RunState { Idle, Preparing, Running, Paused, Stopping, Finished, Stopped, Failed };
 
 struct StepRecord {
-    std::int64_t step = 0, epoch = 0; ///< step counts from 1
+    std::int64_t step = 0, epoch = 0; ///< both count from 1
     std::vector<double> losses, metrics; ///< of the training batch
-    double lr = 0;
-    double samples_per_second = 0;
+    double lr = 0; ///< of the first optimizer
+    double samples_per_second = 0; ///< over the last second or so, without pauses
     double seconds = 0; ///< since the run began, without pauses
 };
 struct EpochRecord {
@@ -101,7 +103,7 @@ struct EpochRecord {
     std::int64_t step = 0;
     std::vector<double> train_losses, train_metrics; ///< means over the epoch
     std::vector<double> losses, metrics;             ///< validation; empty without a validation split
-    double seconds = 0;
+    double seconds = 0;                              ///< since the run began, without pauses
 };
 struct EvalRecord {
     std::string split;
@@ -110,8 +112,9 @@ struct EvalRecord {
 };
 struct DoneRecord {
     RunState state = RunState::Finished;
-    std::int64_t steps = 0, epochs = 0;
+    std::int64_t steps = 0, epochs = 0; ///< done; an unfinished epoch does not count
     double seconds = 0;
+    std::string checkpoint_error; ///< why the last checkpoint could not be written; empty when it could
     std::string error;      ///< one sentence when Failed
     std::string error_node; ///< node id when known
     std::optional<EvalRecord> test;
@@ -125,25 +128,30 @@ class Sink {
     virtual void on_step(const StepRecord&) {}
     virtual void on_epoch(const EpochRecord&) {}
     virtual void on_probe(ProbeRecord) {}
+    virtual void on_warning(const std::string&) {} ///< one sentence: a checkpoint that could not be written
     virtual void on_done(const DoneRecord&) {}
 };
 
-/// Commands may come from any thread at any time; they take effect at the next step boundary.
+/// Commands may come from any thread at any time; they take effect at the next step boundary, in order, except that
+/// stop overtakes what waits. Those given before start wait for it: pause(), then start() begins paused.
 class Trainer {
   public:
     Trainer(TrainPlan plan, std::shared_ptr<Sink> sink);
     ~Trainer(); ///< stops and joins
-    void start(bool resume = false); ///< resume: from checkpoint_path, exactly
+    /// Once only, else ValueError. resume: from checkpoint_path, exactly; refused (Failed) for another graph or seed.
+    void start(bool resume = false);
     void pause();
     void resume();
-    void step_once();  ///< one step, then paused
-    void step_epoch(); ///< to the end of the epoch, then paused
+    void step_once();  ///< one step, then paused; given twice, two steps
+    void step_epoch(); ///< to the end of the epoch, validation included, then paused
     void stop();       ///< finishes the step, saves the checkpoint, ends as Stopped
-    void set_probes(std::vector<ProbeRequest> probes);
-    /// Runs `task` on the trainer's thread between two steps (predictions, reading weights); false when the run has ended.
+    void set_probes(std::vector<ProbeRequest> probes); ///< replaces the old ones; weights are reported at once when paused
+    /// Runs `task` on the trainer's thread between two steps (predictions, reading weights), also while paused; false when
+    /// the run has ended. A task accepted before the start or during the run is run, at the latest at the run's end.
+    /// What it throws fails the run.
     bool post(std::function<void(Model&)> task);
     RunState state() const;
-    void wait(); ///< until the thread has ended
+    void wait(); ///< until the run has ended, and its last report is out; at once when it was not started
     /// After wait(): the trained model, for saving and predicting.
     Model& model();
 
@@ -164,6 +172,7 @@ struct Checkpoint {
     std::uint64_t seed = 0;
     std::string graph_hash;
     double seconds = 0;
+    std::vector<MetricSum> epoch_losses, epoch_metrics; ///< of the batches of this epoch so far
 };
 void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);
 Checkpoint load_checkpoint(const std::string& path);

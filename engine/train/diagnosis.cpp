@@ -1,0 +1,113 @@
+#include "engine/train/diagnosis.h"
+
+#include <cmath>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "engine/autograd/tape.h"
+#include "engine/op/ops.h"
+
+namespace wiregrad::train {
+namespace {
+
+struct Bad {
+    std::int64_t index = 0; ///< row-major
+    bool nan = false;
+};
+
+template <class T> std::optional<Bad> scan(const Tensor& x) {
+    const T* values = x.data<T>();
+    for (std::int64_t i = 0; i < x.numel(); ++i)
+        if (!std::isfinite(values[i]))
+            return Bad{i, std::isnan(values[i])};
+    return std::nullopt;
+}
+
+/// The first element that is not finite.
+std::optional<Bad> first_bad(const Tensor& tensor) {
+    if (!tensor.defined() || !is_floating(tensor.dtype()) || tensor.numel() == 0)
+        return std::nullopt;
+    Tensor x = tensor.detach();
+    if (x.device() != Device{})
+        x = to(x, Device{});
+    x = x.contiguous();
+    if (x.dtype() == DType::Float32)
+        return scan<float>(x);
+    if (x.dtype() != DType::Float64) {
+        Tensor wide = Tensor::empty(x.shape(), DType::Float64);
+        wide.copy_(x);
+        x = wide;
+    }
+    return scan<double>(x);
+}
+
+const char* word(bool nan) { return nan ? "NaN" : "infinite"; }
+
+/// ", sample 345 of the data" when the value has a row for each sample of the batch.
+std::string sample_of(const Tensor& value, std::int64_t index, const Batch& batch) {
+    const auto count = static_cast<std::int64_t>(batch.samples.size());
+    if (value.dim() == 0 || count == 0 || value.size(0) != count)
+        return {};
+    const std::int64_t row = index / (value.numel() / count);
+    return fmt::format(", for sample {} of the training data", batch.samples[static_cast<std::size_t>(row)]);
+}
+
+class FirstBad : public Tap {
+  public:
+    explicit FirstBad(const Batch& batch) : batch_(batch) {}
+    bool wants(const std::string&, const std::string&) const override { return node.empty(); }
+    void see(const std::string& at, const std::string& port, const Tensor& value) override {
+        if (!node.empty())
+            return;
+        if (const auto bad = first_bad(value)) {
+            node = at;
+            text = fmt::format("the first value that is {} is in the output '{}' of '{}'{}", word(bad->nan), port, at,
+                               sample_of(value, bad->index, batch_));
+        }
+    }
+    std::string node, text;
+
+  private:
+    const Batch& batch_;
+};
+
+} // namespace
+
+Diagnosis explain_loss(Model& model, const Batch& batch, const nn::ForwardContext& context, std::size_t loss, double value,
+                       std::int64_t step) {
+    Diagnosis result;
+    result.node = model.loss_names()[loss];
+    const std::string what = fmt::format("In step {} the loss '{}' became {}", step, result.node, word(std::isnan(value)));
+
+    for (std::size_t i = 0; i < batch.fields.size(); ++i)
+        if (const auto bad = first_bad(batch.fields[i])) {
+            result.text = fmt::format("{}: the data already hold a value that is {} in field {}{}.", what, word(bad->nan), i + 1,
+                                      sample_of(batch.fields[i], bad->index, batch));
+            return result;
+        }
+
+    FirstBad tap(batch);
+    try {
+        const autograd::NoGrad no_grad;
+        model.forward(batch, context, &tap);
+    } catch (const std::exception&) {
+        // What stopped the second look is not what went wrong; the loss itself is still a fact.
+    }
+    if (!tap.node.empty())
+        result.node = tap.node;
+    // Not the buffers: running statistics have just seen this batch.
+    for (const nn::NamedTensor& weight : model.module().parameters())
+        if (const auto bad = first_bad(weight.tensor)) {
+            if (tap.node.empty())
+                result.node = weight.name.substr(0, weight.name.rfind('.'));
+            result.text = fmt::format("{}: the weight '{}' already holds a value that is {}; a smaller learning rate or "
+                                      "clipping the gradient may help.",
+                                      what, weight.name, word(bad->nan));
+            return result;
+        }
+    result.text = tap.node.empty() ? what + "." : fmt::format("{}; {}.", what, tap.text);
+    return result;
+}
+
+} // namespace wiregrad::train

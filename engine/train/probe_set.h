@@ -1,0 +1,53 @@
+// The probes of a run: which of them are due at this step, and their measurement during forward and backward.
+// The trainer's thread only.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <vector>
+
+#include "engine/train/trainer.h"
+
+namespace wiregrad::train {
+
+class ProbeSet : public Tap {
+  public:
+    using Report = std::function<void(ProbeRecord)>;
+    /// `budget`: share of the run's time that measuring may take.
+    ProbeSet(double budget, Report report) : budget_(budget), report_(std::move(report)) {}
+
+    void set(std::vector<ProbeRequest> requests); ///< a probe that stays keeps its rhythm
+    /// Decides what is due at `step`. Call before forward; `run_seconds` is the time the budget is a share of.
+    void begin_step(std::int64_t step, double run_seconds);
+    /// Whether forward should be given this as its tap.
+    bool wants_forward() const { return forward_due_; }
+    bool wants_weights() const { return weights_due_; }
+
+    bool wants(const std::string& node, const std::string& port) const override;
+    void see(const std::string& node, const std::string& port, const Tensor& value) override;
+
+    /// After backward: gradients of weights, then the weights themselves (as this step used them).
+    void see_weights(const std::vector<nn::NamedTensor>& parameters, const std::vector<nn::NamedTensor>& buffers);
+    /// The weights now, due or not: for a run that stands still.
+    void report_weights(const std::vector<nn::NamedTensor>& state, std::int64_t step);
+
+  private:
+    using Clock = std::chrono::steady_clock;
+    struct Probe {
+        ProbeRequest request;
+        std::int64_t last_step = 0;
+        Clock::time_point last{};
+        bool reported = false, due = false;
+    };
+    template <class F> void for_each_due(const std::string& node, const std::string& port, const F& f);
+    void measure_now(std::size_t index, const Tensor& value);
+
+    double budget_;
+    Report report_;
+    std::vector<Probe> probes_; ///< sorted by node and name
+    std::int64_t step_ = 0;
+    double spent_seconds_ = 0;
+    bool forward_due_ = false, weights_due_ = false;
+};
+
+} // namespace wiregrad::train

@@ -1,0 +1,521 @@
+#include "engine/train/trainer.h"
+
+#include <chrono>
+#include <cmath>
+#include <condition_variable>
+#include <deque>
+#include <limits>
+#include <mutex>
+#include <new>
+#include <thread>
+#include <variant>
+
+#include <fmt/format.h>
+#include <omp.h>
+#include <sys/resource.h>
+
+#include "engine/autograd/tape.h"
+#include "engine/core/config.h"
+#include "engine/core/error.h"
+#include "engine/train/diagnosis.h"
+#include "engine/train/evaluate.h"
+#include "engine/train/probe_set.h"
+
+namespace wiregrad::train {
+namespace {
+
+/// Runs while the run runs.
+class Stopwatch {
+  public:
+    explicit Stopwatch(double seconds = 0) : before_(seconds), start_(Clock::now()) {}
+    double seconds() const { return before_ + (running_ ? std::chrono::duration<double>(Clock::now() - start_).count() : 0); }
+    void pause() {
+        before_ = seconds();
+        running_ = false;
+    }
+    void resume() {
+        start_ = Clock::now();
+        running_ = true;
+    }
+
+  private:
+    using Clock = std::chrono::steady_clock;
+    double before_;
+    Clock::time_point start_;
+    bool running_ = true;
+};
+
+/// Samples a second, with the weight of old steps halved about every half second.
+class Speed {
+  public:
+    void forget() { last_ = -1; } ///< what comes next took no time that counts
+    double step(double now, std::int64_t samples) {
+        if (last_ >= 0) {
+            const double passed = now - last_, keep = std::exp2(-passed / 0.5);
+            samples_ = samples_ * keep + static_cast<double>(samples);
+            seconds_ = seconds_ * keep + passed;
+        }
+        last_ = now;
+        return seconds_ > 0 ? samples_ / seconds_ : 0;
+    }
+
+  private:
+    double last_ = -1, samples_ = 0, seconds_ = 0;
+};
+
+/// This thread's OpenMP team gives way to everything that must stay quick, such as a window.
+void lower_priority(int threads) {
+    constexpr int kNice = 10;
+#pragma omp parallel num_threads(threads)
+    {
+        // On Linux this is the calling thread alone. Where it is refused, training is as quick as ever.
+        if (::getpriority(PRIO_PROCESS, 0) < kNice)
+            ::setpriority(PRIO_PROCESS, 0, kNice);
+    }
+}
+
+/// The loss is no number: carries what was found out.
+struct NonFinite {
+    Diagnosis diagnosis;
+};
+
+} // namespace
+
+struct Trainer::Impl {
+    enum class Order { Pause, Resume, StepOnce, StepEpoch };
+    using Task = std::function<void(Model&)>;
+    using Command = std::variant<Order, std::vector<ProbeRequest>, Task>;
+
+    Impl(TrainPlan given, std::shared_ptr<Sink> to)
+        : plan(std::move(given)), sink(to ? std::move(to) : std::make_shared<Sink>()),
+          probes(plan.probe_budget, [this](ProbeRecord record) { sink->on_probe(std::move(record)); }) {}
+
+    // --- shared between threads
+    TrainPlan plan;
+    std::shared_ptr<Sink> sink;
+    std::mutex mutex; ///< of what follows, up to the atomics
+    std::condition_variable mail, over;
+    std::deque<Command> commands;
+    bool started = false, ended = false; ///< ended: accepts nothing more
+    bool finished = false;               ///< the last report is out
+    std::atomic<bool> stop_asked{false};
+    std::atomic<RunState> state{RunState::Idle};
+
+    // --- the trainer's thread only
+    enum class Mode { Run, Paused, ToEpochEnd };
+    Mode mode = Mode::Run;
+    ProbeSet probes;
+    std::int64_t step = 0, epoch = 0, batch = 0; ///< done steps and epochs; the next batch
+    nn::ForwardContext context;
+    Sums sums;
+    Stopwatch watch;
+    Speed speed;
+    double saved_at = 0;
+    std::string checkpoint_error;
+
+    std::jthread thread; ///< last: joined before the rest goes
+
+    void send(Command command) {
+        const std::lock_guard lock(mutex);
+        if (ended)
+            return;
+        commands.push_back(std::move(command));
+        mail.notify_one();
+    }
+
+    void set_state(RunState value) {
+        if (state.exchange(value) != value)
+            sink->on_state(value);
+    }
+
+    void run(bool resume);
+    void prepare(bool resume);
+    void restore();
+    bool train();
+    bool boundary();
+    bool wait_for_mail(Command& command);
+    void train_step();
+    void differentiate(const StepValues& values);
+    bool end_epoch();
+    void save();
+    void run_remaining_tasks(DoneRecord& done);
+    bool at_limit() const { return plan.max_steps > 0 && step >= plan.max_steps; }
+    bool stopped() const { return stop_asked.load(std::memory_order_relaxed); }
+};
+
+void Trainer::Impl::prepare(bool resume) {
+    if (plan.model == nullptr || plan.train == nullptr)
+        throw ValueError("a run needs a model and training data");
+    if (plan.train->batches_per_epoch() < 1)
+        throw DataError("the training data have no batch");
+    if (plan.optimizers.empty())
+        throw ValueError("a run needs an optimizer");
+    for (const OptimizerPlan& own : plan.optimizers) {
+        if (own.optimizer == nullptr || own.losses.empty())
+            throw ValueError("the optimizer minimises no loss", own.name);
+        for (const std::size_t loss : own.losses)
+            if (loss >= plan.model->loss_names().size())
+                throw ValueError(fmt::format("the optimizer minimises loss {} of {}", loss + 1, plan.model->loss_names().size()), own.name);
+    }
+    if (plan.threads > 0)
+        set_num_threads(plan.threads);
+    omp_set_num_threads(num_threads());
+    lower_priority(num_threads());
+    context.training = true;
+    context.state.random = Tensor::zeros({2}, DType::Int64);
+    sums.clear(*plan.model);
+    watch = Stopwatch();
+    if (resume)
+        restore();
+}
+
+void Trainer::Impl::restore() {
+    if (plan.checkpoint_path.empty())
+        throw ValueError("there is no checkpoint to resume from: the run keeps none");
+    const std::string& path = plan.checkpoint_path;
+    const Checkpoint saved = load_checkpoint(path);
+    if (saved.graph_hash != plan.graph_hash)
+        throw FileError("the checkpoint belongs to another graph, so its run cannot be resumed", path);
+    if (saved.seed != plan.seed)
+        throw FileError(fmt::format("the checkpoint belongs to a run with seed {}, this one has {}", saved.seed, plan.seed), path);
+    if (saved.optimizers.size() != plan.optimizers.size() || saved.epoch_losses.size() != sums.losses.size() ||
+        saved.epoch_metrics.size() != sums.metrics.size() || saved.batch > plan.train->batches_per_epoch())
+        throw FileError("the checkpoint does not fit to this run: other optimizers, losses, metrics or data", path);
+    plan.model->module().load(saved.weights);
+    for (std::size_t i = 0; i < saved.optimizers.size(); ++i) {
+        if (saved.optimizers[i].first != plan.optimizers[i].name)
+            throw FileError(fmt::format("the checkpoint has an optimizer '{}' where this run has '{}'", saved.optimizers[i].first,
+                                        plan.optimizers[i].name),
+                            path);
+        plan.optimizers[i].optimizer->load(saved.optimizers[i].second);
+    }
+    step = saved.step;
+    epoch = saved.epoch;
+    batch = saved.batch;
+    sums.losses = saved.epoch_losses;
+    sums.metrics = saved.epoch_metrics;
+    watch = Stopwatch(saved.seconds);
+    saved_at = saved.seconds;
+}
+
+/// The next command; false when there is none and the run is not paused.
+bool Trainer::Impl::wait_for_mail(Command& command) {
+    std::unique_lock lock(mutex);
+    if (commands.empty() && mode == Mode::Paused && !stopped()) {
+        lock.unlock(); // the sink is never called under the lock
+        watch.pause();
+        speed.forget();
+        set_state(RunState::Paused);
+        lock.lock();
+        mail.wait(lock, [&] { return !commands.empty() || stopped(); });
+        watch.resume();
+    }
+    if (commands.empty() || stopped())
+        return false;
+    command = std::move(commands.front());
+    commands.pop_front();
+    return true;
+}
+
+/// Between two steps: obeys what has come in. False: stop.
+bool Trainer::Impl::boundary() {
+    Command command;
+    while (!stopped()) {
+        if (!wait_for_mail(command)) {
+            if (stopped())
+                break;
+            set_state(RunState::Running);
+            return true;
+        }
+        if (auto* requests = std::get_if<std::vector<ProbeRequest>>(&command)) {
+            probes.set(std::move(*requests));
+            if (mode == Mode::Paused)
+                probes.report_weights(plan.model->module().state(), step);
+        } else if (auto* task = std::get_if<Task>(&command)) {
+            (*task)(*plan.model);
+            *task = nullptr; // what it holds may be waited for
+        } else {
+            switch (std::get<Order>(command)) {
+            case Order::Pause:
+                mode = Mode::Paused;
+                break;
+            case Order::Resume:
+                mode = Mode::Run;
+                break;
+            case Order::StepEpoch:
+                mode = Mode::ToEpochEnd;
+                break;
+            case Order::StepOnce:
+                mode = Mode::Paused; // after this one
+                set_state(RunState::Running);
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/// Sets the gradients of each optimizer's parameters, of its own losses alone.
+void Trainer::Impl::differentiate(const StepValues& values) {
+    const auto roots_of = [&](const OptimizerPlan& own) {
+        std::vector<Tensor> roots;
+        for (const std::size_t loss : own.losses)
+            roots.push_back(values.losses[loss]);
+        return roots;
+    };
+    if (plan.optimizers.size() == 1) {
+        autograd::backward(roots_of(plan.optimizers[0]));
+        return;
+    }
+    for (std::size_t i = 0; i < plan.optimizers.size(); ++i) {
+        const OptimizerPlan& own = plan.optimizers[i];
+        std::vector<Tensor> weights;
+        for (const nn::NamedTensor& parameter : own.optimizer->parameters())
+            weights.push_back(parameter.tensor);
+        autograd::BackwardOptions options;
+        options.retain_graph = i + 1 < plan.optimizers.size();
+        const std::vector<Tensor> gradients = autograd::grad(roots_of(own), weights, {}, options);
+        for (std::size_t w = 0; w < weights.size(); ++w)
+            weights[w].set_grad(gradients[w]);
+    }
+}
+
+void Trainer::Impl::train_step() {
+    const Batch data = plan.train->batch(epoch, batch);
+    const std::int64_t number = step + 1;
+    auto* random = context.state.random.data_mut<std::int64_t>();
+    random[0] = static_cast<std::int64_t>(plan.seed);
+    random[1] = step;
+    probes.begin_step(number, watch.seconds());
+    for (OptimizerPlan& own : plan.optimizers)
+        own.optimizer->zero_grad();
+
+    StepRecord record;
+    double lr = 0;
+    {
+        const StepValues values = plan.model->forward(data, context, probes.wants_forward() ? &probes : nullptr);
+        check_values(*plan.model, values);
+        // Read before the update: weights that gave a bad loss are still there to be looked at.
+        record.losses = read_losses(values);
+        for (std::size_t i = 0; i < record.losses.size(); ++i)
+            if (!std::isfinite(record.losses[i]))
+                throw NonFinite{explain_loss(*plan.model, data, context, i, record.losses[i], number)};
+        differentiate(values);
+        for (const MetricSum& metric : values.metrics)
+            record.metrics.push_back(metric.value());
+        sums.add(record.losses, values.metrics, sample_count(data));
+    }
+    if (probes.wants_weights())
+        probes.see_weights(plan.model->module().parameters(), plan.model->module().buffers());
+    for (std::size_t i = 0; i < plan.optimizers.size(); ++i) {
+        OptimizerPlan& own = plan.optimizers[i];
+        if (own.clip_grad_norm > 0)
+            clip_grad_norm(own.optimizer->parameters(), own.clip_grad_norm);
+        const double factor = own.schedule.factor(epoch, plan.epochs);
+        own.optimizer->step(factor);
+        if (i == 0)
+            lr = own.optimizer->base_lr() * factor;
+    }
+    ++step;
+    ++batch;
+    record.step = number;
+    record.epoch = epoch + 1;
+    record.lr = lr;
+    record.seconds = watch.seconds();
+    record.samples_per_second = speed.step(record.seconds, sample_count(data));
+    sink->on_step(record);
+    if (plan.checkpoint_seconds > 0 && record.seconds - saved_at >= plan.checkpoint_seconds)
+        save();
+}
+
+/// Validation and the report. False: stopped meanwhile; the epoch then ends anew on resume.
+bool Trainer::Impl::end_epoch() {
+    EpochRecord record;
+    record.epoch = epoch + 1;
+    record.step = step;
+    record.train_losses = sums.mean_losses();
+    record.train_metrics = sums.mean_metrics();
+    if (plan.validation != nullptr && plan.validation->batches_per_epoch() > 0) {
+        const auto result = evaluate_until(*plan.model, *plan.validation, "validation", [&] { return stopped(); });
+        if (!result)
+            return false;
+        record.losses = result->losses;
+        record.metrics = result->metrics;
+    }
+    ++epoch;
+    batch = 0;
+    sums.clear(*plan.model);
+    record.seconds = watch.seconds();
+    speed.forget();
+    sink->on_epoch(record);
+    if (epoch < plan.epochs && !at_limit())
+        save();
+    if (mode == Mode::ToEpochEnd)
+        mode = Mode::Paused;
+    return true;
+}
+
+/// True: to the end. False: stopped.
+bool Trainer::Impl::train() {
+    const std::int64_t batches = plan.train->batches_per_epoch();
+    while (epoch < plan.epochs) {
+        while (batch < batches) {
+            if (at_limit())
+                return true;
+            if (!boundary())
+                return false;
+            train_step();
+        }
+        if (!end_epoch())
+            return false;
+    }
+    return true;
+}
+
+void Trainer::Impl::save() {
+    if (plan.checkpoint_path.empty() || step == 0)
+        return;
+    Checkpoint checkpoint;
+    checkpoint.weights = plan.model->module().state();
+    for (const OptimizerPlan& own : plan.optimizers)
+        checkpoint.optimizers.emplace_back(own.name, own.optimizer->state());
+    checkpoint.step = step;
+    checkpoint.epoch = epoch;
+    checkpoint.batch = batch;
+    checkpoint.seed = plan.seed;
+    checkpoint.graph_hash = plan.graph_hash;
+    checkpoint.seconds = watch.seconds();
+    checkpoint.epoch_losses = sums.losses;
+    checkpoint.epoch_metrics = sums.metrics;
+    saved_at = checkpoint.seconds;
+    try {
+        save_checkpoint(plan.checkpoint_path, checkpoint);
+        checkpoint_error.clear();
+    } catch (const FileError& error) {
+        // A full disk is no reason to lose the run: the older checkpoint is whole, and the next one may fit.
+        checkpoint_error = error.what();
+        sink->on_warning(checkpoint_error);
+    }
+}
+
+/// Tasks that were accepted are run, also behind a stop. Then nothing more is accepted.
+void Trainer::Impl::run_remaining_tasks(DoneRecord& done) {
+    for (;;) {
+        Command command;
+        {
+            const std::lock_guard lock(mutex);
+            if (commands.empty()) {
+                ended = true;
+                return;
+            }
+            command = std::move(commands.front());
+            commands.pop_front();
+        }
+        const auto* task = std::get_if<Task>(&command);
+        if (task == nullptr || plan.model == nullptr)
+            continue;
+        try {
+            (*task)(*plan.model);
+        } catch (const std::exception& error) {
+            if (done.state != RunState::Failed)
+                done.error = error.what();
+            done.state = RunState::Failed;
+        }
+    }
+}
+
+void Trainer::Impl::run(bool resume) {
+    DoneRecord done;
+    const auto fail = [&](std::string text, std::string node = {}) {
+        done.state = RunState::Failed;
+        done.error = std::move(text);
+        done.error_node = std::move(node);
+    };
+    try {
+        set_state(RunState::Preparing);
+        prepare(resume);
+        const bool complete = train();
+        if (!complete)
+            set_state(RunState::Stopping);
+        save();
+        done.state = complete ? RunState::Finished : RunState::Stopped;
+        if (complete && plan.test != nullptr && plan.test->batches_per_epoch() > 0) {
+            done.test = evaluate_until(*plan.model, *plan.test, "test", [&] { return stopped(); });
+            if (!done.test)
+                done.state = RunState::Stopped;
+        }
+    } catch (const NonFinite& bad) {
+        fail(bad.diagnosis.text, bad.diagnosis.node);
+    } catch (const Cancelled& error) {
+        if (stopped()) {
+            save();
+            done.state = RunState::Stopped;
+        } else {
+            fail(error.what());
+        }
+    } catch (const FileError& error) {
+        fail(error.what()); // its place is a path
+    } catch (const Error& error) {
+        fail(error.what(), error.where());
+    } catch (const std::bad_alloc&) {
+        fail("out of memory");
+    } catch (const std::exception& error) {
+        fail(error.what());
+    }
+    run_remaining_tasks(done);
+    done.steps = step;
+    done.epochs = epoch;
+    done.seconds = watch.seconds();
+    done.checkpoint_error = checkpoint_error;
+    set_state(done.state);
+    sink->on_done(done);
+    const std::lock_guard lock(mutex);
+    finished = true;
+    over.notify_all();
+}
+
+Trainer::Trainer(TrainPlan plan, std::shared_ptr<Sink> sink) : impl_(std::make_unique<Impl>(std::move(plan), std::move(sink))) {}
+
+Trainer::~Trainer() { stop(); }
+
+void Trainer::start(bool resume) {
+    const std::lock_guard lock(impl_->mutex);
+    if (impl_->started)
+        throw ValueError("this run was started before; make a new one");
+    impl_->started = true;
+    impl_->thread = std::jthread([impl = impl_.get(), resume] { impl->run(resume); });
+}
+
+void Trainer::pause() { impl_->send(Impl::Order::Pause); }
+void Trainer::resume() { impl_->send(Impl::Order::Resume); }
+void Trainer::step_once() { impl_->send(Impl::Order::StepOnce); }
+void Trainer::step_epoch() { impl_->send(Impl::Order::StepEpoch); }
+
+void Trainer::stop() {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->stop_asked = true;
+    impl_->mail.notify_one();
+}
+
+void Trainer::set_probes(std::vector<ProbeRequest> probes) { impl_->send(std::move(probes)); }
+
+bool Trainer::post(std::function<void(Model&)> task) {
+    const std::lock_guard lock(impl_->mutex);
+    if (impl_->ended)
+        return false;
+    impl_->commands.emplace_back(std::move(task));
+    impl_->mail.notify_one();
+    return true;
+}
+
+RunState Trainer::state() const { return impl_->state; }
+
+void Trainer::wait() {
+    std::unique_lock lock(impl_->mutex);
+    if (impl_->started)
+        impl_->over.wait(lock, [&] { return impl_->finished; });
+}
+
+Model& Trainer::model() { return *impl_->plan.model; }
+
+} // namespace wiregrad::train
