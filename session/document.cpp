@@ -330,3 +330,5 @@ bool EditCommand::mergeWith(const QUndoCommand* other) {
 }
 
 } // namespace wiregrad::studio
+
+#include "moc_document.cpp"

@@ -50,3 +50,5 @@ void FrameClock::tick() {
 }
 
 } // namespace wiregrad::studio
+
+#include "moc_frame_clock.cpp"

@@ -177,3 +177,5 @@ void Recovery::discard(const Abandoned& abandoned) {
 }
 
 } // namespace wiregrad::studio
+
+#include "moc_recovery.cpp"

@@ -537,3 +537,5 @@ bool TrainSession::withModel(std::function<void(graph::CompiledModel&)> task, st
 }
 
 } // namespace wiregrad::studio
+
+#include "moc_train_session.cpp"

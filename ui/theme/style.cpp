@@ -307,3 +307,5 @@ QIcon Style::standardIcon(StandardPixmap pixmap, const QStyleOption* option, con
 }
 
 } // namespace wiregrad::studio
+
+#include "moc_style.cpp"

@@ -146,3 +146,5 @@ int Theme::space(int steps) const {
 }
 
 } // namespace wiregrad::studio
+
+#include "moc_theme.cpp"

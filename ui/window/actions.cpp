@@ -39,3 +39,5 @@ QAction* Actions::action(const QString& id) const { return byId_.value(id); }
 QList<QAction*> Actions::all() const { return order_; }
 
 } // namespace wiregrad::studio
+
+#include "moc_actions.cpp"
