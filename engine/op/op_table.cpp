@@ -13,6 +13,8 @@ constexpr Rows kSources[] = {
     elementwise_ops,
     reduce_ops,
     shape_ops,
+    nn_ops,
+    loss_ops,
     optim_ops,
 };
 

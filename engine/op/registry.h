@@ -11,6 +11,8 @@ namespace wiregrad {
 std::span<const Op> elementwise_ops();
 std::span<const Op> reduce_ops();
 std::span<const Op> shape_ops();
+std::span<const Op> nn_ops();   ///< layers
+std::span<const Op> loss_ops();
 std::span<const Op> optim_ops();
 
 /// The only output of a call.

@@ -1,0 +1,27 @@
+// The kernels of simd_*.cpp, which are compiled once for each instruction set, as tables of function pointers.
+// Included by the drivers in this folder; any thread.
+#pragma once
+
+#include <cstdint>
+
+namespace wiregrad::cpu {
+
+/// Convolution on flat images: an image lies in rows of one pitch, so that moving a window by one tap is one offset and
+/// a whole image is one long vector, the waste between the rows included.
+struct ConvKernels {
+    int flat_outputs; ///< most output channels of one call of `flat`
+    /// out[o * out_pitch + p] = bias[o] + sum over k of weight[k * outputs + o] * source[offsets[k] + p], for p < positions.
+    /// Reads and writes up to 63 elements past the last position.
+    void (*flat)(int outputs, const float* source, const std::int64_t* offsets, std::int64_t taps, const float* weight, const float* bias,
+                 std::int64_t positions, float* out, std::int64_t out_pitch);
+    int dot_outputs, dot_taps; ///< most outputs and taps of one call of `dot`
+    /// sums[o * taps + k] = sum over images and positions of grad[o][p] * source[offsets[k] + p].
+    /// Reads up to 15 elements past the last position: grad must hold zeros there, source finite numbers.
+    void (*dot)(int outputs, int taps, const float* grad, std::int64_t grad_pitch, const float* source, const std::int64_t* offsets,
+                std::int64_t images, std::int64_t grad_image, std::int64_t source_image, std::int64_t positions, float* sums);
+};
+
+/// The table for the instruction set in use (engine/core/config.h).
+const ConvKernels& conv_kernels();
+
+} // namespace wiregrad::cpu

@@ -1,0 +1,17 @@
+// The groups of rows that nn_ops() lists, one file each.
+#pragma once
+
+#include <span>
+
+#include "engine/op/op.h"
+
+namespace wiregrad {
+
+std::span<const Op> matmul_rows();    ///< matmul, linear
+std::span<const Op> conv_rows();      ///< conv2d, its gradients, conv_transpose2d
+std::span<const Op> pool_rows();      ///< max, average and adaptive pooling
+std::span<const Op> norm_rows();      ///< batch_norm, layer_norm
+std::span<const Op> softmax_rows();   ///< softmax, log_softmax
+std::span<const Op> embedding_rows(); ///< embedding
+
+} // namespace wiregrad

@@ -1,0 +1,938 @@
+#include "ui/canvas/canvas.h"
+
+#include <QApplication>
+#include <QContextMenuEvent>
+#include <QHelpEvent>
+#include <QDragEnterEvent>
+#include <QHash>
+#include <QKeyEvent>
+#include <QMimeData>
+#include <QMouseEvent>
+#include <QNativeGestureEvent>
+#include <QPainter>
+#include <QScrollBar>
+#include <QToolTip>
+#include <QVarLengthArray>
+#include <QWheelEvent>
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/core/error.h"
+#include "session/settings.h"
+#include "ui/canvas/canvas_edits.h"
+#include "ui/canvas/canvas_impl.h"
+#include "ui/canvas/canvas_overlays.h"
+#include "ui/canvas/canvas_style.h"
+#include "ui/canvas/marquee_gesture.h"
+#include "ui/canvas/move_gesture.h"
+#include "ui/canvas/type_list.h"
+#include "ui/canvas/wire_gesture.h"
+#include "ui/theme/theme.h"
+
+namespace wiregrad::studio {
+
+namespace {
+
+constexpr double kWorld = 1e6;       ///< the canvas reaches this far in each direction
+constexpr int kSettleMs = 150;
+constexpr int kManyItems = 150;      ///< from here on antialiasing pauses while the view moves
+constexpr int kScrollBorder = 24;    ///< pixels from the edge where a drag scrolls
+
+bool isTextField(const QWidget* widget) {
+    return widget && (widget->inherits("QLineEdit") || widget->inherits("QAbstractSpinBox") || widget->inherits("QTextEdit") ||
+                      widget->inherits("QPlainTextEdit") || widget->inherits("QComboBox"));
+}
+
+} // namespace
+
+// ---------------------------------------------------------------- Impl
+
+Canvas::Impl::Impl(Canvas& canvas, Document& doc, TrainSession& run)
+    : q(canvas), document(doc), session(run), scene(doc), note(new CursorNote(&canvas)), search(new SearchPopup(&canvas)),
+      rename(new RenameField(&canvas)), minimap(new Minimap(scene, canvas)), empty(new EmptyHint(&canvas)),
+      label(new ShapeLabel),
+      context{doc,
+              scene,
+              *note,
+              [this] { return q.zoom(); },
+              [this](const graph::Edit& edit) { return apply(edit); },
+              [this](const QString& text) { emit q.hint(text); },
+              [this](SearchRequest request) { search->open(std::move(request)); },
+              [] { return Settings::value(QStringLiteral("canvas/gridSnap")) == QStringLiteral("true"); }} {
+    scene.addItem(label);
+}
+
+Canvas::Impl::~Impl() {
+    storeView();
+    // Gestures and search requests own items of the scene.
+    gesture.reset();
+    delete search;
+    delete minimap;
+}
+
+bool Canvas::Impl::apply(const graph::Edit& edit, quint64 id) {
+    if (document.apply(edit, id))
+        return true;
+    emit q.hint(document.lastError());
+    if (!note->isVisible())
+        note->say(document.lastError(), CursorNote::Refused, cursor);
+    QTimer::singleShot(4000, note, [this] {
+        if (!gesture)
+            note->clear();
+    });
+    return false;
+}
+
+Pointer Canvas::Impl::pointer(QPointF view, Qt::KeyboardModifiers modifiers) const {
+    return {q.viewportTransform().inverted().map(view), view, modifiers};
+}
+
+void Canvas::Impl::panBy(QPointF delta) {
+    moving();
+    q.horizontalScrollBar()->setValue(q.horizontalScrollBar()->value() - static_cast<int>(std::lround(delta.x())));
+    q.verticalScrollBar()->setValue(q.verticalScrollBar()->value() - static_cast<int>(std::lround(delta.y())));
+    anchorView = {-1, -1};
+    saveView.start();
+    if (minimap->isVisible())
+        minimap->update();
+}
+
+void Canvas::Impl::centreOn(QPointF scenePos) {
+    const QPointF now = q.viewportTransform().map(scenePos);
+    panBy(QRectF(q.viewport()->rect()).center() - now);
+}
+
+void Canvas::Impl::fit(const QRectF& rect) {
+    if (rect.isEmpty() || q.viewport()->width() < 10 || q.viewport()->height() < 10)
+        return;
+    const QSizeF room = QSizeF(q.viewport()->size()) - QSizeF(48, 48);
+    const double scale = std::min({room.width() / rect.width(), room.height() / rect.height(), 1.25});
+    q.setZoom(scale, QRectF(q.viewport()->rect()).center());
+    centreOn(rect.center());
+}
+
+void Canvas::Impl::moving() {
+    if (static_cast<int>(scene.nodes().size() + scene.wires().size()) < kManyItems)
+        return;
+    q.setRenderHint(QPainter::Antialiasing, false);
+    settle.start(kSettleMs);
+}
+
+void Canvas::Impl::endGesture() {
+    gesture.reset();
+    scroll.stop();
+    updateHover(cursor);
+    updateCursorShape();
+}
+
+void Canvas::Impl::cancelGesture() {
+    if (gesture)
+        endGesture();
+    panFrom.reset();
+    updateCursorShape();
+}
+
+void Canvas::Impl::updateCursorShape() {
+    if (panFrom)
+        q.viewport()->setCursor(Qt::ClosedHandCursor);
+    else if (spaceHeld)
+        q.viewport()->setCursor(Qt::OpenHandCursor);
+    else
+        q.viewport()->setCursor(Qt::ArrowCursor);
+}
+
+void Canvas::Impl::updateHover(QPointF view) {
+    if (gesture)
+        return;
+    const QPointF at = pointer(view, {}).scene;
+    NodeItem* node = scene.nodeAt(at);
+    WireItem* wire = node ? nullptr : scene.wireAt(at, 6 / q.zoom());
+    if (node != scene.hoveredNode() || wire != scene.hoveredWire()) {
+        scene.setHovered(node, wire);
+        updateLabel();
+    }
+    if (!panFrom && !spaceHeld) {
+        const bool port = scene.portAt(at, 9 / q.zoom()).has_value() && q.zoom() >= 0.25;
+        q.viewport()->setCursor(port ? Qt::CrossCursor : Qt::ArrowCursor);
+    }
+}
+
+void Canvas::Impl::updateLabel() {
+    const WireItem* wire = scene.hoveredWire();
+    if (!wire && scene.chosenWires().size() == 1)
+        wire = scene.wire(*scene.chosenWires().begin());
+    if (wire)
+        label->show(wire->middle(), scene.wireLabel(wire->wire()), CanvasStyle::get().wire(wire->kind()));
+    else
+        label->setVisible(false);
+}
+
+void Canvas::Impl::setFocusOn(const std::string& node, const std::string& port) {
+    const Focus next{qs(node), qs(port)};
+    if (next == focus)
+        return;
+    focus = next;
+    emit q.focusChanged(focus);
+}
+
+void Canvas::Impl::updateEmpty() {
+    empty->setVisible(document.graph().nodes().empty());
+    minimap->update();
+}
+
+void Canvas::Impl::updateRun() {
+    const train::RunState state = session.state();
+    const bool running = state == train::RunState::Running || state == train::RunState::Paused;
+    const std::string failed = state == train::RunState::Failed ? session.errorNode().toStdString() : std::string();
+    for (const auto& [id, item] : scene.nodes()) {
+        if (!failed.empty() && id == failed)
+            item->setRun(RunLook::Failed, session.errorText());
+        else
+            item->setRun(running ? RunLook::Running : RunLook::Idle);
+    }
+}
+
+void Canvas::Impl::graphReplaced() {
+    cancelGesture();
+    search->dismiss();
+    rename->finish(false);
+    autoFit = true;
+    viewKey.clear();
+    restoreView();
+    setFocusOn({}, {});
+    updateRun();
+}
+
+void Canvas::Impl::storeView() {
+    if (viewKey.isEmpty() || autoFit)
+        return;
+    const QPointF centre = pointer(QRectF(q.viewport()->rect()).center(), {}).scene;
+    Settings::setLayout(viewKey, QStringLiteral("%1 %2 %3").arg(centre.x()).arg(centre.y()).arg(q.zoom()).toLatin1());
+}
+
+void Canvas::Impl::restoreView() {
+    const QString path = document.path();
+    viewKey = path.isEmpty() ? QString() : QStringLiteral("view/") + QString::number(qHash(path, 0u), 16);
+    if (!viewKey.isEmpty()) {
+        const auto parts = Settings::layout(viewKey).split(' ');
+        if (parts.size() == 3) {
+            bool ok[3] = {};
+            const double x = parts[0].toDouble(&ok[0]), y = parts[1].toDouble(&ok[1]), z = parts[2].toDouble(&ok[2]);
+            if (ok[0] && ok[1] && ok[2] && std::isfinite(x) && std::isfinite(y)) {
+                q.setZoom(z, QRectF(q.viewport()->rect()).center());
+                centreOn({x, y});
+                autoFit = false;
+                return;
+            }
+        }
+    }
+    q.fitAll();
+    autoFit = true;
+}
+
+QRectF Canvas::Impl::freePlace(QPointF wish) const {
+    const CanvasStyle& s = CanvasStyle::get();
+    QRectF place(wish, QSizeF(s.width, s.header + s.row * 2));
+    for (int tries = 0; tries < 200; ++tries) {
+        const auto hit = scene.nodesIn(place.adjusted(-8, -8, 8, 8));
+        if (hit.empty())
+            break;
+        const NodeItem* item = scene.node(*hit.begin());
+        place.moveTop(item->pos().y() + item->body().height() + kGrid);
+    }
+    return place;
+}
+
+std::map<std::string, std::pair<double, double>> Canvas::Impl::sizes() const {
+    std::map<std::string, std::pair<double, double>> out;
+    for (const auto& [id, item] : scene.nodes())
+        out[id] = {item->body().width(), item->body().height()};
+    return out;
+}
+
+// ---------------------------------------------------------------- Canvas
+
+Canvas::Canvas(Document& document, TrainSession& session, QWidget* parent) : QGraphicsView(parent) {
+    setObjectName(QStringLiteral("canvas"));
+    setAccessibleName(tr("Graph"));
+    d = std::make_unique<Impl>(*this, document, session);
+    setScene(&d->scene);
+    setSceneRect(-kWorld, -kWorld, 2 * kWorld, 2 * kWorld);
+    setInteractive(false);
+    setMouseTracking(true);
+    viewport()->setMouseTracking(true);
+    setFrameShape(QFrame::NoFrame);
+    setFocusPolicy(Qt::StrongFocus);
+    setAcceptDrops(true);
+    setTransformationAnchor(QGraphicsView::NoAnchor);
+    setResizeAnchor(QGraphicsView::NoAnchor);
+    setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    setViewportUpdateMode(QGraphicsView::SmartViewportUpdate);
+    setOptimizationFlag(QGraphicsView::DontSavePainterState);
+    setRenderHint(QPainter::Antialiasing);
+    setMinimumSize(160, 120);
+    d->wheelZooms = Settings::value(QStringLiteral("canvas/wheel"), QStringLiteral("zoom")) != QStringLiteral("scroll");
+
+    d->settle.setSingleShot(true);
+    connect(&d->settle, &QTimer::timeout, this, [this] {
+        setRenderHint(QPainter::Antialiasing, true);
+        viewport()->update();
+    });
+    d->saveView.setSingleShot(true);
+    d->saveView.setInterval(500);
+    connect(&d->saveView, &QTimer::timeout, this, [this] { d->storeView(); });
+    d->scroll.setInterval(16);
+    connect(&d->scroll, &QTimer::timeout, this, [this] {
+        const QRectF inner = QRectF(viewport()->rect()).adjusted(kScrollBorder, kScrollBorder, -kScrollBorder, -kScrollBorder);
+        if (!d->gesture || inner.contains(d->cursor)) {
+            d->scroll.stop();
+            return;
+        }
+        QPointF delta;
+        if (d->cursor.x() < inner.left()) delta.rx() = std::min(inner.left() - d->cursor.x(), 60.0) * 0.35;
+        if (d->cursor.x() > inner.right()) delta.rx() = -std::min(d->cursor.x() - inner.right(), 60.0) * 0.35;
+        if (d->cursor.y() < inner.top()) delta.ry() = std::min(inner.top() - d->cursor.y(), 60.0) * 0.35;
+        if (d->cursor.y() > inner.bottom()) delta.ry() = -std::min(d->cursor.y() - inner.bottom(), 60.0) * 0.35;
+        d->panBy(delta);
+        d->gesture->move(d->pointer(d->cursor, QGuiApplication::keyboardModifiers()));
+    });
+    d->flash.setInterval(40);
+    connect(&d->flash, &QTimer::timeout, this, [this] {
+        d->flashLeft -= 0.05;
+        NodeItem* item = d->scene.node(d->flashNode);
+        if (item)
+            item->setFlash(std::max(0.0, d->flashLeft));
+        if (d->flashLeft <= 0 || !item)
+            d->flash.stop();
+    });
+
+    connect(&d->scene, &CanvasScene::chosenChanged, this, [this] {
+        d->updateLabel();
+        if (d->minimap->isVisible())
+            d->minimap->update();
+        emit selectionChanged(selectedNodes());
+    });
+    connect(&d->scene, &CanvasScene::itemsChanged, this, [this] {
+        d->updateEmpty();
+        d->updateLabel();
+        if (!d->focus.node.isEmpty() && !d->scene.node(d->focus.node.toStdString()))
+            d->setFocusOn({}, {});
+    });
+    connect(&document, &Document::changed, this, [this](const graph::ChangeSet& changes) {
+        if (changes.everything)
+            d->graphReplaced();
+        else if (d->gesture && (!changes.removed.empty() || !changes.wires_removed.empty()))
+            d->cancelGesture(); // what the gesture holds may be gone
+        if (!changes.added.empty())
+            d->updateRun();
+    });
+    connect(&document, &Document::analysed, this, [this] { d->updateLabel(); });
+    connect(&document, &Document::pathChanged, this, [this] {
+        if (d->autoFit)
+            d->restoreView();
+        else
+            d->viewKey = this->d->document.path().isEmpty() ? QString() : QStringLiteral("view/") + QString::number(qHash(d->document.path(), 0u), 16);
+    });
+    connect(&session, &TrainSession::stateChanged, this, [this] { d->updateRun(); });
+    connect(d->minimap, &Minimap::wantsCentre, this, [this](QPointF pos) {
+        d->autoFit = false;
+        d->centreOn(pos);
+    });
+    connect(&Theme::instance(), &Theme::changed, this, [this] {
+        CanvasStyle::refresh();
+        d->cancelGesture();
+        for (const auto& [id, item] : d->scene.nodes()) {
+            item->refresh(d->document.graph());
+            d->scene.routeWiresOf(id);
+        }
+        d->updateLabel();
+        d->empty->update();
+        d->minimap->update();
+        resetCachedContent();
+        viewport()->update();
+    });
+    d->minimap->setVisible(Settings::value(QStringLiteral("canvas/minimap")) == QStringLiteral("true"));
+    d->updateEmpty();
+    d->graphReplaced();
+}
+
+Canvas::~Canvas() {
+    // Timers and signals must not reach a half-destroyed canvas.
+    disconnect(&d->document, nullptr, this, nullptr);
+    disconnect(&d->session, nullptr, this, nullptr);
+    disconnect(&d->scene, nullptr, this, nullptr);
+    setScene(nullptr);
+}
+
+std::set<QString> Canvas::selectedNodes() const {
+    std::set<QString> out;
+    for (const auto& id : d->scene.chosenNodes())
+        out.insert(qs(id));
+    return out;
+}
+
+void Canvas::select(const std::set<QString>& nodes) {
+    std::set<std::string> ids;
+    for (const QString& node : nodes)
+        ids.insert(node.toStdString());
+    d->scene.choose(std::move(ids));
+    if (nodes.size() == 1)
+        d->setFocusOn(nodes.begin()->toStdString(), {});
+}
+
+Focus Canvas::focused() const { return d->focus; }
+
+void Canvas::fitAll() { d->fit(d->scene.boundsOf({})); }
+
+void Canvas::fitSelection() {
+    if (d->scene.chosenNodes().empty())
+        fitAll();
+    else
+        d->fit(d->scene.boundsOf(d->scene.chosenNodes()));
+}
+
+double Canvas::zoom() const { return transform().m11(); }
+
+void Canvas::setZoom(double wish, QPointF anchor) {
+    if (!std::isfinite(wish) || !std::isfinite(anchor.x()) || !std::isfinite(anchor.y()))
+        return;
+    const double before = zoom();
+    const double next = std::clamp(wish, kMinZoom, kMaxZoom);
+    // Scroll bars are whole pixels: while the cursor rests, all turns of the wheel share one anchor, so rounding does not add up.
+    if (anchor != d->anchorView) {
+        d->anchorView = anchor;
+        d->anchorScene = viewportTransform().inverted().map(anchor);
+    }
+    const QPointF keepView = d->anchorView, keepScene = d->anchorScene;
+    if (next != before) {
+        d->moving();
+        setTransform(QTransform::fromScale(next, next));
+    }
+    const QPointF now = viewportTransform().map(keepScene);
+    d->panBy(anchor - now);
+    d->anchorView = keepView;
+    d->anchorScene = keepScene;
+    if (next != before)
+        emit zoomChanged(next);
+}
+
+void Canvas::reveal(const QString& node, const QString& port) {
+    const std::string id = node.toStdString();
+    NodeItem* item = d->scene.node(id);
+    if (!item)
+        return;
+    d->autoFit = false;
+    const QRectF place = viewportTransform().mapRect(item->sceneBoundingRect());
+    if (zoom() < kTextZoom)
+        setZoom(0.8, QRectF(viewport()->rect()).center());
+    if (!QRectF(viewport()->rect()).contains(place) || zoom() < kTextZoom)
+        d->centreOn(item->sceneBoundingRect().center());
+    d->scene.choose({id});
+    d->setFocusOn(id, port.toStdString());
+    d->flashNode = id;
+    d->flashLeft = 1;
+    item->setFlash(1);
+    d->flash.start();
+}
+
+void Canvas::addNode(const QString& type, QPointF scenePos, bool wire) {
+    const CanvasStyle& s = CanvasStyle::get();
+    Draft draft(d->document.graph());
+    try {
+        const auto& chosen = d->scene.chosenNodes();
+        const std::string after = wire && chosen.size() == 1 ? *chosen.begin() : std::string();
+        std::string id;
+        if (const NodeItem* item = d->scene.node(after)) {
+            const auto leaving = d->document.graph().wires_out_of(after);
+            const QPointF wish = item->pos() + QPointF(item->body().width() + 3 * kGrid, 0);
+            bool inserted = false;
+            if (leaving.size() == 1) {
+                // In the middle of a chain "after" means between.
+                Draft trial(d->document.graph());
+                graph::Node node = graph::make_node(trial.graph(), type.toStdString(), {wish.x(), wish.y()});
+                id = node.id;
+                trial.add({graph::AddNode{std::move(node)}});
+                if (insert_on_wire(trial, leaving.front(), id)) {
+                    make_room(trial, id, wish.x() + s.width, 3 * kGrid);
+                    draft.add(trial.take());
+                    inserted = true;
+                }
+            }
+            if (!inserted) {
+                const QRectF place = d->freePlace(wish);
+                id = add_after(draft, type.toStdString(), after, {place.x(), place.y()});
+            }
+        } else {
+            QPointF wish = scenePos;
+            if (!std::isfinite(wish.x()) || !std::isfinite(wish.y()))
+                wish = mapToScene(viewport()->rect().center());
+            if (wire) // from the palette without a selection: beside what is there
+                wish = d->freePlace(wish).topLeft();
+            graph::Node node = graph::make_node(draft.graph(), type.toStdString(), {std::round(wish.x()), std::round(wish.y())});
+            id = node.id;
+            draft.add({graph::AddNode{std::move(node)}});
+        }
+        if (!d->apply(draft.take()))
+            return;
+        Settings::addRecentType(type);
+        d->autoFit = false;
+        d->scene.choose({id});
+        d->setFocusOn(id, {});
+        if (const NodeItem* item = d->scene.node(id); item && wire) {
+            const QRectF place = viewportTransform().mapRect(item->sceneBoundingRect());
+            if (!QRectF(viewport()->rect()).contains(place))
+                d->centreOn(item->sceneBoundingRect().center());
+        }
+    } catch (const Error& error) {
+        emit hint(QString::fromUtf8(error.what()));
+    }
+}
+
+void Canvas::openSearch(QPointF viewPos, const QString& text) {
+    d->cancelGesture();
+    SearchRequest request;
+    request.view = viewPos;
+    request.text = text;
+    request.chosen = [this, scene = d->pointer(viewPos, {}).scene](const QString& type, bool wire) {
+        const CanvasStyle& s = CanvasStyle::get();
+        addNode(type, scene - QPointF(s.width / 2, s.header / 2), wire);
+    };
+    d->search->open(std::move(request));
+}
+
+QPointF Canvas::nodeCentre(const QString& node) const {
+    const NodeItem* item = d->scene.node(node.toStdString());
+    return item ? viewportTransform().map(item->pos() + item->body().center()) : QPointF();
+}
+
+QPointF Canvas::portPosition(const QString& node, const QString& port, bool output) const {
+    const NodeItem* item = d->scene.node(node.toStdString());
+    return item ? viewportTransform().map(item->portScenePos(port.toStdString(), output)) : QPointF();
+}
+
+// ---------------------------------------------------------------- painting
+
+void Canvas::drawBackground(QPainter* painter, const QRectF& rect) {
+    const CanvasStyle& s = CanvasStyle::get();
+    painter->fillRect(rect, s.canvas);
+    // Dots thin out with distance, so that their density on the screen stays calm.
+    double step = kGrid;
+    while (step * zoom() < 14)
+        step *= 5;
+    const double left = std::floor(rect.left() / step) * step, top = std::floor(rect.top() / step) * step;
+    if ((rect.width() / step) * (rect.height() / step) > 40000)
+        return;
+    QVarLengthArray<QPointF, 4096> minor, major;
+    for (double x = left; x <= rect.right(); x += step)
+        for (double y = top; y <= rect.bottom(); y += step) {
+            const bool strong = std::fmod(std::abs(std::round(x / step)), 5) == 0 && std::fmod(std::abs(std::round(y / step)), 5) == 0;
+            (strong ? major : minor).append({x, y});
+        }
+    const bool smooth = painter->testRenderHint(QPainter::Antialiasing);
+    painter->setRenderHint(QPainter::Antialiasing, false);
+    QPen pen(s.grid, zoom() > 1.5 ? 2 : 1, Qt::SolidLine, Qt::SquareCap);
+    pen.setCosmetic(true);
+    painter->setPen(pen);
+    painter->drawPoints(minor.constData(), static_cast<int>(minor.size()));
+    pen.setColor(s.gridStrong);
+    pen.setWidth(2);
+    painter->setPen(pen);
+    painter->drawPoints(major.constData(), static_cast<int>(major.size()));
+    painter->setRenderHint(QPainter::Antialiasing, smooth);
+}
+
+// ---------------------------------------------------------------- mouse
+
+void Canvas::mousePressEvent(QMouseEvent* event) {
+    const QPointF view = event->position();
+    d->cursor = view;
+    d->autoFit = false;
+    if (!d->gesture)
+        d->note->clear();
+    d->rename->finish(true);
+    d->search->dismiss();
+    setFocus(Qt::MouseFocusReason);
+    event->accept();
+
+    const bool pans = event->button() == Qt::MiddleButton || (event->button() == Qt::LeftButton && d->spaceHeld);
+    if (pans) {
+        d->panFrom = view;
+        d->updateCursorShape();
+        return;
+    }
+    const Pointer at = d->pointer(view, event->modifiers());
+    if (d->gesture) {
+        if (event->button() == Qt::RightButton)
+            d->cancelGesture();
+        else if (d->gesture->press(at))
+            d->endGesture();
+        return;
+    }
+    NodeItem* node = d->scene.nodeAt(at.scene);
+    if (event->button() == Qt::RightButton) {
+        d->pressedView = view;
+        if (event->modifiers() & Qt::ControlModifier)
+            d->gesture = std::make_unique<CutGesture>(d->context, at);
+        else
+            d->rightPans = true;
+        return;
+    }
+    if (event->button() != Qt::LeftButton)
+        return;
+
+    const CanvasStyle& s = CanvasStyle::get();
+    const double reach = std::min(std::max(s.portRadius + 3, 9 / zoom()), s.row * 0.8);
+    const auto port = zoom() >= 0.25 ? d->scene.portAt(at.scene, reach) : std::nullopt;
+    d->scene.setHovered(nullptr, nullptr);
+    if (port) {
+        if (event->modifiers() & Qt::AltModifier) {
+            d->removeWiresOf(*port);
+            return;
+        }
+        if (port->output)
+            d->setFocusOn(port->node, port->port);
+        d->gesture = std::make_unique<WireGesture>(d->context, *port, event->modifiers() & Qt::ControlModifier, at);
+        return;
+    }
+    if (node) {
+        d->gesture = std::make_unique<MoveGesture>(d->context, node->id(), at);
+        d->setFocusOn(node->id(), {});
+        return;
+    }
+    if (WireItem* wire = d->scene.wireAt(at.scene, 6 / zoom())) {
+        const graph::Wire value = wire->wire();
+        if (event->modifiers() & Qt::AltModifier) {
+            d->apply({graph::Disconnect{value}});
+            return;
+        }
+        auto wires = d->scene.chosenWires();
+        if (event->modifiers() & Qt::ControlModifier) {
+            if (!wires.erase(value))
+                wires.insert(value);
+            d->scene.choose(d->scene.chosenNodes(), wires);
+        } else if (event->modifiers() & Qt::ShiftModifier) {
+            wires.insert(value);
+            d->scene.choose(d->scene.chosenNodes(), wires);
+        } else {
+            d->scene.choose({}, {value});
+        }
+        d->setFocusOn(value.from, value.from_port);
+        return;
+    }
+    d->gesture = std::make_unique<MarqueeGesture>(d->context, at);
+}
+
+void Canvas::mouseMoveEvent(QMouseEvent* event) {
+    const QPointF view = event->position();
+    const QPointF before = d->cursor;
+    d->cursor = view;
+    event->accept();
+    if (d->rightPans && !d->panFrom && (event->buttons() & Qt::RightButton) &&
+        QLineF(view, d->pressedView).length() > kDragDistance) {
+        d->panFrom = before;
+        d->updateCursorShape();
+    }
+    // A held space bar pans while a gesture is under way, too.
+    if (d->gesture && d->spaceHeld && !d->panFrom)
+        d->panBy(view - before);
+    if (d->panFrom) {
+        d->panBy(view - *d->panFrom);
+        d->panFrom = view;
+        if (!d->gesture)
+            return;
+    }
+    if (d->gesture) {
+        d->gesture->move(d->pointer(view, event->modifiers()));
+        const QRectF inner = QRectF(viewport()->rect()).adjusted(kScrollBorder, kScrollBorder, -kScrollBorder, -kScrollBorder);
+        if (!inner.contains(view) && d->gesture->autoScrolls() && !d->scroll.isActive())
+            d->scroll.start();
+        return;
+    }
+    d->updateHover(view);
+}
+
+void Canvas::mouseReleaseEvent(QMouseEvent* event) {
+    const QPointF view = event->position();
+    d->cursor = view;
+    event->accept();
+    if (d->panFrom && event->button() != Qt::RightButton) {
+        d->panFrom.reset();
+        d->updateCursorShape();
+        return;
+    }
+    if (event->button() == Qt::RightButton && d->rightPans) {
+        const bool panned = d->panFrom.has_value();
+        d->panFrom.reset();
+        d->rightPans = false;
+        d->updateCursorShape();
+        if (!panned && !d->gesture)
+            d->showMenu(view, event->globalPosition().toPoint());
+        return;
+    }
+    if (d->gesture) {
+        // The gesture may open a search or be cancelled by what its edit does; look again before ending it.
+        Gesture* current = d->gesture.get();
+        if (current->release(d->pointer(view, event->modifiers())) && d->gesture.get() == current)
+            d->endGesture();
+    }
+}
+
+void Canvas::mouseDoubleClickEvent(QMouseEvent* event) {
+    event->accept();
+    if (event->button() != Qt::LeftButton || d->spaceHeld)
+        return;
+    const Pointer at = d->pointer(event->position(), event->modifiers());
+    if (d->gesture && d->gesture->sticky()) {
+        mousePressEvent(event);
+        return;
+    }
+    d->cancelGesture();
+    if (NodeItem* node = d->scene.nodeAt(at.scene)) {
+        d->scene.choose({node->id()});
+        if (node->titleRect().contains(at.scene - node->pos()))
+            d->startRename();
+        return;
+    }
+    if (!d->scene.wireAt(at.scene, 6 / zoom()))
+        openSearch(event->position());
+}
+
+void Canvas::wheelEvent(QWheelEvent* event) {
+    event->accept();
+    if (d->search->isOpen() && d->search->geometry().contains(event->position().toPoint()))
+        return;
+    d->rename->finish(true);
+    d->autoFit = false;
+    const bool touchpad = event->device() && event->device()->type() == QInputDevice::DeviceType::TouchPad;
+    const bool control = event->modifiers() & Qt::ControlModifier;
+    if ((!control && (touchpad || !d->wheelZooms)) ||
+        (event->modifiers() & Qt::ShiftModifier)) {
+        QPointF delta = event->pixelDelta().isNull() ? QPointF(event->angleDelta()) * 0.5 : QPointF(event->pixelDelta());
+        if ((event->modifiers() & Qt::ShiftModifier) && delta.x() == 0)
+            delta = {delta.y(), 0};
+        d->panBy(delta);
+    } else {
+        const double turn = std::clamp(static_cast<double>(event->angleDelta().y()), -1200.0, 1200.0);
+        setZoom(zoom() * std::pow(1.0015, turn), event->position());
+    }
+    if (d->gesture)
+        d->gesture->move(d->pointer(d->cursor, event->modifiers()));
+}
+
+void Canvas::contextMenuEvent(QContextMenuEvent* event) {
+    event->accept();
+    if (event->reason() == QContextMenuEvent::Mouse)
+        return; // shown at release, when it is clear that nobody pans
+    QPointF view = QRectF(viewport()->rect()).center();
+    if (!d->scene.chosenNodes().empty())
+        view = nodeCentre(qs(*d->scene.chosenNodes().begin()));
+    d->showMenu(view, viewport()->mapToGlobal(view.toPoint()));
+}
+
+// ---------------------------------------------------------------- keys and focus
+
+bool Canvas::event(QEvent* event) {
+    if (event->type() == QEvent::KeyPress) {
+        const auto* key = static_cast<QKeyEvent*>(event);
+        if (key->key() == Qt::Key_Tab && key->modifiers() == Qt::NoModifier) {
+            openSearch(viewport()->rect().contains(d->cursor.toPoint()) ? d->cursor : QRectF(viewport()->rect()).center());
+            return true;
+        }
+    }
+    return QGraphicsView::event(event);
+}
+
+void Canvas::keyPressEvent(QKeyEvent* event) {
+    event->accept();
+    const bool shift = event->modifiers() & Qt::ShiftModifier;
+    const bool plain = !(event->modifiers() & (Qt::ControlModifier | Qt::AltModifier | Qt::MetaModifier));
+    const double steps = shift ? 10 : 1;
+    switch (event->key()) {
+    case Qt::Key_Escape:
+        if (d->gesture || d->panFrom)
+            d->cancelGesture();
+        else if (!d->scene.chosenNodes().empty() || !d->scene.chosenWires().empty())
+            d->scene.choose({});
+        d->note->clear();
+        return;
+    case Qt::Key_Space:
+        if (!event->isAutoRepeat()) {
+            d->spaceHeld = true;
+            d->updateCursorShape();
+        }
+        return;
+    case Qt::Key_Left: if (plain) d->nudge({-steps, 0}, event->isAutoRepeat()); return;
+    case Qt::Key_Right: if (plain) d->nudge({steps, 0}, event->isAutoRepeat()); return;
+    case Qt::Key_Up: if (plain) d->nudge({0, -steps}, event->isAutoRepeat()); return;
+    case Qt::Key_Down: if (plain) d->nudge({0, steps}, event->isAutoRepeat()); return;
+    case Qt::Key_PageDown: d->walk(1); return;
+    case Qt::Key_PageUp: d->walk(-1); return;
+    default: break;
+    }
+    if (d->gesture && (event->key() == Qt::Key_Shift || event->key() == Qt::Key_Control || event->key() == Qt::Key_Alt)) {
+        d->gesture->move(d->pointer(d->cursor, event->modifiers()));
+        return;
+    }
+    const QString text = event->text();
+    if (plain && !d->gesture && text.size() == 1 && text[0].isLetterOrNumber()) {
+        openSearch(viewport()->rect().contains(d->cursor.toPoint()) ? d->cursor : QRectF(viewport()->rect()).center(), text);
+        return;
+    }
+    event->ignore();
+}
+
+void Canvas::keyReleaseEvent(QKeyEvent* event) {
+    if (event->key() == Qt::Key_Space && !event->isAutoRepeat()) {
+        d->spaceHeld = false;
+        d->updateCursorShape();
+    }
+    if (d->gesture && (event->key() == Qt::Key_Shift || event->key() == Qt::Key_Control || event->key() == Qt::Key_Alt))
+        d->gesture->move(d->pointer(d->cursor, event->modifiers()));
+    QGraphicsView::keyReleaseEvent(event);
+}
+
+void Canvas::focusOutEvent(QFocusEvent* event) {
+    d->spaceHeld = false;
+    d->updateCursorShape();
+    QGraphicsView::focusOutEvent(event);
+}
+
+void Canvas::enterEvent(QEnterEvent* event) {
+    // Keys act where the pointer is, unless somebody is typing.
+    const QWidget* focus = QApplication::focusWidget();
+    if (window()->isActiveWindow() && !hasFocus() && !isTextField(focus))
+        setFocus(Qt::OtherFocusReason);
+    QGraphicsView::enterEvent(event);
+}
+
+bool Canvas::viewportEvent(QEvent* event) {
+    if (event->type() == QEvent::ToolTip) {
+        const auto* help = static_cast<QHelpEvent*>(event);
+        const QPointF at = d->pointer(help->pos(), {}).scene;
+        if (d->gesture) {
+            QToolTip::hideText();
+        } else if (const auto port = d->scene.portAt(at, 9 / zoom())) {
+            const NodeItem::Port* info = d->scene.node(port->node)->port(port->port, port->output);
+            QString text = QStringLiteral("<b>%1</b>").arg(info->label.toHtmlEscaped());
+            text += info->kind == graph::PortKind::Labels ? tr(" · labels") : info->kind == graph::PortKind::Loss ? tr(" · loss") : tr(" · tensor");
+            if (info->optional)
+                text += tr(", optional");
+            if (!info->help.isEmpty())
+                text += QStringLiteral("<br>") + info->help.toHtmlEscaped();
+            QToolTip::showText(help->globalPos(), text, this);
+        } else if (const NodeItem* node = d->scene.nodeAt(at)) {
+            QToolTip::showText(help->globalPos(), node->toolTipText(), this);
+        } else {
+            // The problem strip hangs below the body.
+            const auto hits = d->scene.items(at);
+            QString text;
+            for (QGraphicsItem* item : hits)
+                if (auto* owner = qgraphicsitem_cast<NodeItem*>(item); owner && !owner->problemText().isEmpty())
+                    text = owner->toolTipText();
+            QToolTip::showText(help->globalPos(), text, this);
+        }
+        return true;
+    }
+    if (event->type() == QEvent::NativeGesture) {
+        const auto* pinch = static_cast<QNativeGestureEvent*>(event);
+        if (pinch->gestureType() == Qt::ZoomNativeGesture) {
+            d->autoFit = false;
+            setZoom(zoom() * (1 + pinch->value()), pinch->position());
+            return true;
+        }
+    }
+    if (event->type() == QEvent::Leave && !d->gesture) {
+        d->scene.setHovered(nullptr, nullptr);
+        d->updateLabel();
+    }
+    return QGraphicsView::viewportEvent(event);
+}
+
+void Canvas::resizeEvent(QResizeEvent* event) {
+    QGraphicsView::resizeEvent(event);
+    d->minimap->place();
+    d->empty->setGeometry(rect());
+    if (d->autoFit) {
+        fitAll();
+        d->autoFit = true;
+    }
+}
+
+void Canvas::showEvent(QShowEvent* event) {
+    QGraphicsView::showEvent(event);
+    if (d->autoFit)
+        d->restoreView();
+}
+
+void Canvas::scrollContentsBy(int dx, int dy) {
+    QGraphicsView::scrollContentsBy(dx, dy);
+    if (d && d->rename && d->rename->isOpen())
+        d->rename->finish(true);
+}
+
+// ---------------------------------------------------------------- drag and drop from the palette
+
+void Canvas::dragEnterEvent(QDragEnterEvent* event) {
+    if (event->mimeData()->hasFormat(QLatin1String(kTypeMime)))
+        event->acceptProposedAction();
+    else
+        event->ignore();
+}
+
+void Canvas::dragMoveEvent(QDragMoveEvent* event) {
+    if (!event->mimeData()->hasFormat(QLatin1String(kTypeMime))) {
+        event->ignore();
+        return;
+    }
+    event->acceptProposedAction();
+    for (const auto& [wire, item] : d->scene.wires())
+        item->setTarget(false);
+    const QPointF at = d->pointer(event->position(), {}).scene;
+    if (WireItem* wire = d->scene.wireAt(at, kSnapRadius / zoom()))
+        wire->setTarget(true);
+}
+
+void Canvas::dragLeaveEvent(QDragLeaveEvent* event) {
+    for (const auto& [wire, item] : d->scene.wires())
+        item->setTarget(false);
+    event->accept();
+}
+
+void Canvas::dropEvent(QDropEvent* event) {
+    if (!event->mimeData()->hasFormat(QLatin1String(kTypeMime))) {
+        event->ignore();
+        return;
+    }
+    for (const auto& [wire, item] : d->scene.wires())
+        item->setTarget(false);
+    const QString type = QString::fromUtf8(event->mimeData()->data(QLatin1String(kTypeMime)));
+    const QPointF at = d->pointer(event->position(), {}).scene;
+    const CanvasStyle& s = CanvasStyle::get();
+    event->acceptProposedAction();
+    setFocus(Qt::OtherFocusReason);
+    const QPointF corner = at - QPointF(s.width / 2, s.header / 2);
+    if (WireItem* wire = d->scene.wireAt(at, kSnapRadius / zoom())) {
+        try {
+            Draft draft(d->document.graph());
+            graph::Node node = graph::make_node(draft.graph(), type.toStdString(), {std::round(corner.x()), std::round(corner.y())});
+            const std::string id = node.id;
+            draft.add({graph::AddNode{std::move(node)}});
+            if (insert_on_wire(draft, wire->wire(), id)) {
+                make_room(draft, id, corner.x() + s.width, 2 * kGrid);
+                if (d->apply(draft.take())) {
+                    Settings::addRecentType(type);
+                    d->scene.choose({id});
+                }
+                return;
+            }
+        } catch (const Error& error) {
+            emit hint(QString::fromUtf8(error.what()));
+            return;
+        }
+    }
+    addNode(type, corner, false);
+}
+
+} // namespace wiregrad::studio

@@ -1,0 +1,99 @@
+// What the canvas is made of; shared by canvas.cpp, canvas_actions.cpp and canvas_menus.cpp and nobody else. GUI thread.
+#pragma once
+
+#include "ui/canvas/canvas.h"
+
+#include <QBasicTimer>
+#include <QElapsedTimer>
+#include <QTimer>
+
+#include <memory>
+#include <optional>
+
+#include "ui/canvas/canvas_scene.h"
+#include "ui/canvas/cursor_note.h"
+#include "ui/canvas/gesture.h"
+#include "ui/canvas/minimap.h"
+#include "ui/canvas/rename_field.h"
+#include "ui/canvas/search_popup.h"
+
+namespace wiregrad::studio {
+
+class EmptyHint;
+class ShapeLabel;
+
+struct Canvas::Impl {
+    Impl(Canvas& canvas, Document& document, TrainSession& session);
+    ~Impl();
+
+    Canvas& q;
+    Document& document;
+    TrainSession& session;
+    Actions* actions = nullptr;
+    CanvasScene scene;
+    CursorNote* note;
+    SearchPopup* search;
+    RenameField* rename;
+    Minimap* minimap;
+    EmptyHint* empty;
+    ShapeLabel* label; ///< shape of the hovered or chosen wire; owned by the scene
+    GestureContext context;
+    std::unique_ptr<Gesture> gesture;
+
+    // --- view
+    std::optional<QPointF> panFrom; ///< last position of a pan in progress
+    QPointF pressedView;            ///< where the right button went down
+    bool spaceHeld = false, rightPans = false, autoFit = true, wheelZooms = true;
+    QPointF anchorView{-1, -1}, anchorScene;
+    QPointF cursor; ///< last seen, view coordinates
+    QTimer settle, scroll, saveView;
+    QString viewKey;
+    // --- flash of reveal()
+    QTimer flash;
+    std::string flashNode;
+    double flashLeft = 0;
+
+    Focus focus;
+    quint64 nudgeGesture = 0;
+
+    bool apply(const graph::Edit& edit, quint64 gesture = 0);
+    Pointer pointer(QPointF view, Qt::KeyboardModifiers modifiers) const;
+    void panBy(QPointF delta);
+    void centreOn(QPointF scenePos);
+    void fit(const QRectF& rect);
+    void moving(); ///< antialiasing off for a moment on large graphs
+    void endGesture();
+    void cancelGesture();
+    void updateHover(QPointF view);
+    void updateCursorShape();
+    void setFocusOn(const std::string& node, const std::string& port);
+    void updateEmpty();
+    void updateLabel();
+    void updateRun();
+    void graphReplaced();
+    void restoreView();
+    void storeView();
+    QRectF freePlace(QPointF wish) const;
+    std::map<std::string, std::pair<double, double>> sizes() const;
+
+    // --- commands, on the selection
+    void removeChosen(bool dissolve);
+    void copy(bool cut);
+    void paste(QPointF view);
+    void duplicate(bool keepInputs);
+    void startRename();
+    void toggleMuted();
+    void toggleCollapsed();
+    void straighten();
+    void layOut();
+    void connectChosen();
+    void selectReach(bool downstream);
+    void nudge(QPointF steps, bool repeat);
+    void removeWiresOf(const PortRef& port);
+    void walk(int direction); ///< to the next or previous node in the chain
+
+    // --- menus
+    void showMenu(QPointF view, QPoint global);
+};
+
+} // namespace wiregrad::studio

@@ -1,0 +1,35 @@
+// What lies over the items: the words of an empty canvas, the shape on a wire. GUI thread.
+#pragma once
+
+#include <QColor>
+#include <QGraphicsItem>
+#include <QString>
+#include <QWidget>
+
+namespace wiregrad::studio {
+
+/// Teaches the first gesture while there is nothing to see.
+class EmptyHint : public QWidget {
+  public:
+    explicit EmptyHint(QWidget* parent);
+
+  protected:
+    void paintEvent(QPaintEvent* event) override;
+};
+
+/// A pill with a wire's shape, of constant size on the screen.
+class ShapeLabel : public QGraphicsItem {
+  public:
+    ShapeLabel();
+    void show(QPointF scenePos, const QString& text, const QColor& tone);
+    QString text() const { return text_; }
+    QRectF boundingRect() const override { return box_.adjusted(-1, -1, 1, 1); }
+    void paint(QPainter* painter, const QStyleOptionGraphicsItem* option, QWidget* widget) override;
+
+  private:
+    QString text_;
+    QColor tone_;
+    QRectF box_;
+};
+
+} // namespace wiregrad::studio

@@ -1,0 +1,314 @@
+#include "ui/canvas/canvas_scene.h"
+
+#include <QLineF>
+
+#include <algorithm>
+#include <limits>
+
+#include "ui/canvas/canvas_style.h"
+
+namespace wiregrad::studio {
+
+CanvasScene::CanvasScene(Document& document, QObject* parent) : QGraphicsScene(parent), document_(document) {
+    setItemIndexMethod(QGraphicsScene::BspTreeIndex);
+    rebuild();
+    connect(&document_, &Document::changed, this, &CanvasScene::sync);
+    connect(&document_, &Document::analysed, this, &CanvasScene::refreshFacts);
+}
+
+void CanvasScene::rebuild() {
+    setHovered(nullptr, nullptr);
+    // Items of other owners (overlays) stay.
+    for (auto& [wire, item] : wires_)
+        delete item;
+    for (auto& [id, item] : nodes_)
+        delete item;
+    wires_.clear();
+    nodes_.clear();
+    wiresOf_.clear();
+    previewed_.clear();
+    for (const auto& [id, node] : document_.graph().nodes())
+        addNodeItem(id);
+    for (const auto& wire : document_.graph().wires())
+        addWireItem(wire);
+    refreshFacts();
+    choose({}, {});
+    emit itemsChanged();
+}
+
+void CanvasScene::addNodeItem(const std::string& id) {
+    const graph::Node* node = document_.graph().node(id);
+    if (!node || nodes_.count(id))
+        return;
+    auto* item = new NodeItem(id);
+    item->setZValue(1);
+    item->refresh(document_.graph());
+    item->setPos(node->position.x, node->position.y);
+    nodes_[id] = item;
+    addItem(item);
+}
+
+graph::PortKind CanvasScene::kindOf(const PortRef& ref) const {
+    if (const NodeItem* item = node(ref.node))
+        if (const NodeItem::Port* port = item->port(ref.port, ref.output))
+            return port->kind;
+    return graph::PortKind::Tensor;
+}
+
+void CanvasScene::addWireItem(const graph::Wire& wire) {
+    if (wires_.count(wire))
+        return;
+    auto* item = new WireItem(wire, kindOf({wire.from, wire.from_port, true}));
+    wires_[wire] = item;
+    wiresOf_[wire.from].insert(item);
+    wiresOf_[wire.to].insert(item);
+    route(*item);
+    addItem(item);
+}
+
+void CanvasScene::removeWireItem(const graph::Wire& wire) {
+    const auto found = wires_.find(wire);
+    if (found == wires_.end())
+        return;
+    WireItem* item = found->second;
+    if (hoveredWire_ == item)
+        hoveredWire_ = nullptr;
+    wiresOf_[wire.from].erase(item);
+    wiresOf_[wire.to].erase(item);
+    wires_.erase(found);
+    delete item;
+}
+
+void CanvasScene::route(WireItem& item) {
+    const NodeItem* from = node(item.wire().from);
+    const NodeItem* to = node(item.wire().to);
+    if (from && to)
+        item.setEnds(from->portScenePos(item.wire().from_port, true), to->portScenePos(item.wire().to_port, false));
+}
+
+void CanvasScene::routeWiresOf(const std::string& id) {
+    const auto found = wiresOf_.find(id);
+    if (found == wiresOf_.end())
+        return;
+    for (WireItem* item : found->second)
+        route(*item);
+}
+
+void CanvasScene::sync(const graph::ChangeSet& changes) {
+    if (changes.everything) {
+        rebuild();
+        return;
+    }
+    for (const auto& wire : changes.wires_removed)
+        if (std::find(document_.graph().wires().begin(), document_.graph().wires().end(), wire) == document_.graph().wires().end())
+            removeWireItem(wire);
+    for (const auto& id : changes.removed) {
+        const auto found = nodes_.find(id);
+        if (found == nodes_.end() || document_.graph().node(id))
+            continue;
+        // Wires go first: they know their ends by id only, but the index of wires per node must not dangle.
+        const auto attached = wiresOf_[id];
+        for (WireItem* item : attached)
+            removeWireItem(graph::Wire(item->wire()));
+        wiresOf_.erase(id);
+        if (hoveredNode_ == found->second)
+            hoveredNode_ = nullptr;
+        delete found->second;
+        nodes_.erase(found);
+    }
+    std::set<std::string> reroute;
+    for (const auto& id : changes.added)
+        addNodeItem(id);
+    for (const auto& id : changes.moved) {
+        const graph::Node* node = document_.graph().node(id);
+        if (NodeItem* item = this->node(id); item && node) {
+            item->setPos(node->position.x, node->position.y);
+            reroute.insert(id);
+        }
+    }
+    std::set<std::string> touched = changes.changed;
+    for (const auto* wires : {&changes.wires_added, &changes.wires_removed})
+        for (const auto& wire : *wires) {
+            touched.insert(wire.from);
+            touched.insert(wire.to);
+        }
+    for (const auto& id : touched)
+        if (NodeItem* item = this->node(id)) {
+            item->refresh(document_.graph());
+            reroute.insert(id);
+        }
+    for (const auto& wire : document_.graph().wires())
+        if (changes.wires_added.count(wire))
+            addWireItem(wire);
+    for (const auto& id : reroute)
+        routeWiresOf(id);
+
+    std::set<std::string> nodesLeft;
+    std::set<graph::Wire> wiresLeft;
+    for (const auto& id : chosenNodes_)
+        if (nodes_.count(id))
+            nodesLeft.insert(id);
+    for (const auto& wire : chosenWires_)
+        if (wires_.count(wire))
+            wiresLeft.insert(wire);
+    choose(std::move(nodesLeft), std::move(wiresLeft));
+    emit itemsChanged();
+}
+
+void CanvasScene::refreshFacts() {
+    const graph::Analysis& analysis = document_.analysis();
+    for (auto& [id, item] : nodes_)
+        item->setFacts(analysis);
+}
+
+NodeItem* CanvasScene::node(const std::string& id) const {
+    const auto found = nodes_.find(id);
+    return found == nodes_.end() ? nullptr : found->second;
+}
+
+WireItem* CanvasScene::wire(const graph::Wire& wire) const {
+    const auto found = wires_.find(wire);
+    return found == wires_.end() ? nullptr : found->second;
+}
+
+NodeItem* CanvasScene::nodeAt(QPointF pos) const {
+    const auto hits = items(pos, Qt::IntersectsItemBoundingRect, Qt::DescendingOrder);
+    for (QGraphicsItem* item : hits)
+        if (auto* node = qgraphicsitem_cast<NodeItem*>(item); node && node->body().contains(pos - node->pos()))
+            return node;
+    return nullptr;
+}
+
+std::optional<PortRef> CanvasScene::portAt(QPointF pos, double radius) const {
+    const QRectF around(pos - QPointF(radius, radius), QSizeF(2 * radius, 2 * radius));
+    std::optional<PortRef> best;
+    double nearest = radius;
+    const auto hits = items(around, Qt::IntersectsItemBoundingRect);
+    for (QGraphicsItem* item : hits) {
+        const auto* node = qgraphicsitem_cast<NodeItem*>(item);
+        if (!node)
+            continue;
+        for (const auto& port : node->ports()) {
+            const double distance = QLineF(pos, node->pos() + port.pos).length();
+            if (distance <= nearest) {
+                nearest = distance;
+                best = PortRef{node->id(), port.id, port.output};
+            }
+        }
+    }
+    return best;
+}
+
+WireItem* CanvasScene::wireAt(QPointF pos, double tolerance) const {
+    const QRectF around(pos - QPointF(tolerance, tolerance), QSizeF(2 * tolerance, 2 * tolerance));
+    WireItem* best = nullptr;
+    double nearest = tolerance;
+    const auto hits = items(around, Qt::IntersectsItemBoundingRect);
+    for (QGraphicsItem* item : hits)
+        if (auto* wire = qgraphicsitem_cast<WireItem*>(item)) {
+            const double distance = wire->distance(pos);
+            if (distance <= nearest) {
+                nearest = distance;
+                best = wire;
+            }
+        }
+    return best;
+}
+
+std::set<std::string> CanvasScene::nodesIn(const QRectF& rect) const {
+    std::set<std::string> found;
+    for (const auto& [id, item] : nodes_)
+        if (rect.intersects(item->body().translated(item->pos())))
+            found.insert(id);
+    return found;
+}
+
+QRectF CanvasScene::boundsOf(const std::set<std::string>& ids) const {
+    QRectF bounds;
+    for (const auto& [id, item] : nodes_)
+        if (ids.empty() || ids.count(id))
+            bounds = bounds.united(item->sceneBoundingRect());
+    return bounds;
+}
+
+QString CanvasScene::wireLabel(const graph::Wire& wire) const {
+    const auto& facts = document_.analysis().nodes;
+    const auto found = facts.find(wire.from);
+    const graph::Node* from = document_.graph().node(wire.from);
+    if (!from)
+        return {};
+    const graph::NodeType* type = graph::find_type(from->type);
+    QString label;
+    if (type)
+        for (std::size_t i = 0; i < type->outputs.size(); ++i)
+            if (type->outputs[i].id == wire.from_port) {
+                if (type->outputs.size() > 1 || type->outputs[i].kind != graph::PortKind::Tensor)
+                    label = qs(type->outputs[i].label);
+                if (found != facts.end() && found->second.known && i < found->second.outputs.size()) {
+                    QStringList dims;
+                    const Shape& shape = found->second.outputs[i].shape;
+                    for (int d = 0; d < shape.size(); ++d)
+                        dims << (d == 0 ? QStringLiteral("N") : QString::number(shape[d]));
+                    const QString text = dims.isEmpty() ? QStringLiteral("one number") : dims.join(QStringLiteral(" × "));
+                    label += (label.isEmpty() ? QString() : QStringLiteral(": ")) + text;
+                }
+            }
+    return label.isEmpty() ? QStringLiteral("shape not known yet") : label;
+}
+
+void CanvasScene::choose(std::set<std::string> nodes, std::set<graph::Wire> wires) {
+    for (auto it = nodes.begin(); it != nodes.end();)
+        it = nodes_.count(*it) ? std::next(it) : nodes.erase(it);
+    for (auto it = wires.begin(); it != wires.end();)
+        it = wires_.count(*it) ? std::next(it) : wires.erase(it);
+    const bool same = nodes == chosenNodes_ && wires == chosenWires_;
+    chosenNodes_ = std::move(nodes);
+    chosenWires_ = std::move(wires);
+    for (auto& [id, item] : nodes_)
+        item->setChosen(chosenNodes_.count(id) > 0);
+    for (auto& [wire, item] : wires_)
+        item->setChosen(chosenWires_.count(wire) > 0);
+    if (!same)
+        emit chosenChanged();
+}
+
+void CanvasScene::previewMove(const std::string& id, QPointF pos) {
+    NodeItem* item = node(id);
+    if (!item)
+        return;
+    previewed_.insert(id);
+    item->setPos(pos);
+    routeWiresOf(id);
+}
+
+void CanvasScene::endPreview() {
+    const auto ids = std::move(previewed_);
+    previewed_.clear();
+    for (const auto& id : ids) {
+        const graph::Node* model = document_.graph().node(id);
+        NodeItem* item = node(id);
+        if (model && item) {
+            item->setPos(model->position.x, model->position.y);
+            routeWiresOf(id);
+        }
+    }
+}
+
+void CanvasScene::setHovered(NodeItem* node, WireItem* wire) {
+    if (hoveredNode_ != node) {
+        if (hoveredNode_)
+            hoveredNode_->setHovered(false);
+        hoveredNode_ = node;
+        if (node)
+            node->setHovered(true);
+    }
+    if (hoveredWire_ != wire) {
+        if (hoveredWire_)
+            hoveredWire_->setHovered(false);
+        hoveredWire_ = wire;
+        if (wire)
+            wire->setHovered(true);
+    }
+}
+
+} // namespace wiregrad::studio

@@ -1,0 +1,53 @@
+// Drawing a wire: drag or click-click, from either end; re-routing wires that are already there. GUI thread.
+#pragma once
+
+#include <QGraphicsPathItem>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "ui/canvas/gesture.h"
+
+namespace wiregrad::studio {
+
+class WireGesture : public Gesture {
+  public:
+    /// `all`: take every wire of the port along (Ctrl), else pull one off an occupied input or start a new one.
+    WireGesture(GestureContext& context, const PortRef& start, bool all, const Pointer& at);
+    ~WireGesture() override;
+
+    void move(const Pointer& at) override;
+    bool release(const Pointer& at) override;
+    bool press(const Pointer& at) override;
+    bool sticky() const override { return sticky_; }
+
+  private:
+    struct Verdict {
+        std::string refusal; ///< in words; empty: fine
+        bool final = false;  ///< no key overrides it (kinds, cycles)
+    };
+
+    graph::Wire wireTo(const PortRef& fixed, const PortRef& target) const;
+    std::optional<PortRef> targetAt(const Pointer& at) const;
+    const Verdict& judge(const PortRef& target);
+    bool finish(const Pointer& at);
+    void searchFor(const Pointer& at);
+    void draw(QPointF end);
+    void lightPorts();
+
+    std::vector<PortRef> fixed_;          ///< the ends that stay
+    std::vector<graph::Wire> taken_;      ///< wires being re-routed: hidden while dragged
+    bool wantOutput_ = false;             ///< what the loose end looks for
+    graph::Graph base_;                   ///< without the wires taken along
+    std::map<PortRef, bool> allowed_;     ///< by kind and cycle
+    std::map<PortRef, Verdict> verdicts_; ///< with shapes, found when hovered
+    std::optional<PortRef> target_;
+    std::vector<std::unique_ptr<QGraphicsPathItem>> lines_;
+    PortRef start_;
+    QPointF pressedAt_;
+    bool dragged_ = false, sticky_ = false;
+};
+
+} // namespace wiregrad::studio

@@ -1,0 +1,121 @@
+#include "ui/canvas/wire_item.h"
+
+#include <QLineF>
+#include <QPainter>
+#include <QStyleOptionGraphicsItem>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "ui/canvas/canvas_style.h"
+
+namespace wiregrad::studio {
+
+namespace {
+constexpr int kSegments = 24;
+}
+
+WireItem::WireItem(graph::Wire wire, graph::PortKind kind) : wire_(std::move(wire)), kind_(kind) {
+    setAcceptedMouseButtons(Qt::NoButton);
+}
+
+void WireItem::setEnds(QPointF from, QPointF to) {
+    if (from == from_ && to == to_ && !path_.isEmpty())
+        return;
+    prepareGeometryChange();
+    from_ = from;
+    to_ = to;
+    path_ = wirePath(from, to);
+    polyline_.clear();
+    bounds_ = path_.controlPointRect().adjusted(-6, -6, 6, 6);
+}
+
+const QPolygonF& WireItem::polyline() const {
+    if (polyline_.isEmpty()) {
+        polyline_.reserve(kSegments + 1);
+        for (int i = 0; i <= kSegments; ++i)
+            polyline_ << path_.pointAtPercent(static_cast<double>(i) / kSegments);
+    }
+    return polyline_;
+}
+
+double WireItem::distance(QPointF p) const {
+    const QPolygonF& line = polyline();
+    double best = std::numeric_limits<double>::max();
+    for (int i = 0; i + 1 < line.size(); ++i) {
+        const QPointF a = line[i], d = line[i + 1] - a;
+        const double length = QPointF::dotProduct(d, d);
+        const double t = length > 0 ? std::clamp(QPointF::dotProduct(p - a, d) / length, 0.0, 1.0) : 0.0;
+        best = std::min(best, QLineF(p, a + t * d).length());
+    }
+    return best;
+}
+
+bool WireItem::crosses(const QPolygonF& cut) const {
+    const QPolygonF& line = polyline();
+    for (int i = 0; i + 1 < cut.size(); ++i) {
+        const QLineF blade(cut[i], cut[i + 1]);
+        if (!QRectF(blade.p1(), blade.p2()).normalized().adjusted(-1, -1, 1, 1).intersects(bounds_))
+            continue;
+        for (int j = 0; j + 1 < line.size(); ++j)
+            if (QLineF(line[j], line[j + 1]).intersects(blade, nullptr) == QLineF::BoundedIntersection)
+                return true;
+    }
+    return false;
+}
+
+bool WireItem::enters(const QRectF& rect) const {
+    if (!rect.intersects(bounds_))
+        return false;
+    const QPolygonF& line = polyline();
+    return std::any_of(line.begin(), line.end(), [&](QPointF p) { return rect.contains(p); });
+}
+
+void WireItem::set(bool& flag, bool value) {
+    if (flag == value)
+        return;
+    flag = value;
+    update();
+}
+
+void WireItem::setChosen(bool chosen) { set(chosen_, chosen); }
+void WireItem::setHovered(bool hovered) { set(hovered_, hovered); }
+void WireItem::setDoomed(bool doomed) { set(doomed_, doomed); }
+void WireItem::setTarget(bool target) { set(target_, target); }
+void WireItem::setFaded(bool faded) { set(faded_, faded); }
+
+void WireItem::paint(QPainter* painter, const QStyleOptionGraphicsItem* option, QWidget*) {
+    const CanvasStyle& s = CanvasStyle::get();
+    const double zoom = option->levelOfDetailFromTransform(painter->worldTransform());
+    painter->setBrush(Qt::NoBrush);
+    if (zoom < kTextZoom && !chosen_ && !hovered_ && !doomed_ && !target_) {
+        // Far out a hairline costs a fraction of a stroked curve and reads the same.
+        QColor color = s.wire(kind_);
+        if (faded_)
+            color.setAlpha(70);
+        painter->setPen(QPen(color, 0));
+        painter->drawPath(path_);
+        return;
+    }
+    QPen pen = s.wirePen(kind_, chosen_ || target_ ? 3.0 : hovered_ ? 2.6 : 2.0);
+    if (doomed_) {
+        pen.setColor(s.refused);
+        pen.setStyle(Qt::DashLine);
+    } else if (target_ || chosen_) {
+        QColor halo = s.accent;
+        halo.setAlpha(80);
+        painter->setPen(QPen(halo, 8, Qt::SolidLine, Qt::RoundCap));
+        painter->drawPath(path_);
+        if (target_)
+            pen.setColor(s.accent);
+    } else if (faded_) {
+        QColor color = pen.color();
+        color.setAlpha(80);
+        pen.setColor(color);
+    }
+    painter->setPen(pen);
+    painter->drawPath(path_);
+}
+
+} // namespace wiregrad::studio
