@@ -13,5 +13,6 @@ std::span<const Op> pool_rows();      ///< max, average and adaptive pooling
 std::span<const Op> norm_rows();      ///< batch_norm, layer_norm
 std::span<const Op> softmax_rows();   ///< softmax, log_softmax
 std::span<const Op> embedding_rows(); ///< embedding
+std::span<const Op> dropout_rows();
 
 } // namespace wiregrad
