@@ -1,3 +1,5 @@
+#include "engine/nn/layers.h"
+
 #include <fmt/core.h>
 
 #include "nodes/types/declare.h"
@@ -33,11 +35,40 @@ ParamSpec groups() {
 }
 ParamSpec bias() { return bool_param("bias", "Bias", true, "Add a trained number to each channel."); }
 
+/// Input channels, after checking what both layers need.
+std::int64_t check(const BuildContext& context, const std::string& who) {
+    need_rank(context, 4, who, kForm);
+    need_floating(context, who);
+    const std::int64_t in = context.inputs[0].shape[1], out = context.integer("out_channels"), groups = context.integer("groups");
+    if (in % groups != 0 || out % groups != 0)
+        throw ValueError(fmt::format("{}: {} input and {} output channels cannot be split into {} groups", who, in, out, groups));
+    return in;
+}
+
 NodeType conv2d_type() {
     NodeType type = convolution("Conv2d", {"convolution", "cnn", "conv", "filter", "kernel"},
                                 "Slides small trained filters over a picture; each finds its pattern wherever it is.");
     type.formula = "y[o] = bias[o] + sum over channels c of weight[o, c] * x[c]";
     type.params = {out_channels(), kernel_size(), stride(), padding(), dilation(), groups(), bias()};
+    type.build = [](const BuildContext& context) -> std::shared_ptr<nn::Module> {
+        nn::Conv2dOptions options;
+        options.in_channels = check(context, "Conv2d");
+        options.out_channels = context.integer("out_channels");
+        options.kernel_size = pair_of(context, "kernel_size");
+        options.stride = pair_of(context, "stride");
+        options.padding = pair_of(context, "padding");
+        options.dilation = pair_of(context, "dilation");
+        options.groups = context.integer("groups");
+        options.bias = context.flag("bias");
+        options.dtype = context.inputs[0].dtype;
+        for (int i = 0; i < 2; ++i) {
+            const std::int64_t size = context.inputs[0].shape[i + 2], padded = size + 2 * options.padding[i];
+            const std::int64_t reach = options.dilation[i] * (options.kernel_size[i] - 1) + 1;
+            if (reach > padded)
+                throw ShapeError(fmt::format("Conv2d: a kernel of {} pixels does not fit into the input's {} (padding included)", reach, padded));
+        }
+        return std::make_shared<nn::Conv2d>(options);
+    };
     type.pytorch = [](const BuildContext& context) {
         return module_line(Arguments()
                                .positional(py(context.inputs[0].shape[1]))
@@ -60,6 +91,20 @@ NodeType conv_transpose2d_type() {
     type.params = {out_channels(), kernel_size(), stride(), padding(),
                    with_unit(pair_param("output_padding", "Output padding", 0, 0, 1024, "Extra rows and columns at the far edge; less than the stride or the dilation."), "px"),
                    groups(), bias(), dilation()};
+    type.build = [](const BuildContext& context) -> std::shared_ptr<nn::Module> {
+        nn::ConvTranspose2dOptions options;
+        options.in_channels = check(context, "ConvTranspose2d");
+        options.out_channels = context.integer("out_channels");
+        options.kernel_size = pair_of(context, "kernel_size");
+        options.stride = pair_of(context, "stride");
+        options.padding = pair_of(context, "padding");
+        options.output_padding = pair_of(context, "output_padding");
+        options.groups = context.integer("groups");
+        options.bias = context.flag("bias");
+        options.dilation = pair_of(context, "dilation");
+        options.dtype = context.inputs[0].dtype;
+        return std::make_shared<nn::ConvTranspose2d>(options);
+    };
     type.pytorch = [](const BuildContext& context) {
         return module_line(Arguments()
                                .positional(py(context.inputs[0].shape[1]))

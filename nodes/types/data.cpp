@@ -1,3 +1,4 @@
+#include "datasets/dataset.h"
 #include "nodes/types/declare.h"
 
 namespace wiregrad::graph::types {
@@ -12,7 +13,20 @@ const std::string& text_of(const Params& params, const char* id) {
 }
 
 bool from_file(const Params& params) { return !text_of(params, "path").empty() || text_of(params, "source") == "file"; }
-bool generated(const Params& params) { return !from_file(params) && text_of(params, "source") != "iris"; }
+bool generated(const Params& params) {
+    const data::SourceInfo* info = data::find_source(text_of(params, "source"));
+    return !from_file(params) && info && info->generated;
+}
+
+/// What is built in, and "file" for everything that is read from a path.
+std::vector<Choice> source_choices() {
+    std::vector<Choice> choices;
+    for (const data::SourceInfo& info : data::sources())
+        if (!info.needs_path)
+            choices.push_back({info.id, info.label});
+    choices.push_back({"file", "File or folder"});
+    return choices;
+}
 
 NodeType dataset() {
     NodeType type;
@@ -26,17 +40,7 @@ NodeType dataset() {
     y.kind = PortKind::Labels;
     type.outputs = {tensor_port("x", "The samples."), y};
     type.params = {
-        choice_param("source", "Source", "digits",
-                     {{"digits", "Drawn digits"},
-                      {"spirals", "Two spirals"},
-                      {"moons", "Two moons"},
-                      {"circles", "Circles"},
-                      {"xor", "XOR"},
-                      {"gaussians", "Gaussian clouds"},
-                      {"iris", "Iris flowers"},
-                      {"shapes", "Drawn shapes"},
-                      {"file", "File or folder"}},
-                     "What the samples are. Built-in sources need no download."),
+        choice_param("source", "Source", "digits", source_choices(), "What the samples are. Built-in sources need no download."),
         path_param("path", "Path",
                    "A file or folder: MNIST files, CIFAR-10, CSV, image folders, NPY, NPZ, HDF5, text. When it is given, it is "
                    "used instead of the source; the format is found by looking at it."),

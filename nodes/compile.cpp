@@ -1,0 +1,475 @@
+#include "nodes/compile.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "datasets/loader.h"
+#include "engine/autograd/tape.h"
+#include "engine/core/error.h"
+#include "engine/nn/generator.h"
+#include "nodes/analysis.h"
+#include "nodes/infer.h"
+#include "nodes/project.h"
+
+namespace wiregrad::graph {
+
+namespace {
+
+constexpr int kNoSlot = -1;
+
+/// Rethrows the error in flight as the same type with `node` as its place, unless it has one.
+[[noreturn]] void rethrow_at(const std::string& node) {
+    try {
+        throw;
+    } catch (const Error& error) {
+        if (!error.where().empty())
+            throw;
+        if (dynamic_cast<const ShapeError*>(&error))
+            throw ShapeError(error.text(), node);
+        if (dynamic_cast<const DTypeError*>(&error))
+            throw DTypeError(error.text(), node);
+        if (dynamic_cast<const ValueError*>(&error))
+            throw ValueError(error.text(), node);
+        if (dynamic_cast<const AutogradError*>(&error))
+            throw AutogradError(error.text(), node);
+        if (dynamic_cast<const DeviceError*>(&error))
+            throw DeviceError(error.text(), node);
+        if (dynamic_cast<const OutOfMemory*>(&error))
+            throw OutOfMemory(error.text(), node);
+        if (dynamic_cast<const FileError*>(&error))
+            throw FileError(error.text(), node);
+        if (dynamic_cast<const DataError*>(&error))
+            throw DataError(error.text(), node);
+        if (dynamic_cast<const Cancelled*>(&error))
+            throw Cancelled(error.text(), node);
+        throw Error(error.text(), node);
+    } catch (const std::bad_alloc&) {
+        throw OutOfMemory("there is not enough memory", node);
+    }
+}
+
+/// One node of the run: a module between value slots.
+struct Step {
+    std::string id;
+    Role role = Role::Layer;
+    std::shared_ptr<nn::Module> module; ///< null for sources
+    std::vector<int> inputs, outputs;   ///< slots
+    std::vector<std::string> ports;     ///< output port ids
+    std::vector<int> last_uses;         ///< slots that nobody needs after this step
+};
+
+/// All weights, by node.
+class Weights final : public nn::Module {
+  public:
+    void adopt(const std::string& node, const std::shared_ptr<nn::Module>& module) { add_child(node, module); }
+    Tensors forward(std::span<const Tensor> inputs, const nn::ForwardContext& context) override { return run(inputs[0], context); }
+    std::function<Tensors(const Tensor&, const nn::ForwardContext&)> run;
+};
+
+class GraphModel final : public CompiledModel {
+  public:
+    GraphModel(const Graph& graph, const Inference& inference, const CompileOptions& options) {
+        const std::set<std::string> wanted = choose(inference);
+        for (const std::string& id : inference.order)
+            if (wanted.contains(id))
+                add_step(inference.at(id));
+        find_outputs(inference);
+        find_last_uses();
+        weights_.run = [this](const Tensor& x, const nn::ForwardContext& context) {
+            Tensors results;
+            for (auto& [id, value] : predict_with(x, context))
+                results.push_back(std::move(value));
+            return results;
+        };
+        initialise(graph.training().seed, options.torch_init);
+    }
+
+    nn::Module& module() override { return weights_; }
+    const std::vector<std::string>& loss_names() const override { return losses_; }
+    const std::vector<std::string>& metric_names() const override { return metrics_; }
+    const std::vector<std::string>& class_names() const override { return class_names_; }
+
+    train::StepValues forward(const train::Batch& batch, const nn::ForwardContext& context, train::Tap* tap) override {
+        std::vector<Tensor> slots(static_cast<std::size_t>(slot_count_));
+        train::StepValues result;
+        for (const Step& step : steps_) {
+            if (!step.module) {
+                if (step.role == Role::Input || batch.fields.size() < step.outputs.size())
+                    throw DataError(fmt::format("a batch of {} tensors came for {} outputs", batch.fields.size(), step.outputs.size()), step.id);
+                for (std::size_t i = 0; i < step.outputs.size(); ++i)
+                    slot(slots, step.outputs[i]) = batch.fields[i];
+                report(step, slots, tap);
+                continue;
+            }
+            if (step.role == Role::Metric) {
+                const autograd::NoGrad scope;
+                const Tensors values = run(step, slots, context);
+                result.metrics.push_back({values[0].item(), values[1].item()});
+            } else {
+                Tensors values = run(step, slots, context);
+                if (step.role == Role::Loss)
+                    result.losses.push_back(values[0]);
+                for (std::size_t i = 0; i < step.outputs.size(); ++i)
+                    slot(slots, step.outputs[i]) = std::move(values[i]);
+                report(step, slots, tap);
+            }
+            // The tape keeps what backward needs; everything else may go.
+            for (int unused : step.last_uses)
+                slot(slots, unused) = {};
+        }
+        return result;
+    }
+
+    std::vector<std::pair<std::string, Tensor>> predict(const Tensor& x) override {
+        const autograd::NoGrad scope;
+        return predict_with(x, evaluation());
+    }
+
+    Tensor value(const std::string& node, const std::string& port, const Tensor& x) override {
+        const autograd::NoGrad scope;
+        int wanted = kNoSlot;
+        for (const Step& step : steps_)
+            for (std::size_t i = 0; i < step.ports.size(); ++i)
+                if (step.id == node && step.ports[i] == port)
+                    wanted = step.outputs[i];
+        if (wanted == kNoSlot)
+            throw ValueError(fmt::format("\"{}\" is no value of this run", port), node);
+        const std::vector<Tensor> slots = run_until({wanted}, x, evaluation());
+        if (!slots[static_cast<std::size_t>(wanted)].defined())
+            throw ValueError("this value needs labels, and only samples are given", node);
+        return slots[static_cast<std::size_t>(wanted)];
+    }
+
+    /// Named weights of the nodes that the losses `ids` depend on.
+    std::vector<nn::NamedTensor> weights_before(const Inference& inference, const std::vector<std::string>& ids) const {
+        const std::set<std::string> nodes = upstream(inference, ids);
+        std::vector<nn::NamedTensor> result;
+        for (const nn::NamedTensor& weight : weights_.parameters())
+            if (nodes.contains(weight.name.substr(0, weight.name.find('.'))))
+                result.push_back(weight);
+        return result;
+    }
+
+  private:
+    static Tensor& slot(std::vector<Tensor>& slots, int index) { return slots[static_cast<std::size_t>(index)]; }
+
+    static nn::ForwardContext evaluation() {
+        nn::ForwardContext context;
+        context.training = false;
+        context.state.random = Tensor::zeros({2}, DType::Int64);
+        return context;
+    }
+
+    /// What takes part: everything before losses and metrics; without a loss, every layer that can run.
+    static std::set<std::string> choose(const Inference& inference) {
+        std::vector<std::string> roots;
+        bool has_loss = false;
+        for (const auto& [id, node] : inference.nodes)
+            has_loss = has_loss || (node.type && !node.node->muted && node.type->role == Role::Loss && node.facts.known);
+        for (const auto& [id, node] : inference.nodes) {
+            if (!node.type || node.node->muted || !node.facts.known)
+                continue;
+            const Role role = node.type->role;
+            if (role == Role::Loss || role == Role::Metric || (!has_loss && role == Role::Layer))
+                roots.push_back(id);
+        }
+        return upstream(inference, roots);
+    }
+
+    void add_step(const Inferred& node) {
+        Step step;
+        step.id = node.node->id;
+        step.role = node.type->role;
+        for (const PortSpec& port : node.type->outputs)
+            step.ports.push_back(port.id);
+        for (const Source& source : node.sources)
+            step.inputs.push_back(slot_of_.at({source.node, source.output}));
+        if (step.role == Role::Dataset)
+            step.ports.resize(std::min(step.ports.size(), node.fields.size()));
+        if (step.role != Role::Dataset && step.role != Role::Input) {
+            try {
+                const BuildContext context{node.node->params, node.inputs, node.counts, stream_of(step.id)};
+                step.module = node.type->build(context);
+            } catch (...) {
+                rethrow_at(step.id);
+            }
+            weights_.adopt(step.id, step.module);
+        }
+        if (step.role == Role::Loss)
+            losses_.push_back(step.id);
+        if (step.role == Role::Metric)
+            metrics_.push_back(step.id);
+        if (step.role == Role::Dataset && node.fields.size() > 1)
+            class_names_ = node.fields[1].class_names;
+        for (std::size_t i = 0; i < step.ports.size(); ++i) {
+            slot_of_[{step.id, i}] = slot_count_;
+            step.outputs.push_back(slot_count_++);
+        }
+        steps_.push_back(std::move(step));
+    }
+
+    /// What predictions are: what the losses look at, or what no layer uses further.
+    void find_outputs(const Inference& inference) {
+        std::vector<int> slots;
+        for (const Step& step : steps_)
+            if (step.role == Role::Loss && !step.inputs.empty())
+                slots.push_back(step.inputs[0]);
+        if (slots.empty()) {
+            std::set<int> used;
+            for (const Step& step : steps_)
+                if (step.role == Role::Layer)
+                    used.insert(step.inputs.begin(), step.inputs.end());
+            for (const Step& step : steps_)
+                if (step.role == Role::Layer && !step.outputs.empty() && !used.contains(step.outputs[0]))
+                    slots.push_back(step.outputs[0]);
+        }
+        for (int wanted : slots)
+            for (const Step& step : steps_)
+                if (std::find(step.outputs.begin(), step.outputs.end(), wanted) != step.outputs.end() &&
+                    inference.at(step.id).type->role == Role::Layer &&
+                    std::find(outputs_.begin(), outputs_.end(), std::pair(step.id, wanted)) == outputs_.end())
+                    outputs_.emplace_back(step.id, wanted);
+    }
+
+    void find_last_uses() {
+        std::set<int> seen;
+        for (auto step = steps_.rbegin(); step != steps_.rend(); ++step)
+            for (const std::vector<int>* list : {&step->inputs, &step->outputs})
+                for (int index : *list)
+                    if (seen.insert(index).second)
+                        step->last_uses.push_back(index);
+    }
+
+    void initialise(std::uint64_t seed, bool torch_init) {
+        if (torch_init) {
+            nn::Generator generator(seed);
+            weights_.reset_parameters(generator);
+            return;
+        }
+        // Node by node from its own id, so that adding one leaves the others' initial weights as they were.
+        for (const Step& step : steps_)
+            if (step.module) {
+                nn::Generator generator(seed ^ static_cast<std::uint64_t>(stream_of(step.id)));
+                step.module->reset_parameters(generator);
+            }
+    }
+
+    Tensors run(const Step& step, const std::vector<Tensor>& slots, const nn::ForwardContext& context) const {
+        Tensors inputs;
+        inputs.reserve(step.inputs.size());
+        for (int index : step.inputs)
+            inputs.push_back(slots[static_cast<std::size_t>(index)]);
+        try {
+            return step.module->forward(inputs, context);
+        } catch (...) {
+            rethrow_at(step.id);
+        }
+    }
+
+    void report(const Step& step, std::vector<Tensor>& slots, train::Tap* tap) const {
+        if (!tap)
+            return;
+        for (std::size_t i = 0; i < step.ports.size(); ++i)
+            if (tap->wants(step.id, step.ports[i]))
+                tap->see(step.id, step.ports[i], slot(slots, step.outputs[i]));
+    }
+
+    /// Runs what `wanted` depends on, with `x` at every source's first output. Values that need labels stay undefined.
+    std::vector<Tensor> run_until(const std::vector<int>& wanted, const Tensor& x, const nn::ForwardContext& context) const {
+        std::vector<bool> needed(static_cast<std::size_t>(slot_count_), false);
+        for (int index : wanted)
+            needed[static_cast<std::size_t>(index)] = true;
+        std::vector<bool> runs(steps_.size(), false);
+        for (std::size_t i = steps_.size(); i-- > 0;)
+            for (int output : steps_[i].outputs)
+                if (needed[static_cast<std::size_t>(output)] && !runs[i]) {
+                    runs[i] = true;
+                    for (int input : steps_[i].inputs)
+                        needed[static_cast<std::size_t>(input)] = true;
+                }
+        std::vector<Tensor> slots(static_cast<std::size_t>(slot_count_));
+        for (std::size_t i = 0; i < steps_.size(); ++i) {
+            const Step& step = steps_[i];
+            if (!runs[i])
+                continue;
+            if (!step.module) {
+                slot(slots, step.outputs[0]) = x;
+                continue;
+            }
+            const bool complete = std::all_of(step.inputs.begin(), step.inputs.end(),
+                                              [&](int index) { return slots[static_cast<std::size_t>(index)].defined(); });
+            if (!complete)
+                continue;
+            Tensors values = run(step, slots, context);
+            for (std::size_t k = 0; k < step.outputs.size(); ++k)
+                slot(slots, step.outputs[k]) = std::move(values[k]);
+        }
+        return slots;
+    }
+
+    std::vector<std::pair<std::string, Tensor>> predict_with(const Tensor& x, const nn::ForwardContext& context) const {
+        std::vector<int> wanted;
+        for (const auto& [id, index] : outputs_)
+            wanted.push_back(index);
+        const std::vector<Tensor> slots = run_until(wanted, x, context);
+        std::vector<std::pair<std::string, Tensor>> result;
+        for (const auto& [id, index] : outputs_)
+            if (slots[static_cast<std::size_t>(index)].defined())
+                result.emplace_back(id, slots[static_cast<std::size_t>(index)]);
+        return result;
+    }
+
+    Weights weights_;
+    std::vector<Step> steps_;
+    int slot_count_ = 0;
+    std::map<std::pair<std::string, std::size_t>, int> slot_of_;
+    std::vector<std::pair<std::string, int>> outputs_;
+    std::vector<std::string> losses_, metrics_, class_names_;
+};
+
+std::unique_ptr<train::Optimizer> make_optimizer(const Node& node, std::vector<nn::NamedTensor> weights) {
+    const std::vector<TensorMeta> none;
+    const std::vector<int> counts;
+    const BuildContext params{node.params, none, counts};
+    if (node.type == "SGD") {
+        train::SgdOptions options;
+        options.lr = params.real("lr");
+        options.momentum = params.real("momentum");
+        options.dampening = params.real("dampening");
+        options.weight_decay = params.real("weight_decay");
+        options.nesterov = params.flag("nesterov");
+        return train::make_sgd(std::move(weights), options);
+    }
+    train::AdamOptions options;
+    options.lr = params.real("lr");
+    options.beta1 = params.real("beta1");
+    options.beta2 = params.real("beta2");
+    options.eps = params.real("eps");
+    options.weight_decay = params.real("weight_decay");
+    options.amsgrad = params.flag("amsgrad");
+    options.decoupled = node.type == "AdamW";
+    return train::make_adam(std::move(weights), options);
+}
+
+train::Schedule schedule_of(const Node& node) {
+    const std::vector<TensorMeta> none;
+    const std::vector<int> counts;
+    const BuildContext params{node.params, none, counts};
+    train::Schedule schedule;
+    const std::string& kind = params.text("schedule");
+    schedule.kind = kind == "step"     ? train::Schedule::Kind::Step
+                    : kind == "cosine" ? train::Schedule::Kind::Cosine
+                                       : train::Schedule::Kind::Constant;
+    schedule.step_size = params.integer("step_size");
+    schedule.gamma = params.real("gamma");
+    schedule.t_max = params.integer("t_max");
+    schedule.min_factor = params.real("eta_min") / params.real("lr");
+    return schedule;
+}
+
+} // namespace
+
+data::DatasetSpec dataset_spec(const Graph&, const Node& node) {
+    const std::vector<TensorMeta> none;
+    const std::vector<int> counts;
+    const BuildContext params{node.params, none, counts};
+    data::DatasetSpec spec;
+    spec.path = params.text("path");
+    spec.source = spec.path.empty() && params.text("source") != "file" ? params.text("source") : "auto";
+    spec.samples = params.integer("samples");
+    spec.noise = params.real("noise");
+    spec.seed = static_cast<std::uint64_t>(params.integer("seed"));
+    spec.validation_fraction = params.real("validation_fraction");
+    spec.test_fraction = params.real("test_fraction");
+    spec.normalize = params.text("normalize") == "standardize" ? data::Normalize::Standardize : data::Normalize::None;
+    spec.label_column = params.text("label_column");
+    spec.regression = params.flag("regression");
+    spec.image_size = params.integer("image_size");
+    spec.grey = params.flag("grey");
+    return spec;
+}
+
+std::unique_ptr<CompiledModel> compile_model(const Graph& graph, const CompileOptions& options) {
+    const Inference inference = infer(graph);
+    for (const std::string& id : inference.order)
+        if (const Inferred& node = inference.at(id); !node.error.empty() && !node.node->muted)
+            throw ValueError(node.error, id);
+    return std::make_unique<GraphModel>(graph, inference, options);
+}
+
+train::TrainPlan compile(const Graph& graph, const CompileOptions& options) {
+    for (const Problem& problem : analyze(graph, false).problems)
+        if (problem.severity == Severity::Error)
+            throw ValueError(problem.text, problem.node);
+    const Training& training = graph.training();
+    if (training.device == "cuda")
+        throw DeviceError("there is no CUDA device in this installation: set the device to auto or cpu");
+
+    // Only the dataset that the losses see is opened; analyze() made sure that it is one.
+    Inference inference = infer(graph);
+    std::vector<std::string> roots;
+    for (const auto& [id, node] : inference.nodes)
+        if (node.type && !node.node->muted && (node.type->role == Role::Loss || node.type->role == Role::Metric) && node.facts.known)
+            roots.push_back(id);
+    data::Splits splits;
+    for (const std::string& id : upstream(inference, roots))
+        if (const Inferred& node = inference.at(id); node.type && node.type->role == Role::Dataset) {
+            try {
+                splits = data::open(dataset_spec(graph, *node.node), options.progress);
+            } catch (...) {
+                rethrow_at(id);
+            }
+            inference = infer(graph, {{id, splits.fields}});
+            break;
+        }
+
+    auto model = std::make_unique<GraphModel>(graph, inference, options);
+    train::TrainPlan plan;
+    plan.epochs = training.epochs;
+    plan.seed = training.seed;
+    plan.threads = options.threads;
+    plan.graph_hash = graph_hash(graph);
+    for (const std::string& id : inference.order) {
+        const Inferred& node = inference.at(id);
+        if (!node.type || node.type->role != Role::Optimizer || node.node->muted)
+            continue;
+        train::OptimizerPlan optimizer;
+        optimizer.name = id;
+        std::vector<std::string> losses;
+        for (const Source& source : node.sources) {
+            const auto& names = model->loss_names();
+            const auto found = std::find(names.begin(), names.end(), source.node);
+            if (found == names.end())
+                continue;
+            optimizer.losses.push_back(static_cast<std::size_t>(found - names.begin()));
+            losses.push_back(source.node);
+        }
+        if (losses.empty())
+            continue;
+        try {
+            optimizer.optimizer = make_optimizer(*node.node, model->weights_before(inference, losses));
+        } catch (...) {
+            rethrow_at(id);
+        }
+        optimizer.schedule = schedule_of(*node.node);
+        optimizer.clip_grad_norm = std::get<double>(node.node->params.at("clip_grad_norm"));
+        plan.optimizers.push_back(std::move(optimizer));
+    }
+
+    data::LoaderOptions loader;
+    loader.batch_size = training.batch_size;
+    loader.seed = training.seed;
+    loader.prefetch = options.prefetch ? loader.prefetch : 0;
+    plan.train = std::make_shared<data::Loader>(splits.train, loader);
+    loader.shuffle = false;
+    if (splits.validation)
+        plan.validation = std::make_shared<data::Loader>(splits.validation, loader);
+    if (splits.test)
+        plan.test = std::make_shared<data::Loader>(splits.test, loader);
+    plan.model = std::move(model);
+    return plan;
+}
+
+} // namespace wiregrad::graph
