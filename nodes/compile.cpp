@@ -90,6 +90,7 @@ class GraphModel final : public CompiledModel {
     const std::vector<std::string>& loss_names() const override { return losses_; }
     const std::vector<std::string>& metric_names() const override { return metrics_; }
     const std::vector<std::string>& class_names() const override { return class_names_; }
+    bool predicts_classes(const std::string& node) const override { return class_scores_.contains(node); }
 
     train::StepValues forward(const train::Batch& batch, const nn::ForwardContext& context, train::Tap* tap) override {
         std::vector<Tensor> slots(static_cast<std::size_t>(slot_count_));
@@ -225,6 +226,9 @@ class GraphModel final : public CompiledModel {
                 if (step.role == Role::Layer && !step.outputs.empty() && !used.contains(step.outputs[0]))
                     slots.push_back(step.outputs[0]);
         }
+        for (const Step& step : steps_)
+            if (step.role == Role::Loss && inference.at(step.id).type->id == "CrossEntropyLoss")
+                class_scores_.insert(inference.at(step.id).sources[0].node);
         for (int wanted : slots)
             for (const Step& step : steps_)
                 if (std::find(step.outputs.begin(), step.outputs.end(), wanted) != step.outputs.end() &&
@@ -327,6 +331,41 @@ class GraphModel final : public CompiledModel {
     std::map<std::pair<std::string, std::size_t>, int> slot_of_;
     std::vector<std::pair<std::string, int>> outputs_;
     std::vector<std::string> losses_, metrics_, class_names_;
+    std::set<std::string> class_scores_; ///< nodes that feed a cross-entropy loss
+};
+
+/// Batches of random numbers in the shapes of a dataset: for measuring.
+class RandomBatches final : public train::BatchSource {
+  public:
+    RandomBatches(const std::vector<data::Field>& fields, std::int64_t batch_size, std::uint64_t seed) : size_(batch_size) {
+        nn::Generator generator(seed);
+        for (std::int64_t k = 0; k < kDistinct; ++k) {
+            train::Batch batch;
+            for (const data::Field& field : fields) {
+                Shape shape = field.shape;
+                shape.insert(0, batch_size);
+                Tensor values = Tensor::empty(shape, is_floating(field.dtype) ? field.dtype : DType::Float32);
+                generator.uniform_(values, 0, is_floating(field.dtype) ? 1 : static_cast<double>(std::max<std::int64_t>(field.classes, 1)));
+                Tensor tensor = values;
+                if (!is_floating(field.dtype)) {
+                    tensor = Tensor::empty(shape, field.dtype);
+                    tensor.copy_(values);
+                }
+                batch.fields.push_back(tensor);
+            }
+            for (std::int64_t i = 0; i < batch_size; ++i)
+                batch.samples.push_back(k * batch_size + i);
+            batches_.push_back(std::move(batch));
+        }
+    }
+    std::int64_t batches_per_epoch() const override { return kBatches; }
+    std::int64_t samples_per_epoch() const override { return kBatches * size_; }
+    train::Batch batch(std::int64_t, std::int64_t index) override { return batches_[static_cast<std::size_t>(index % kDistinct)]; }
+
+  private:
+    static constexpr std::int64_t kDistinct = 4, kBatches = 1000;
+    std::int64_t size_;
+    std::vector<train::Batch> batches_;
 };
 
 std::unique_ptr<train::Optimizer> make_optimizer(const Node& node, std::vector<nn::NamedTensor> weights) {
@@ -414,8 +453,12 @@ train::TrainPlan compile(const Graph& graph, const CompileOptions& options) {
         if (node.type && !node.node->muted && (node.type->role == Role::Loss || node.type->role == Role::Metric) && node.facts.known)
             roots.push_back(id);
     data::Splits splits;
+    std::vector<data::Field> fields;
     for (const std::string& id : upstream(inference, roots))
         if (const Inferred& node = inference.at(id); node.type && node.type->role == Role::Dataset) {
+            fields = node.fields;
+            if (options.random_data)
+                break;
             try {
                 splits = data::open(dataset_spec(graph, *node.node), options.progress);
             } catch (...) {
@@ -458,6 +501,11 @@ train::TrainPlan compile(const Graph& graph, const CompileOptions& options) {
         plan.optimizers.push_back(std::move(optimizer));
     }
 
+    if (options.random_data) {
+        plan.train = std::make_shared<RandomBatches>(fields, training.batch_size, training.seed);
+        plan.model = std::move(model);
+        return plan;
+    }
     data::LoaderOptions loader;
     loader.batch_size = training.batch_size;
     loader.seed = training.seed;
