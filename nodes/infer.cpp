@@ -221,6 +221,11 @@ Inference infer(const Graph& graph, const std::map<std::string, std::vector<data
                 inferred.param = spec.id;
                 break;
             }
+        if (inferred.code.empty() && type.check)
+            if (auto problem = type.check(inferred.node->params); !problem.empty()) {
+                inferred.error = problem;
+                inferred.code = "invalid-parameters";
+            }
         if (!inferred.code.empty())
             continue;
         if (type.role == Role::Dataset) {

@@ -105,6 +105,8 @@ struct NodeType {
     /// PyTorch source of this node, given the same context. Null: no counterpart.
     std::function<Emitted(const BuildContext&)> pytorch{};
     std::vector<Migration> migrations{};
+    /// What is wrong with parameters that are each in their range, together; empty: nothing. Null: no such rule.
+    std::function<std::string(const Params&)> check{};
 
     const ParamSpec* param(const std::string& id) const;
     const PortSpec* input(const std::string& id) const;

@@ -90,6 +90,13 @@ NodeType sgd() {
                                real_param("dampening", "Dampening", 0, 0, 1, "How much the new gradient is weakened in the momentum."),
                                weight_decay(0),
                                bool_param("nesterov", "Nesterov", false, "Look ahead along the momentum. Needs momentum and no dampening.")});
+    type.check = [](const Params& params) -> std::string {
+        const auto real = [&](const char* id) { return std::get<double>(params.at(id)); };
+        if (std::get<bool>(params.at("nesterov")) && (real("momentum") <= 0 || real("dampening") != 0))
+            return "SGD with nesterov needs a momentum above 0 and a dampening of 0, got " + value_text(params.at("momentum")) + " and " +
+                   value_text(params.at("dampening"));
+        return {};
+    };
     type.pytorch = [](const BuildContext& context) {
         return Emitted{Arguments()
                            .positional("{params}")
