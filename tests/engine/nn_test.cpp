@@ -309,8 +309,9 @@ show('embedding', nn.Embedding(7, 3), torch.randint(0, 7, (2, 5)))
     const auto check = [&](const std::string& name, nn::Module&& layer, const Shape& shape) {
         layer.reset_parameters(generator);
         const Tensor& x = test::at(answer, name + "/x");
-        if (shape.size() > 0)
+        if (!shape.empty()) {
             EXPECT_TRUE(test::same_bits(randn(shape), x)) << name; // the draws are in step
+        }
         const std::vector<double> got = layer.forward(std::vector{x}, {}).at(0).to_vector(), wanted = test::at(answer, name + "/y").to_vector();
         ASSERT_EQ(got.size(), wanted.size()) << name;
         for (std::size_t i = 0; i < got.size(); ++i)
