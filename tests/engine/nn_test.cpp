@@ -98,19 +98,23 @@ TEST(InitialWeights, AreThoseOfPyTorchsGolden) {
 TEST(InitialWeights, AreThoseOfPyTorchLive) {
     if (!test::python_has("torch, h5py"))
         GTEST_SKIP() << "no PyTorch with h5py in /usr/bin/python3";
-    for (const DType dtype : {DType::Float32, DType::Float64})
-        for (const std::int64_t seed : {0LL, 1LL, 123456789LL, 98765432123456789LL}) {
-            const auto answer = test::ask_python(std::string(dtype == DType::Float64 ? "import torch\ntorch.set_default_dtype(torch.float64)\n" : "") +
-                                                 kTorchLayers + "torch.manual_seed(" + std::to_string(seed) + R"()
-for name, layer in layers():
-    for key, value in layer.state_dict().items():
-        put(name + '/' + key, value.numpy())
+    const auto answer = test::ask_python(std::string(kTorchLayers) + R"(
+for dtype in (torch.float32, torch.float64):
+    torch.set_default_dtype(dtype)
+    for seed in (0, 1, 123456789, 98765432123456789):
+        torch.manual_seed(seed)
+        for name, layer in layers():
+            for key, value in layer.state_dict().items():
+                put(f'{dtype}/{seed}/{name}/{key}', value.numpy())
 )");
-            Generator generator(static_cast<std::uint64_t>(seed));
+    for (const DType dtype : {DType::Float32, DType::Float64})
+        for (const std::uint64_t seed : {0ULL, 1ULL, 123456789ULL, 98765432123456789ULL}) {
+            Generator generator(seed);
+            const std::string prefix = "torch." + std::string(name_of(dtype)) + "/" + std::to_string(seed) + "/";
             for (const auto& [name, layer] : golden_layers(dtype)) {
                 layer->reset_parameters(generator);
                 for (const nn::NamedTensor& weight : layer->state())
-                    EXPECT_TRUE(test::same_bits(weight.tensor, test::at(answer, name + "/" + weight.name))) << name << "." << weight.name << " seed " << seed;
+                    EXPECT_TRUE(test::same_bits(weight.tensor, test::at(answer, prefix + name + "/" + weight.name))) << prefix << name << "." << weight.name;
             }
         }
 }

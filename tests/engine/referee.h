@@ -37,8 +37,11 @@ class TempFolder {
     std::filesystem::path path_;
 };
 
+/// Whether all of "numpy, h5py" are installed; they are found, not loaded, which would take seconds.
 inline bool python_has(const std::string& modules) {
-    return std::system(("/usr/bin/python3 -c 'import " + modules + "' >/dev/null 2>&1").c_str()) == 0;
+    const std::string script = "from importlib.util import find_spec; import sys; "
+                               "sys.exit(not all(find_spec(m.strip()) for m in sys.argv[1].split(\",\")))";
+    return std::system(("/usr/bin/python3 -c '" + script + "' '" + modules + "' >/dev/null 2>&1").c_str()) == 0;
 }
 
 /// Runs `script` with `given` (a dict of arrays) and `put(name, array)` for answers; numpy is np.
