@@ -1,13 +1,12 @@
 // The undo history as a list: what was done, where the document stands, a click goes there. GUI thread.
 #pragma once
 
+#include <QListView>
 #include <QWidget>
 
 #include <memory>
 
 #include "session/document.h"
-
-class QUndoView;
 
 namespace wiregrad::studio {
 
@@ -16,10 +15,17 @@ class HistoryPanel : public QWidget {
 
   public:
     explicit HistoryPanel(Document& document, QWidget* parent = nullptr);
-    QUndoView* view() const { return view_; }
+    ~HistoryPanel() override;
+    /// Row 0 is the project as opened; row k the state after step k.
+    QListView* view() const;
+    int rows() const;
+    QString text(int row) const;
+    /// Undoes or redoes until the document stands at `row`; stops where the document refuses.
+    void goTo(int row);
 
   private:
-    QUndoView* view_ = nullptr;
+    struct Impl;
+    std::unique_ptr<Impl> d;
 };
 
 } // namespace wiregrad::studio

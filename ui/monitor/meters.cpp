@@ -1,0 +1,206 @@
+#include "ui/monitor/meters.h"
+
+#include <QHelpEvent>
+#include <QMouseEvent>
+#include <QPainter>
+#include <QToolTip>
+
+#include <algorithm>
+
+namespace wiregrad::studio {
+
+namespace {
+constexpr double kCaptionSize = 0.82, kValueSize = 1.12;
+}
+
+MeterRow::MeterRow(QWidget* parent) : QWidget(parent) {
+    setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+    connect(&Theme::instance(), &Theme::changed, this, [this] {
+        widths_.clear();
+        update();
+    });
+}
+
+void MeterRow::setMeters(std::vector<Meter> meters) {
+    if (meters == meters_) {
+        return;
+    }
+    const bool sameCaptions = std::equal(meters.begin(), meters.end(), meters_.begin(), meters_.end(),
+                                         [](const Meter& a, const Meter& b) { return a.caption == b.caption; });
+    if (!sameCaptions) {
+        widths_.clear();
+    }
+    meters_ = std::move(meters);
+    QStringList words;
+    for (const Meter& meter : meters_) {
+        words << meter.caption + QLatin1Char(' ') + meter.value;
+    }
+    setAccessibleName(words.join(QStringLiteral(", ")));
+    update();
+}
+
+QSize MeterRow::sizeHint() const {
+    const Theme& theme = Theme::instance();
+    const int height = QFontMetrics(theme.font(kCaptionSize)).height() +
+                       QFontMetrics(theme.font(kValueSize, QFont::DemiBold)).height() + 2;
+    return {theme.space(100), height};
+}
+
+QSize MeterRow::minimumSizeHint() const { return {Theme::instance().space(20), sizeHint().height()}; }
+
+void MeterRow::paintEvent(QPaintEvent*) {
+    const Theme& theme = Theme::instance();
+    const QFont captionFont = theme.font(kCaptionSize), valueFont = theme.font(kValueSize, QFont::DemiBold);
+    const QFontMetricsF captionMetrics(captionFont), valueMetrics(valueFont);
+    QPainter painter(this);
+    widths_.resize(meters_.size(), 0);
+    double x = 0;
+    for (std::size_t i = 0; i < meters_.size(); ++i) {
+        const Meter& meter = meters_[i];
+        const double width = std::max(captionMetrics.horizontalAdvance(meter.caption),
+                                      valueMetrics.horizontalAdvance(meter.value));
+        widths_[i] = std::max(widths_[i], width);
+        if (x + widths_[i] > this->width()) {
+            break;
+        }
+        painter.setFont(captionFont);
+        painter.setPen(theme.color(Token::TextMuted));
+        painter.drawText(QPointF(x, captionMetrics.ascent()), meter.caption);
+        painter.setFont(valueFont);
+        painter.setPen(theme.color(meter.colour));
+        painter.drawText(QPointF(x, captionMetrics.height() + 2 + valueMetrics.ascent()), meter.value);
+        x += widths_[i] + theme.space(6);
+    }
+}
+
+// --- legend
+
+PlotLegend::PlotLegend(CurvePlot& plot, QWidget* parent) : QWidget(parent), plot_(plot) {
+    setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+    connect(&Theme::instance(), &Theme::changed, this, [this] {
+        layOut();
+        update();
+    });
+}
+
+void PlotLegend::refresh() {
+    const std::vector<CurvePlot::Entry> curves = plot_.curves();
+    bool changed = curves.size() != entries_.size();
+    entries_.resize(curves.size());
+    for (std::size_t i = 0; i < curves.size(); ++i) {
+        QString value = plot_.valueText(plot_.lastValue(i));
+        if (const std::int64_t bad = plot_.nonFinite(i)) {
+            value += QStringLiteral("  (%1 not a number)").arg(bad);
+        }
+        changed = changed || value != entries_[i].value || curves[i].style.label != entries_[i].style.label;
+        entries_[i].style = curves[i].style;
+        entries_[i].value = value;
+    }
+    if (changed) {
+        layOut();
+        setAccessibleName(plot_.title() + QStringLiteral(": ") + texts().join(QStringLiteral(", ")));
+        update();
+    }
+}
+
+QStringList PlotLegend::texts() const {
+    QStringList texts;
+    for (const Entry& entry : entries_) {
+        texts << entry.style.label + QLatin1Char(' ') + entry.value;
+    }
+    return texts;
+}
+
+QSize PlotLegend::sizeHint() const {
+    const Theme& theme = Theme::instance();
+    return {theme.space(60), QFontMetrics(theme.font(1.0, QFont::DemiBold)).height() + theme.space(2)};
+}
+
+QSize PlotLegend::minimumSizeHint() const { return {Theme::instance().space(20), sizeHint().height()}; }
+
+void PlotLegend::layOut() {
+    const Theme& theme = Theme::instance();
+    const QFontMetricsF metrics(theme.font(0.92));
+    double x = QFontMetricsF(theme.font(1.0, QFont::DemiBold)).horizontalAdvance(plot_.title()) + theme.space(5);
+    for (Entry& entry : entries_) {
+        // The value's column is as wide as any value: the next entry does not dance.
+        const double width = theme.space(6) + theme.space(1) + metrics.horizontalAdvance(entry.style.label) +
+                             theme.space(2) +
+                             std::max(metrics.horizontalAdvance(entry.value),
+                                      metrics.horizontalAdvance(QStringLiteral("00.00 %")));
+        entry.place = QRectF(x, 0, width, height());
+        x += width + theme.space(4);
+    }
+}
+
+void PlotLegend::paintEvent(QPaintEvent*) {
+    const Theme& theme = Theme::instance();
+    QPainter painter(this);
+    painter.setRenderHint(QPainter::Antialiasing);
+    const double middle = height() / 2.0;
+    const auto baseline = [&](const QFontMetricsF& metrics) {
+        return middle + (metrics.ascent() - metrics.descent()) / 2;
+    };
+    const QFont titleFont = theme.font(1.0, QFont::DemiBold);
+    painter.setFont(titleFont);
+    painter.setPen(theme.color(Token::Text));
+    painter.drawText(QPointF(0, baseline(QFontMetricsF(titleFont))), plot_.title());
+    const QFont font = theme.font(0.92);
+    const QFontMetricsF metrics(font);
+    painter.setFont(font);
+    for (const Entry& entry : entries_) {
+        painter.setOpacity(entry.visible ? 1 : 0.4);
+        const QRectF place = entry.place;
+        const double swatch = theme.space(6);
+        QPen pen(theme.color(entry.style.colour), 2);
+        if (entry.style.dashed) {
+            pen.setDashPattern({3, 1.75});
+            pen.setCapStyle(Qt::FlatCap);
+        }
+        painter.setPen(pen);
+        painter.drawLine(QPointF(place.left(), middle), QPointF(place.left() + swatch, middle));
+        if (entry.style.dots) {
+            painter.setBrush(theme.color(entry.style.colour));
+            painter.setPen(Qt::NoPen);
+            painter.drawEllipse(QPointF(place.left() + swatch / 2, middle), 3.2, 3.2);
+            painter.setBrush(Qt::NoBrush);
+        }
+        double x = place.left() + swatch + theme.space(1);
+        painter.setPen(theme.color(Token::TextMuted));
+        painter.drawText(QPointF(x, baseline(metrics)), entry.style.label);
+        x += metrics.horizontalAdvance(entry.style.label) + theme.space(2);
+        painter.setPen(theme.color(Token::Text));
+        painter.drawText(QPointF(x, baseline(metrics)), entry.value);
+    }
+    painter.setOpacity(1);
+}
+
+void PlotLegend::mouseReleaseEvent(QMouseEvent* event) {
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+        if (entries_[i].place.contains(event->position())) {
+            entries_[i].visible = !entries_[i].visible;
+            plot_.setVisibleCurve(i, entries_[i].visible);
+            update();
+            return;
+        }
+    }
+}
+
+bool PlotLegend::event(QEvent* event) {
+    if (event->type() == QEvent::ToolTip) {
+        const auto* help = static_cast<QHelpEvent*>(event);
+        for (const Entry& entry : entries_) {
+            if (entry.place.contains(help->pos())) {
+                QToolTip::showText(help->globalPos(), entry.visible ? QStringLiteral("Click to hide this curve")
+                                                                    : QStringLiteral("Click to show this curve"),
+                                   this);
+                return true;
+            }
+        }
+        QToolTip::hideText();
+        return true;
+    }
+    return QWidget::event(event);
+}
+
+} // namespace wiregrad::studio
