@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 #include <mutex>
 #include <optional>
@@ -208,6 +209,44 @@ void write_tensor(hid_t file, hid_t links, const nn::NamedTensor& entry, const s
         fail(where, "a tensor cannot be written");
 }
 
+/// Bob Jenkins' lookup3 hash, the checksum of HDF5's headers, of whole 4-byte words.
+std::uint32_t lookup3(std::span<const std::uint32_t> words) {
+    using std::rotl;
+    std::uint32_t a = 0xdeadbeefU + static_cast<std::uint32_t>(words.size() * 4), b = a, c = a;
+    for (; words.size() > 3; words = words.subspan(3)) {
+        a += words[0], b += words[1], c += words[2];
+        a = (a - c) ^ rotl(c, 4), c += b;
+        b = (b - a) ^ rotl(a, 6), a += c;
+        c = (c - b) ^ rotl(b, 8), b += a;
+        a = (a - c) ^ rotl(c, 16), c += b;
+        b = (b - a) ^ rotl(a, 19), a += c;
+        c = (c - b) ^ rotl(b, 4), b += a;
+    }
+    a += words[0];
+    b += words.size() > 1 ? words[1] : 0;
+    c += words.size() > 2 ? words[2] : 0;
+    c = (c ^ b) - rotl(b, 14);
+    a = (a ^ c) - rotl(c, 11);
+    b = (b ^ a) - rotl(a, 25);
+    c = (c ^ b) - rotl(b, 16);
+    a = (a ^ c) - rotl(c, 4);
+    b = (b ^ a) - rotl(a, 14);
+    return (c ^ b) - rotl(b, 24);
+}
+
+/// H5Fget_file_image marks the copy as closed but leaves the superblock's checksum as it was: the library then
+/// refuses its own file. Superblocks of version 2 and 3 have 44 bytes, then the checksum.
+void seal(std::vector<std::byte>& image, const std::string& where) {
+    constexpr std::size_t kWords = 11, kVersionAt = 8, kOffsetBytesAt = 9;
+    const auto version = image.size() > kWords * 4 + 4 ? std::to_integer<int>(image[kVersionAt]) : 0;
+    if (version < 2 || version > 3 || std::to_integer<int>(image[kOffsetBytesAt]) != 8)
+        throw FileError("cannot be built in memory: this version of HDF5 writes another superblock", where);
+    std::array<std::uint32_t, kWords> words;
+    std::memcpy(words.data(), image.data(), sizeof(words));
+    const std::uint32_t sum = lookup3(words);
+    std::memcpy(image.data() + sizeof(words), &sum, sizeof(sum));
+}
+
 std::vector<std::byte> encode(const Hdf5File& contents, const std::string& where) {
     std::set<std::string_view> names;
     std::size_t total = 0;
@@ -222,7 +261,7 @@ std::vector<std::byte> encode(const Hdf5File& contents, const std::string& where
     const Id access = checked(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, where, "out of memory");
     // No backing store: the image is taken out whole. It grows by a tenth of what is coming, at least a MiB.
     check(H5Pset_fapl_core(access.get(), std::max<std::size_t>(total / 10, std::size_t{1} << 20), false), where, "out of memory");
-    // Version 1.8 headers and later carry checksums.
+    // Headers of version 1.8 and later carry checksums.
     check(H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V110), where, "out of memory");
     const Id creation = checked(H5Pcreate(H5P_FILE_CREATE), H5Pclose, where, "out of memory");
     const unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
@@ -256,6 +295,7 @@ std::vector<std::byte> encode(const Hdf5File& contents, const std::string& where
     std::vector<std::byte> image(static_cast<std::size_t>(size));
     if (H5Fget_file_image(file.get(), image.data(), image.size()) != size || !file.close())
         fail(where, "cannot be built in memory");
+    seal(image, where);
     return image;
 }
 
