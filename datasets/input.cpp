@@ -1,0 +1,152 @@
+#include "datasets/input.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+
+#include "datasets/io/file_bytes.h"
+#include "datasets/io/image.h"
+#include "engine/core/error.h"
+#include "engine/io/npy.h"
+
+namespace wiregrad::data {
+namespace {
+
+Shape batch_of(std::int64_t count, const Shape& sample) {
+    Shape shape = sample;
+    shape.insert(0, count);
+    return shape;
+}
+
+Tensor from_picture(const std::vector<std::byte>& bytes, const Field& x, const std::string& where) {
+    if (x.kind != FieldKind::Image)
+        throw DataError(fmt::format("{} is a picture, but the network takes {}", where, x.shape.str()));
+    const auto height = static_cast<int>(x.shape[1]), width = static_cast<int>(x.shape[2]);
+    Image image = decode_image(bytes, static_cast<int>(x.shape[0]), where);
+    if (image.height != height || image.width != width)
+        image = resized(image, height, width);
+    std::vector<float> values(image.pixels.size());
+    std::transform(image.pixels.begin(), image.pixels.end(), values.begin(), [](std::uint8_t p) { return float(p) / 255.0F; });
+    return Tensor::from(values, batch_of(1, x.shape));
+}
+
+Tensor from_array(const std::string& path, const Field& x) {
+    const Tensor array = io::read_npy(path);
+    const Shape one = x.shape;
+    const bool sample = array.numel() == numel(one) && array.dim() <= one.size();
+    const bool batch = array.dim() == one.size() + 1 && array.size(0) > 0 && array.numel() == array.size(0) * numel(one);
+    if (!sample && !batch)
+        throw DataError(fmt::format("{} has shape {}, the network takes {} or a batch of it", path, array.shape().str(), one.str()));
+    Tensor result = Tensor::empty(batch_of(sample ? 1 : array.size(0), one), x.dtype);
+    result.copy_(array.contiguous().as_strided(result.shape(), contiguous_strides(result.shape()), 0));
+    return result;
+}
+
+/// All numbers of one line; nothing when a cell is no number.
+std::optional<std::vector<float>> numbers_of(const std::string& line) {
+    std::vector<float> values;
+    const char* at = line.c_str();
+    while (true) {
+        at += std::strspn(at, " \t,;\r");
+        if (*at == 0)
+            return values;
+        char* end = nullptr;
+        const float value = std::strtof(at, &end);
+        if (end == at || !std::isfinite(value) || (*end != 0 && !std::strchr(" \t,;\r", *end)))
+            return std::nullopt;
+        values.push_back(value);
+        at = end;
+    }
+}
+
+Tensor from_rows(const std::string& text, const Field& x, const std::string& where) {
+    const auto wanted = static_cast<std::size_t>(numel(x.shape));
+    std::vector<float> all;
+    std::int64_t rows = 0, line_number = 0;
+    std::size_t at = 0;
+    while (at < text.size()) {
+        const std::size_t end = std::min(text.find('\n', at), text.size());
+        const std::string line = text.substr(at, end - at);
+        at = end + 1;
+        ++line_number;
+        if (line.find_first_not_of(" \t\r") == std::string::npos)
+            continue;
+        const auto values = numbers_of(line);
+        if (!values && rows == 0 && line_number == 1 && at < text.size())
+            continue; // a header
+        if (!values)
+            throw DataError(fmt::format("{}, line {}: not a row of numbers", where, line_number));
+        if (values->size() != wanted)
+            throw DataError(fmt::format("{}, line {}: {} numbers, the network takes {}", where, line_number, values->size(), wanted));
+        all.insert(all.end(), values->begin(), values->end());
+        ++rows;
+    }
+    if (rows == 0)
+        throw DataError(fmt::format("{}: no row of numbers", where));
+    return Tensor::from(all, batch_of(rows, x.shape));
+}
+
+Tensor from_text(const std::string& text, const Field& x) {
+    std::vector<std::int64_t> tokens;
+    for (const char c : text) {
+        const auto found = std::find(x.class_names.begin(), x.class_names.end(), std::string(1, c));
+        if (found == x.class_names.end())
+            throw DataError(fmt::format("the character '{}' is not among the {} that the network knows", c, x.class_names.size()));
+        tokens.push_back(found - x.class_names.begin());
+    }
+    const auto length = static_cast<std::size_t>(numel(x.shape));
+    if (tokens.size() < length)
+        throw DataError(fmt::format("the text has {} characters, the network takes {}", tokens.size(), length));
+    tokens.erase(tokens.begin(), tokens.end() - static_cast<std::ptrdiff_t>(length));
+    return Tensor::from(tokens, batch_of(1, x.shape));
+}
+
+void normalize(Tensor& batch, const Normalization& by) {
+    if (by.empty())
+        return;
+    const std::int64_t groups = std::int64_t(by.mean.size()), samples = batch.size(0);
+    const std::int64_t run = batch.numel() / std::max<std::int64_t>(1, groups * samples);
+    float* value = batch.data_mut<float>();
+    for (std::int64_t i = 0; i < samples * groups; ++i)
+        for (std::int64_t k = 0; k < run; ++k, ++value)
+            *value = static_cast<float>((double(*value) - by.mean[std::size_t(i % groups)]) / by.std[std::size_t(i % groups)]);
+}
+
+} // namespace
+
+Tensor read_input(const DatasetSpec& spec, const std::string& input) {
+    const Field x = describe(spec).at(0);
+    Tensor batch;
+    if (!std::filesystem::is_regular_file(input)) {
+        if (x.kind == FieldKind::Tokens)
+            batch = from_text(input, x);
+        else if (numbers_of(input))
+            batch = from_rows(input, x, "the input");
+        else
+            throw FileError(fmt::format("there is no file {}, and it is no row of numbers", input));
+    } else {
+        const auto bytes = FileBytes(input).take_all(std::uint64_t{1} << 30);
+        const auto starts = [&](std::string_view magic) {
+            return bytes.size() >= magic.size() && std::equal(magic.begin(), magic.end(), reinterpret_cast<const char*>(bytes.data()));
+        };
+        const std::string text(reinterpret_cast<const char*>(bytes.data()), starts("\x93NUMPY") ? 0 : bytes.size());
+        if (starts("\x89PNG") || starts("\xff\xd8\xff"))
+            batch = from_picture(bytes, x, input);
+        else if (starts("\x93NUMPY"))
+            batch = from_array(input, x);
+        else if (x.kind == FieldKind::Tokens)
+            batch = from_text(text, x);
+        else
+            batch = from_rows(text, x, input);
+    }
+    if (spec.normalize == Normalize::Standardize && x.dtype == DType::Float32)
+        normalize(batch, open(spec).normalization);
+    return batch;
+}
+
+} // namespace wiregrad::data

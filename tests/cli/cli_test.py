@@ -1,0 +1,244 @@
+#!/usr/bin/python3
+"""The command line as a stranger uses it: the contract of exit statuses, events, interruption and bad input.
+
+usage: cli_test.py WIREGRAD_BINARY EXAMPLES_FOLDER
+"""
+import json
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+BINARY, EXAMPLES = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+
+
+def run(*arguments, cwd=None, env=None):
+    return subprocess.run([BINARY, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd,
+                          env=dict(os.environ, **(env or {})), timeout=600)
+
+
+def events(done):
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def losses(done):
+    return [(e["step"], e["loss"]) for e in events(done) if e["event"] == "step"]
+
+
+class Cli(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def example(self, name):
+        path = os.path.join(self.folder, name + ".wiregrad")
+        if not os.path.exists(path):
+            shutil.copy(os.path.join(EXAMPLES, name + ".wiregrad"), path)
+        return path
+
+    def refused(self, done, *words, status=2):
+        """One sentence on standard error, nothing half-written left behind."""
+        self.assertEqual(done.returncode, status, done.stderr)
+        lines = done.stderr.strip().splitlines()
+        self.assertEqual(len(lines), 1, done.stderr)
+        self.assertTrue(lines[0].startswith("wiregrad: "), lines[0])
+        for word in words:
+            self.assertIn(word, lines[0])
+        self.assertEqual([f for f in os.listdir(self.folder) if f.endswith((".h5", ".tmp"))], [])
+
+    def train(self, name, *arguments):
+        done = run("train", self.example(name), "--json", *arguments)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done
+
+    # --- training
+
+    def test_train_learns_and_writes_weights(self):
+        done = self.train("spirals")
+        last = events(done)[-1]
+        self.assertEqual(last["event"], "done")
+        self.assertEqual(last["state"], "finished")
+        curve = losses(done)
+        self.assertEqual([s for s, _ in curve], list(range(1, last["steps"] + 1)))
+        self.assertLess(curve[-1][1], 0.5 * curve[0][1])
+        self.assertGreater(last["metrics"]["test_accuracy"], 0.9)
+        self.assertTrue(os.path.exists(os.path.join(self.folder, "spirals.weights.h5")))
+        evaluated = events(run("eval", self.example("spirals"), "--json"))[-1]
+        self.assertAlmostEqual(evaluated["metrics"]["accuracy"], last["metrics"]["test_accuracy"], places=12)
+        self.assertAlmostEqual(evaluated["metrics"]["loss"], last["metrics"]["test_loss"], places=6)
+
+    def test_same_seed_same_bits_another_seed_another_curve(self):
+        first = losses(self.train("spirals", "--steps", 50, "--seed", 7))
+        self.assertEqual(first, losses(self.train("spirals", "--steps", 50, "--seed", 7)))
+        self.assertNotEqual(first, losses(self.train("spirals", "--steps", 50, "--seed", 8)))
+
+    def test_interrupted_and_resumed_equals_straight(self):
+        straight = dict(losses(self.train("digits-lenet", "--steps", 60, "--threads", 1, "--set", "digits.samples=2000")))
+        os.remove(os.path.join(self.folder, "digits-lenet.checkpoint.h5"))
+        for how in (signal.SIGINT, signal.SIGKILL):
+            arguments = ["train", self.example("digits-lenet"), "--json", "--threads", "1", "--set", "digits.samples=2000"]
+            process = subprocess.Popen([BINARY, *arguments, "--epochs", "50"], stdout=subprocess.PIPE, text=True)
+            seen = {}
+            for line in process.stdout:
+                event = json.loads(line)
+                if event["event"] == "step":
+                    seen[event["step"]] = event["loss"]
+                # Killed after an epoch's checkpoint; interrupted anywhere.
+                if event["event"] == "epoch" if how == signal.SIGKILL else event.get("step") == 20:
+                    process.send_signal(how)
+                    break
+            rest = process.communicate(timeout=60)[0]
+            seen.update((e["step"], e["loss"]) for e in map(json.loads, filter(lambda l: l.endswith("}"), rest.splitlines())) if e["event"] == "step")
+            if how == signal.SIGINT:
+                self.assertEqual(process.returncode, 0)
+            resumed = run(*arguments, "--steps", "60", "--epochs", "50", "--resume")
+            self.assertEqual(resumed.returncode, 0, resumed.stderr)
+            seen.update(losses(resumed))
+            self.assertEqual({s: seen[s] for s in straight}, straight)
+            os.remove(os.path.join(self.folder, "digits-lenet.checkpoint.h5"))
+
+    def test_set_changes_a_parameter_for_one_call(self):
+        before = open(self.example("digits-mlp")).read()
+        done = run("info", self.example("digits-mlp"), "--json", "--set", "digits.samples=100")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(open(self.example("digits-mlp")).read(), before)
+
+    # --- the other commands
+
+    def test_info_counts_lenet(self):
+        total = events(run("info", self.example("digits-lenet"), "--json"))[-1]
+        self.assertEqual(total["weights"], 61706)
+        self.assertTrue(total["runnable"])
+
+    def test_check_says_what_is_wrong_and_how_to_mend_it(self):
+        self.assertEqual(run("check", self.example("digits-lenet")).returncode, 0)
+        path = self.example("digits-lenet")
+        broken = os.path.join(self.folder, "broken.wiregrad")
+        project = json.loads(open(path).read())
+        project["wires"] = [w for w in project["wires"] if "flatten" not in json.dumps(w)]
+        open(broken, "w").write(json.dumps(project))
+        done = run("check", broken, "--json")
+        self.assertEqual(done.returncode, 1)
+        problems = [e for e in events(done) if e["event"] == "problem"]
+        self.assertTrue(any(p["severity"] == "error" and p["node"] and p["text"] for p in problems))
+        self.refused(run("train", broken), status=2)
+
+    def test_catalogues(self):
+        nodes = events(run("nodes", "--json"))
+        self.assertGreaterEqual(len(nodes), 40)
+        conv = next(n for n in nodes if n["type"] == "Conv2d")
+        self.assertEqual({p["id"]: p["default"] for p in conv["params"]}["bias"], True)
+        self.assertIn("digits", [s["source"] for s in events(run("datasets", "--json"))])
+        self.assertEqual(run("nodes").returncode, 0)
+        self.assertEqual(run("datasets").returncode, 0)
+
+    def test_bench_prints_its_contract(self):
+        for mode in ([], ["--infer"]):
+            line = events(run("bench", "--model", "digits-lenet", "--steps", 10, "--json", *mode))[-1]
+            self.assertEqual((line["model"], line["batch"], line["device"], line["threads"]), ("digits-lenet", 64, "cpu", 1))
+            self.assertEqual(line["mode"], "infer" if mode else "train")
+            self.assertGreater(line["ms_per_step_median"], 0)
+            self.assertGreaterEqual(line["steps"], 10)
+            self.assertGreater(line["peak_rss_mb"], 1)
+
+    def test_predict_reads_rows_arrays_and_pictures(self):
+        self.train("iris")
+        done = run("predict", self.example("iris"), "--input", "5.1,3.5,1.4,0.2", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        best = events(done)[-1]["classes"][0]
+        self.assertEqual(best["index"], 0)
+        self.assertIn("setosa", best["class"].lower())
+        self.refused_predict("iris", "5.1,3.5", "2 numbers", "4")
+        self.refused_predict("iris", "no-such-file.png", "no-such-file.png")
+        path = os.path.join(self.folder, "x.npy")
+        with open(path, "wb") as f:
+            header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 4), }"
+            header += " " * (117 - len(header)) + "\n"
+            f.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + struct.pack("<8f", 5.1, 3.5, 1.4, .2, 6.7, 3.0, 5.2, 2.3))
+        rows = events(run("predict", self.example("iris"), "--input", path, "--json"))
+        self.assertEqual([r["classes"][0]["index"] for r in rows], [0, 2])
+
+    def refused_predict(self, name, value, *words):
+        done = run("predict", self.example(name), "--input", value)
+        self.assertEqual(done.returncode, 2)
+        for word in words:
+            self.assertIn(word, done.stderr)
+
+    # --- bad usage, bad input
+
+    def test_usage(self):
+        self.refused(run())
+        self.refused(run("fly"))
+        self.refused(run("train"))
+        self.refused(run("train", self.example("iris"), "--epochs", "-3"))
+        self.refused(run("train", self.example("iris"), "--epochs", "many"))
+        self.refused(run("train", self.example("iris"), "--device", "tpu"))
+        self.assertEqual(run("--help").returncode, 0)
+        self.assertEqual(run("train", "--help").returncode, 0)
+        self.assertIn("wiregrad", run("--version").stdout)
+
+    def test_bad_set_and_data(self):
+        iris = self.example("iris")
+        self.refused(run("train", iris, "--set", "nonsense"), "NODE.PARAM=VALUE")
+        self.refused(run("train", iris, "--set", "nobody.lr=1"), "nobody")
+        self.refused(run("train", iris, "--data", "nobody=/tmp"), "nobody")
+        dataset = next(e["node"] for e in events(run("info", iris, "--json")) if e.get("type") == "Dataset")
+        self.refused(run("train", iris, "--set", dataset + ".colour=red"), "colour")
+        self.refused(run("train", iris, "--set", dataset + ".validation_fraction=7"), "validation_fraction", "7")
+        self.refused(run("train", iris, "--data", dataset + "=/no/such/place"), "/no/such/place")
+        self.refused(run("train", iris, "--data", dataset + "=" + self.folder), dataset)
+
+    def test_broken_projects(self):
+        self.refused(run("train", os.path.join(self.folder, "missing.wiregrad")), "missing.wiregrad")
+        path = os.path.join(self.folder, "x.wiregrad")
+        whole = open(self.example("digits-lenet")).read()
+        for text in ("", "{", "[]", "null", "\x00\x01\x02", whole[:len(whole) // 2], "[" * 100000, whole.replace('"format_version": 1', '"format_version": 99')):
+            open(path, "w").write(text)
+            self.refused(run("info", path), "x.wiregrad")
+
+    def test_broken_weights(self):
+        self.train("iris", "--steps", 3)
+        path = os.path.join(self.folder, "iris.weights.h5")
+        whole = open(path, "rb").read()
+        for content in (b"", b"no weights", whole[:len(whole) // 2]):
+            open(path, "wb").write(content)
+            done = run("eval", self.example("iris"))
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("iris.weights.h5", done.stderr)
+        open(path, "wb").write(whole)
+        done = run("eval", self.example("spirals"), "--weights", path)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("does not fit", done.stderr)
+
+    def test_nothing_to_resume(self):
+        self.refused(run("train", self.example("iris"), "--resume"), "checkpoint")
+
+    def test_unwritable_folder_is_refused_before_the_run(self):
+        blocked = os.path.join(self.folder, "file")
+        open(blocked, "w").close()
+        started = time.time()
+        self.refused(run("train", self.example("digits-lenet"), "--out", os.path.join(blocked, "out")), "--out")
+        self.assertLess(time.time() - started, 30)
+
+    def test_diverging_run_fails_with_step_and_node(self):
+        optimizer = next(e["node"] for e in events(run("info", self.example("digits-mlp"), "--json")) if e.get("type") in ("SGD", "Adam", "AdamW"))
+        done = run("train", self.example("digits-mlp"), "--json", "--set", optimizer + ".lr=1e30", "--set", "digits.samples=500")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("step", done.stderr)
+        last = events(done)[-1]
+        self.assertEqual(last["state"], "failed")
+        self.assertTrue(last["node"])
+
+    def test_no_qt_in_the_command_line(self):
+        linked = subprocess.run(["ldd", BINARY], stdout=subprocess.PIPE, text=True).stdout
+        self.assertNotIn("Qt6", linked)
+        self.assertNotIn("libX11", linked)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1] + sys.argv[3:], verbosity=1)
