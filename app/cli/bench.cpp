@@ -8,6 +8,7 @@
 #include <chrono>
 #include <filesystem>
 #include <mutex>
+#include <thread>
 
 #include "app/cli/commands.h"
 #include "engine/autograd/tape.h"
@@ -127,8 +128,10 @@ void bench_one(const std::string& name, const BenchOptions& options) {
     compile_options.random_data = true;
     train::TrainPlan plan = graph::compile(graph, compile_options);
     plan.threads = options.threads;
-    const int threads = options.threads > 0 ? options.threads : hardware_threads();
-    set_threads(threads);
+    if (options.threads > 0) {
+        set_num_threads(options.threads);
+    }
+    const int threads = num_threads();
     const std::vector<double> times = options.infer ? time_inference(plan, options) : time_training(std::move(plan), options);
     const std::string label = std::filesystem::path(file).stem().string();
     const double ms = 1000 * median(times);

@@ -19,7 +19,9 @@ int eval(const EvalOptions& options) {
     graph::CompileOptions compile_options;
     compile_options.threads = options.threads;
     train::TrainPlan plan = graph::compile(graph, compile_options);
-    set_threads(options.threads > 0 ? options.threads : hardware_threads());
+    if (options.threads > 0) {
+        set_num_threads(options.threads);
+    }
     auto& model = dynamic_cast<graph::CompiledModel&>(*plan.model);
     load_weights_into(model, graph, options.project.file, options.weights);
     const std::shared_ptr<train::BatchSource> source = options.split == "train" ? plan.train : options.split == "test" ? plan.test : plan.validation;

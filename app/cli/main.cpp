@@ -7,9 +7,7 @@
 #include "app/cli/commands.h"
 #include "engine/core/config.h"
 
-using namespace wiregrad;
-using namespace wiregrad::cli;
-
+namespace wiregrad::cli {
 namespace {
 
 std::string one_line(std::string text) {
@@ -34,9 +32,8 @@ void add_project(CLI::App* command, ProjectOptions& options) {
     command->add_flag("--json", options.json, "Print one JSON object a line");
 }
 
-} // namespace
-
-int main(int argc, char** argv) {
+/// Reads the arguments and calls the command.
+int run(int argc, char** argv) {
     CLI::App app{"Wiregrad builds, trains and watches neural networks. This is its command line."};
     app.name("wiregrad");
     app.set_version_flag("--version", std::string("wiregrad ") + WIREGRAD_VERSION);
@@ -133,3 +130,8 @@ int main(int argc, char** argv) {
         return fail(error.what(), 2);
     }
 }
+
+} // namespace
+} // namespace wiregrad::cli
+
+int main(int argc, char** argv) { return wiregrad::cli::run(argc, argv); }
