@@ -195,7 +195,7 @@ Normalization statistics(const Dataset& dataset, std::size_t field) {
     const std::size_t groups = static_cast<std::size_t>(numel(declared.shape)) / std::max<std::size_t>(1, length);
     const RowBuffer buffer(dataset.fields());
     const std::span<const float> values = buffer.values<float>(field);
-    // Sums of differences to the first sample: exact enough also where the mean is far from zero.
+    // Sums of differences to the first sample: exact also where the mean is far from zero, and zero for a constant.
     std::vector<double> shift(groups), sum(groups), squares(groups);
     for (std::int64_t i = 0; i < dataset.size(); ++i) {
         dataset.read(i, buffer.row());
@@ -220,10 +220,8 @@ Normalization statistics(const Dataset& dataset, std::size_t field) {
     for (std::size_t g = 0; g < groups; ++g) {
         const double mean = sum[g] / count;
         const double variance = std::max(0.0, squares[g] / count - mean * mean);
-        // A constant feature differs from zero variance only by rounding.
-        const double tiny = 1e-12 * std::max(1.0, shift[g] * shift[g]);
         result.mean.push_back(shift[g] + mean);
-        result.std.push_back(variance > tiny ? std::sqrt(variance) : 1.0);
+        result.std.push_back(variance > 0 ? std::sqrt(variance) : 1.0);
     }
     return result;
 }

@@ -104,6 +104,7 @@ struct DatasetSpec {
     Missing missing = Missing::Refuse; ///< CSV: empty cells
     bool regression = false;       ///< y is a number, float32 [1], also where it looks like a class
     std::string x_name{}, y_name{}; ///< names inside an HDF5 or NPZ file; empty: x/y, images/labels, data/target, ...
+    std::int64_t classes = 0;      ///< files: how many classes there are; 0: as many as are found
     std::int64_t window = 64;      ///< text: characters of one sample
 };
 

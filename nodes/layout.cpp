@@ -207,12 +207,29 @@ class Layout {
                 const bool both = sweep >= kSweeps / 2;
                 place(layers_[forward ? step : layers_.size() - 1 - step], both || forward, both || !forward);
             }
+        straighten();
         double top = 1e300;
         for (const Item& item : items_)
             if (!item.id.empty())
                 top = std::min(top, item.y);
         for (Item& item : items_)
             item.y -= top;
+    }
+
+    /// From left to right, puts what has one wire in level with where it comes from, as far as there is room.
+    void straighten() {
+        for (const auto& layer : layers_)
+            for (std::size_t k = 0; k < layer.size(); ++k) {
+                const std::size_t item = layer[k];
+                double y = 0;
+                if (left_[item].size() != 1 || !wish(item, true, false, y))
+                    continue;
+                if (k > 0)
+                    y = std::max(y, items_[layer[k - 1]].y + items_[layer[k - 1]].height + gap(layer[k - 1], item));
+                if (k + 1 < layer.size() && y + items_[item].height + gap(item, layer[k + 1]) > items_[layer[k + 1]].y)
+                    continue;
+                items_[item].y = y;
+            }
     }
 
     /// The positions nearest to the wishes, in least squares, that keep the order and the gaps: items that would

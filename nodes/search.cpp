@@ -46,11 +46,11 @@ double match(const std::string& wanted, const Folded& name) {
     // Letters in order; each begins a word or follows the letter before it, or costs.
     double score = 40;
     std::size_t at = 0;
-    bool first = true;
+    bool first = true, initials = true;
     for (const char c : wanted) {
         std::size_t found = std::string::npos;
         if (!first && at < name.text.size() && name.text[at] == c)
-            found = at;
+            found = at, initials = initials && name.starts[at];
         for (std::size_t i = at; found == std::string::npos && i < name.text.size(); ++i)
             if (name.text[i] == c && name.starts[i])
                 found = i;
@@ -59,13 +59,14 @@ double match(const std::string& wanted, const Folded& name) {
             if (found == std::string::npos)
                 return 0;
             score -= 6;
+            initials = false;
         }
         if (first && found != 0)
             score -= 6;
         first = false;
         at = found + 1;
     }
-    return std::max(score - rest, 1.0);
+    return std::max(score + (initials ? 15 : 0) - rest, 1.0);
 }
 
 } // namespace

@@ -19,13 +19,14 @@ struct Parts {
 /// The request, and the way to report and to be cancelled.
 class Opening {
   public:
-    Opening(const DatasetSpec& spec, const Progress& progress) : spec(spec), progress_(progress) {}
-    const DatasetSpec& spec;
+    Opening(const DatasetSpec& spec, Progress progress) : spec(spec), progress_(std::move(progress)) {}
+    const DatasetSpec& spec; ///< the caller's, who keeps it
+    Opening with(const DatasetSpec& other) const { return {other, progress_}; }
     /// Throws Cancelled when the caller wants no more.
     void report(const std::string& what, double fraction) const;
 
   private:
-    const Progress& progress_;
+    Progress progress_;
 };
 
 struct Source {
@@ -47,5 +48,25 @@ Parts open_toy(const Opening&);
 std::vector<Field> describe_toy(const DatasetSpec&);
 Parts open_iris(const Opening&);
 std::vector<Field> describe_iris(const DatasetSpec&);
+Parts open_shapes(const Opening&);
+std::vector<Field> describe_shapes(const DatasetSpec&);
+Parts open_cells(const Opening&);
+std::vector<Field> describe_cells(const DatasetSpec&);
+Parts open_idx(const Opening&);
+std::vector<Field> describe_idx(const DatasetSpec&);
+Parts open_cifar10(const Opening&);
+std::vector<Field> describe_cifar10(const DatasetSpec&);
+Parts open_csv(const Opening&);
+std::vector<Field> describe_csv(const DatasetSpec&);
+Parts open_image_folder(const Opening&);
+std::vector<Field> describe_image_folder(const DatasetSpec&);
+Parts open_text(const Opening&);
+std::vector<Field> describe_text(const DatasetSpec&);
+Parts open_npy(const Opening&);
+std::vector<Field> describe_npy(const DatasetSpec&);
+Parts open_npz(const Opening&);
+std::vector<Field> describe_npz(const DatasetSpec&);
+Parts open_hdf5(const Opening&);
+std::vector<Field> describe_hdf5(const DatasetSpec&);
 
 } // namespace wiregrad::data

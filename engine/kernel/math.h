@@ -16,9 +16,16 @@
 
 namespace wiregrad::kernel::WG_ISA::math {
 
+/// A scalar argument as T. An integer wraps modulo its width; infinities become its limits, NaN 0.
 template <class T> WG_HD T to(double value) {
-    if constexpr (std::is_same_v<T, std::uint8_t>) return static_cast<T>(static_cast<std::int64_t>(value));
-    else return static_cast<T>(value);
+    if constexpr (std::is_floating_point_v<T> || std::is_same_v<T, bool>) {
+        return static_cast<T>(value);
+    } else {
+        constexpr T kLow = static_cast<T>(-1) > T(0) ? T(0) : static_cast<T>(T(1) << (8 * sizeof(T) - 2)) * -2;
+        if (value >= 0x1p63) return static_cast<T>(~kLow);
+        if (value < -0x1p63) return kLow;
+        return value == value ? static_cast<T>(static_cast<std::int64_t>(value)) : T(0);
+    }
 }
 
 template <class T> WG_HD bool is_nan(T x) {

@@ -28,7 +28,7 @@ NodeType loss(std::string id, std::string formula, std::vector<std::string> syno
 }
 
 NodeType cross_entropy_type() {
-    NodeType type = loss("CrossEntropyLoss", "-log(softmax(input)[target]), averaged", {"cross entropy", "classification", "softmax loss", "nll"},
+    NodeType type = loss("CrossEntropyLoss", "-log(softmax(input)[target]), averaged", {"cross entropy", "ce", "classification", "softmax loss", "nll"},
                          "For choosing one class of several: small when the right class gets a high score. Takes scores, not probabilities: no Softmax before it.",
                          PortKind::Labels);
     type.params = {real_param("label_smoothing", "Label smoothing", 0, 0, 1, "Spreads this part of each label over all classes, so that the network is less sure of itself."),

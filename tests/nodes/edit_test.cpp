@@ -1,0 +1,287 @@
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <random>
+
+#include "engine/core/error.h"
+#include "nodes/edit.h"
+#include "nodes/project.h"
+#include "tests/nodes/helpers.h"
+
+namespace wiregrad::graph {
+namespace {
+
+using testing::add;
+using testing::wire;
+
+std::string refused(Graph& graph, const Edit& edit) {
+    const std::string before = to_text(graph);
+    try {
+        apply(graph, edit);
+    } catch (const ValueError& error) {
+        EXPECT_EQ(to_text(graph), before) << "a refused edit must leave the graph as it was";
+        return error.text();
+    }
+    return "";
+}
+
+TEST(Edit, fresh_ids_come_from_the_type) {
+    Graph graph;
+    EXPECT_EQ(add(graph, "Conv2d"), "conv1");
+    EXPECT_EQ(add(graph, "Conv2d"), "conv2");
+    EXPECT_EQ(add(graph, "CrossEntropyLoss"), "crossentropy1");
+    EXPECT_EQ(add(graph, "ReLU6"), "relu6_1");
+    EXPECT_EQ(graph.fresh_id("Größe 2d"), "gr____e_1");
+    apply(graph, {RemoveNode{"conv1"}});
+    EXPECT_EQ(graph.fresh_id("Conv2d"), "conv1");
+}
+
+TEST(Edit, cycles_are_refused_in_words) {
+    Graph graph;
+    add(graph, "ReLU", {}, "a");
+    add(graph, "ReLU", {}, "b");
+    add(graph, "Add", {}, "c");
+    wire(graph, "a", "out", "b", "in");
+    wire(graph, "b", "out", "c", "in");
+    EXPECT_EQ(refused(graph, {Connect{{"c", "out", "a", "in"}}}), "a feeds c already: a wire back would be a cycle");
+    EXPECT_EQ(refused(graph, {Connect{{"c", "out", "c", "in"}}}), "c cannot feed itself: that would be a cycle");
+}
+
+TEST(Edit, wires_between_different_kinds_are_refused_in_words) {
+    Graph graph;
+    add(graph, "ReLU", {}, "a");
+    add(graph, "CrossEntropyLoss", {}, "loss");
+    add(graph, "SGD", {}, "sgd");
+    EXPECT_EQ(refuse_wire(graph, {"a", "out", "loss", "target"}), "a.out gives a tensor, loss.target takes labels");
+    EXPECT_EQ(refuse_wire(graph, {"a", "out", "sgd", "loss"}), "a.out gives a tensor, sgd.loss takes a loss");
+    EXPECT_EQ(refuse_wire(graph, {"a", "out", "loss", "input"}), "");
+    EXPECT_EQ(refuse_wire(graph, {"a", "up", "loss", "input"}), "a (ReLU) has no output \"up\"");
+    EXPECT_EQ(refuse_wire(graph, {"a", "out", "nobody", "input"}), "there is no node \"nobody\"");
+}
+
+TEST(Edit, an_occupied_input_takes_the_new_wire_in_one_undo_step) {
+    Graph graph;
+    for (const char* id : {"a", "b", "c"})
+        add(graph, "ReLU", {}, id);
+    wire(graph, "a", "out", "c", "in");
+    const std::string before = to_text(graph);
+    EXPECT_EQ(refused(graph, {Connect{{"b", "out", "c", "in"}}}), "input c.in is taken by a.out");
+    const Edit undo = apply(graph, connect_edit(graph, {"b", "out", "c", "in"}));
+    ASSERT_EQ(graph.wires().size(), 1u);
+    EXPECT_EQ(graph.wires()[0].str(), "b.out -> c.in");
+    apply(graph, undo);
+    EXPECT_EQ(to_text(graph), before);
+}
+
+TEST(Edit, parameters_out_of_range_are_refused_in_words) {
+    Graph graph;
+    add(graph, "Conv2d", {}, "conv");
+    add(graph, "SGD", {}, "sgd");
+    EXPECT_EQ(refused(graph, {SetParam{"conv", "kernel_size", std::vector<std::int64_t>{0}}}), "kernel_size[0] must be at least 1, got 0");
+    EXPECT_EQ(refused(graph, {SetParam{"conv", "out_channels", std::int64_t{0}}}), "out_channels must be at least 1, got 0");
+    EXPECT_EQ(refused(graph, {SetParam{"sgd", "lr", 0.0}}), "lr must be above 0, got 0");
+    EXPECT_EQ(refused(graph, {SetParam{"sgd", "lr", std::numeric_limits<double>::quiet_NaN()}}), "lr must be a finite number, got nan");
+    EXPECT_EQ(refused(graph, {SetParam{"sgd", "schedule", std::string("up")}}), "schedule must be one of constant, step, cosine, got \"up\"");
+    EXPECT_EQ(refused(graph, {SetParam{"sgd", "nothing", 1.0}}), "sgd (SGD) has no parameter \"nothing\"");
+    EXPECT_EQ(refused(graph, {Move{"sgd", {std::numeric_limits<double>::infinity(), 0}}}), "a position must be two finite numbers");
+}
+
+TEST(Edit, whole_numbers_are_real_where_a_real_is_wanted) {
+    Graph graph;
+    add(graph, "SGD", {}, "sgd");
+    apply(graph, {SetParam{"sgd", "lr", std::int64_t{1}}});
+    EXPECT_EQ(std::get<double>(graph.node("sgd")->params.at("lr")), 1.0);
+}
+
+TEST(Edit, a_batch_is_all_or_nothing) {
+    Graph graph;
+    add(graph, "ReLU", {}, "a");
+    const Edit batch{Batch{{{Rename{"a", "first"}}, {RemoveNode{"a"}}, {RemoveNode{"a"}}}}};
+    EXPECT_EQ(refused(graph, batch), "there is no node \"a\"");
+}
+
+TEST(Edit, dissolving_rejoins_the_neighbours_in_place) {
+    Graph graph;
+    for (const char* id : {"a", "b", "c", "d"})
+        add(graph, "ReLU", {}, id);
+    add(graph, "Concat", {}, "cat");
+    wire(graph, "a", "out", "b", "in");
+    wire(graph, "b", "out", "c", "in");
+    wire(graph, "c", "out", "cat", "in");
+    wire(graph, "d", "out", "cat", "in");
+    const std::string before = to_text(graph);
+    const Edit undo = apply(graph, remove_edit(graph, {"b", "c"}, true));
+    ASSERT_EQ(graph.wires().size(), 2u);
+    EXPECT_EQ(graph.wires()[0].str(), "a.out -> cat.in") << "the order of Concat's inputs must stay";
+    EXPECT_EQ(graph.wires()[1].str(), "d.out -> cat.in");
+    apply(graph, undo);
+    EXPECT_EQ(to_text(graph), before);
+    apply(graph, remove_edit(graph, {"b", "c"}, false));
+    EXPECT_EQ(graph.wires().size(), 1u);
+}
+
+TEST(Edit, copies_are_pasted_with_fresh_ids_and_inner_wires) {
+    Graph graph;
+    add(graph, "Linear", {{"out_features", testing::whole(7)}}, "linear1");
+    add(graph, "ReLU", {}, "relu1");
+    add(graph, "ReLU", {}, "outside");
+    wire(graph, "linear1", "out", "relu1", "in");
+    wire(graph, "relu1", "out", "outside", "in");
+    const std::string text = copy_text(graph, {"linear1", "relu1"});
+    const auto [edit, ids] = paste_edit(graph, text, {1000, 500});
+    apply(graph, edit);
+    EXPECT_EQ(ids, (std::set<std::string>{"linear2", "relu2"}));
+    EXPECT_EQ(std::get<std::int64_t>(graph.node("linear2")->params.at("out_features")), 7);
+    EXPECT_EQ(graph.node("linear2")->position, (Position{1000, 500}));
+    ASSERT_EQ(graph.wires_into("relu2").size(), 1u);
+    EXPECT_EQ(graph.wires_into("relu2")[0].from, "linear2");
+    EXPECT_EQ(graph.wires().size(), 3u) << "a wire to a node that was not copied does not come along";
+    graph.check_consistency();
+    EXPECT_THROW(paste_edit(graph, "import torch", {}), ValueError);
+    EXPECT_THROW(paste_edit(graph, "{}", {}), ValueError);
+    EXPECT_THROW(paste_edit(graph, to_text(Graph()), {}), ValueError);
+}
+
+TEST(Edit, change_sets_say_what_was_touched) {
+    Graph graph;
+    add(graph, "ReLU", {}, "a");
+    add(graph, "ReLU", {}, "b");
+    wire(graph, "a", "out", "b", "in");
+    ChangeSet changes;
+    apply(graph, {RemoveNode{"a"}}, &changes);
+    EXPECT_EQ(changes.removed, std::set<std::string>{"a"});
+    EXPECT_EQ(changes.wires_removed.size(), 1u);
+    EXPECT_TRUE(changes.structural());
+    ChangeSet moved;
+    apply(graph, {Move{"b", {1, 2}}}, &moved);
+    EXPECT_EQ(moved.moved, std::set<std::string>{"b"});
+    EXPECT_FALSE(moved.structural());
+}
+
+/// Random edits, sensible and not; what apply() refuses must leave the graph alone.
+class Fuzz {
+  public:
+    explicit Fuzz(std::uint32_t seed) : random_(seed) {}
+
+    Edit next(const Graph& graph) {
+        switch (below(14)) {
+        case 0:
+        case 1:
+        case 2: {
+            Node node = make_node(graph, node_types()[below(node_types().size())].id, {real(), real()});
+            if (below(20) == 0)
+                node.type = "Unheard";
+            return {AddNode{node}};
+        }
+        case 3: return graph.nodes().size() > 30 || below(4) == 0 ? Edit{RemoveNode{pick(graph)}} : Edit{Rename{pick(graph), "häl\"lo\n"}};
+        case 4:
+        case 5:
+        case 6: {
+            const Wire wire = random_wire(graph);
+            return below(2) ? connect_edit(graph, wire) : Edit{Connect{wire, static_cast<int>(below(graph.wires().size() + 2)) - 1}};
+        }
+        case 7: return graph.wires().empty() ? Edit{SetTitle{"t", "d"}} : Edit{Disconnect{graph.wires()[below(graph.wires().size())]}};
+        case 8:
+        case 9: return random_param(graph);
+        case 10: return {Move{pick(graph), {real(), real()}}};
+        case 11: return below(2) ? Edit{SetMuted{pick(graph), below(2) == 0}} : Edit{SetCollapsed{pick(graph), below(2) == 0}};
+        case 12: {
+            Training training;
+            training.epochs = static_cast<std::int64_t>(below(100));
+            training.seed = random_() * std::uint64_t{4294967296} + random_();
+            return {SetTraining{training}};
+        }
+        default: {
+            if (below(3) == 0)
+                return remove_edit(graph, {pick_existing(graph), pick_existing(graph)}, below(2) == 0);
+            if (below(4) == 0)
+                return layout_edit(graph, {}, {});
+            Batch batch;
+            Graph copy = graph;
+            for (std::size_t i = 0; i < 1 + below(4); ++i) {
+                Edit edit = next(copy);
+                try {
+                    apply(copy, edit);
+                } catch (const Error&) {
+                    if (below(3) > 0)
+                        continue;
+                }
+                batch.edits.push_back(std::move(edit));
+            }
+            return {std::move(batch)};
+        }
+        }
+    }
+
+  private:
+    std::size_t below(std::size_t n) { return random_() % n; }
+    double real() { return static_cast<double>(random_()) / 65536.0 - 30000.5; }
+    std::string pick(const Graph& graph) { return below(25) == 0 ? "nobody" : pick_existing(graph); }
+    std::string pick_existing(const Graph& graph) {
+        if (graph.nodes().empty())
+            return "nobody";
+        auto it = graph.nodes().begin();
+        std::advance(it, below(graph.nodes().size()));
+        return it->first;
+    }
+    std::string port(const Graph& graph, const std::string& id, bool output) {
+        const Node* node = graph.node(id);
+        const NodeType* type = node ? find_type(node->type) : nullptr;
+        if (!type)
+            return "any";
+        const auto& ports = output ? type->outputs : type->inputs;
+        return ports.empty() ? "none" : ports[below(ports.size())].id;
+    }
+    Wire random_wire(const Graph& graph) {
+        const std::string from = pick(graph), to = pick(graph);
+        return {from, port(graph, from, true), to, port(graph, to, false)};
+    }
+    Edit random_param(const Graph& graph) {
+        const std::string id = pick(graph);
+        const Node* node = graph.node(id);
+        if (!node || node->params.empty())
+            return {SetParam{id, "lr", 1.0}};
+        auto it = node->params.begin();
+        std::advance(it, below(node->params.size()));
+        const ParamValue values[] = {true, static_cast<std::int64_t>(below(12)) - 3, real(), 0.25, std::string("step"),
+                                     std::vector<std::int64_t>(below(4), static_cast<std::int64_t>(below(5)))};
+        return {SetParam{id, it->first, values[below(std::size(values))]}};
+    }
+    std::mt19937 random_;
+};
+
+TEST(Edit, ten_thousand_random_edits_undo_to_the_first_bytes_and_redo_to_the_last) {
+    for (std::uint32_t seed = 1; seed <= 4; ++seed) {
+        Graph graph;
+        const std::string first = to_text(graph);
+        Fuzz fuzz(seed);
+        std::vector<Edit> undos;
+        int refusals = 0;
+        for (int i = 0; i < 2500; ++i) {
+            const Edit edit = fuzz.next(graph);
+            const Graph before = graph;
+            try {
+                undos.push_back(apply(graph, edit));
+                EXPECT_FALSE(describe(edit, graph).empty());
+            } catch (const ValueError&) {
+                ++refusals;
+                ASSERT_EQ(graph, before) << "seed " << seed << ", edit " << i;
+            }
+            ASSERT_NO_THROW(graph.check_consistency()) << "seed " << seed << ", edit " << i;
+        }
+        EXPECT_GT(undos.size(), 1000u);
+        EXPECT_GT(refusals, 100);
+        const std::string last = to_text(graph);
+        std::vector<Edit> redos;
+        for (auto undo = undos.rbegin(); undo != undos.rend(); ++undo)
+            redos.push_back(apply(graph, *undo));
+        EXPECT_EQ(to_text(graph), first);
+        EXPECT_EQ(graph, Graph());
+        for (auto redo = redos.rbegin(); redo != redos.rend(); ++redo)
+            apply(graph, *redo);
+        EXPECT_EQ(to_text(graph), last);
+    }
+}
+
+} // namespace
+} // namespace wiregrad::graph
