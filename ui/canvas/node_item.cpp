@@ -262,7 +262,7 @@ void NodeItem::resetPortLooks() {
 void NodeItem::paintFlat(QPainter& painter, double zoom) const {
     const CanvasStyle& s = CanvasStyle::get();
     const QColor category = known_ ? Theme::instance().category(category_) : s.nodeMuted;
-    const QColor ring = chosen_ ? s.accent : !problem_.isEmpty() && severity_ == graph::Severity::Error ? s.error : s.border;
+    const QColor ring = chosen_ ? s.selection : !problem_.isEmpty() && severity_ == graph::Severity::Error ? s.error : s.border;
     painter.setPen(QPen(ring, chosen_ ? 2 : 0));
     if (chosen_) {
         QPen pen = painter.pen();
@@ -465,9 +465,9 @@ void NodeItem::paint(QPainter* p, const QStyleOptionGraphicsItem* option, QWidge
         painter.drawRoundedRect(ring, s.radius, s.radius);
     }
     if (chosen_) {
-        painter.setPen(QPen(withAlpha(s.accent, 60), 5));
+        painter.setPen(QPen(withAlpha(s.selection, 60), 5));
         painter.drawRoundedRect(ring.adjusted(-2, -2, 2, 2), s.radius + 2, s.radius + 2);
-        painter.setPen(QPen(s.accent, 2));
+        painter.setPen(QPen(s.selection, 2));
         painter.drawRoundedRect(ring, s.radius, s.radius);
     }
     if (flash_ > 0) {

@@ -103,8 +103,8 @@ void WireItem::paint(QPainter* painter, const QStyleOptionGraphicsItem* option, 
         pen.setColor(s.refused);
         pen.setStyle(Qt::DashLine);
     } else if (target_ || chosen_) {
-        QColor halo = s.accent;
-        halo.setAlpha(80);
+        QColor halo = target_ ? s.accent : s.selection;
+        halo.setAlpha(90);
         painter->setPen(QPen(halo, 8, Qt::SolidLine, Qt::RoundCap));
         painter->drawPath(path_);
         if (target_)
