@@ -89,9 +89,17 @@ Pointer Canvas::Impl::pointer(QPointF view, Qt::KeyboardModifiers modifiers) con
 }
 
 void Canvas::Impl::panBy(QPointF delta) {
+    // Scroll bars are whole pixels; what a slow hand leaves over is kept for the next move.
+    panRest += delta;
+    const QPoint whole = panRest.toPoint();
+    panRest -= whole;
+    scrollBy(whole);
+}
+
+void Canvas::Impl::scrollBy(QPoint delta) {
     moving();
-    q.horizontalScrollBar()->setValue(q.horizontalScrollBar()->value() - static_cast<int>(std::lround(delta.x())));
-    q.verticalScrollBar()->setValue(q.verticalScrollBar()->value() - static_cast<int>(std::lround(delta.y())));
+    q.horizontalScrollBar()->setValue(q.horizontalScrollBar()->value() - delta.x());
+    q.verticalScrollBar()->setValue(q.verticalScrollBar()->value() - delta.y());
     anchorView = {-1, -1};
     saveView.start();
     if (minimap->isVisible())
@@ -100,7 +108,7 @@ void Canvas::Impl::panBy(QPointF delta) {
 
 void Canvas::Impl::centreOn(QPointF scenePos) {
     const QPointF now = q.viewportTransform().map(scenePos);
-    panBy(QRectF(q.viewport()->rect()).center() - now);
+    scrollBy((QRectF(q.viewport()->rect()).center() - now).toPoint());
 }
 
 void Canvas::Impl::fit(const QRectF& rect) {
@@ -411,7 +419,7 @@ void Canvas::setZoom(double wish, QPointF anchor) {
         setTransform(QTransform::fromScale(next, next));
     }
     const QPointF now = viewportTransform().map(keepScene);
-    d->panBy(anchor - now);
+    d->scrollBy((anchor - now).toPoint());
     d->anchorView = keepView;
     d->anchorScene = keepScene;
     if (next != before)

@@ -42,6 +42,7 @@ struct Canvas::Impl {
 
     // --- view
     std::optional<QPointF> panFrom; ///< last position of a pan in progress
+    QPointF panRest;                ///< of panBy
     QPointF pressedView;            ///< where the right button went down
     bool spaceHeld = false, rightPans = false, autoFit = true, wheelZooms = true;
     QPointF anchorView{-1, -1}, anchorScene;
@@ -58,7 +59,8 @@ struct Canvas::Impl {
 
     bool apply(const graph::Edit& edit, quint64 gesture = 0);
     Pointer pointer(QPointF view, Qt::KeyboardModifiers modifiers) const;
-    void panBy(QPointF delta);
+    void panBy(QPointF delta);    ///< by what the pointer moved; fractions add up
+    void scrollBy(QPoint delta);
     void centreOn(QPointF scenePos);
     void fit(const QRectF& rect);
     void moving(); ///< antialiasing off for a moment on large graphs
