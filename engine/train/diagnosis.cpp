@@ -53,6 +53,26 @@ std::string sample_of(const Tensor& value, std::int64_t index, const Batch& batc
     return fmt::format(", for sample {} of the training data", batch.samples[static_cast<std::size_t>(row)]);
 }
 
+/// No weight of a network that learns is larger; the loss did not go wrong for want of luck.
+constexpr double kGrown = 1e4;
+
+struct Largest {
+    std::string name;
+    double value = 0; ///< a magnitude, NaN when there is one
+};
+/// Of the parameters: running statistics have just seen the batch that went wrong.
+Largest largest_weight(Model& model) {
+    Largest largest;
+    for (const nn::NamedTensor& weight : model.module().parameters())
+        for (const double value : weight.tensor.to_vector())
+            if (std::isnan(value) || std::abs(value) > largest.value) {
+                largest = {weight.name, std::abs(value)};
+                if (std::isnan(value))
+                    return largest;
+            }
+    return largest;
+}
+
 class FirstBad : public Tap {
   public:
     explicit FirstBad(const Batch& batch) : batch_(batch) {}
@@ -96,17 +116,16 @@ Diagnosis explain_loss(Model& model, const Batch& batch, const nn::ForwardContex
     }
     if (!tap.node.empty())
         result.node = tap.node;
-    // Not the buffers: running statistics have just seen this batch.
-    for (const nn::NamedTensor& weight : model.module().parameters())
-        if (const auto bad = first_bad(weight.tensor)) {
-            if (tap.node.empty())
-                result.node = weight.name.substr(0, weight.name.rfind('.'));
-            result.text = fmt::format("{}: the weight '{}' already holds a value that is {}; a smaller learning rate or "
-                                      "clipping the gradient may help.",
-                                      what, weight.name, word(bad->nan));
-            return result;
-        }
-    result.text = tap.node.empty() ? what + "." : fmt::format("{}; {}.", what, tap.text);
+    result.text = tap.node.empty() ? what : fmt::format("{}; {}", what, tap.text);
+    const Largest largest = largest_weight(model);
+    if (tap.node.empty() && !std::isfinite(largest.value))
+        result.node = largest.name.substr(0, largest.name.rfind('.'));
+    if (largest.value > kGrown)
+        result.text += fmt::format("; the weight '{}' has grown to {:.2g}: a smaller learning rate or clipping the gradient may help",
+                                   largest.name, largest.value);
+    else if (std::isnan(largest.value))
+        result.text += fmt::format("; the weight '{}' is NaN already: a smaller learning rate or clipping the gradient may help", largest.name);
+    result.text += '.';
     return result;
 }
 

@@ -56,7 +56,7 @@ template <class T> void statistics(const T* x, std::int64_t n, int bins, ProbeRe
     const double mean = record.mean, first = record.min;
     // Halves, since the width of the range may be more than a double can hold.
     const double width = record.max / 2 - record.min / 2;
-    const double scale = width > 0 ? bins / width / 2 : 0;
+    const double scale = width > 0 ? bins / width : 0;
     const double offset = width > 0 ? 0 : bins / 2;
     for (i = 0; i < n; ++i) {
         if (!finite(x[i]))
@@ -64,7 +64,7 @@ template <class T> void statistics(const T* x, std::int64_t n, int bins, ProbeRe
         const double value = static_cast<double>(x[i]), away = value - mean;
         squares[i % kLanes] += away * away;
         if (bins > 0) {
-            const double place = (value / 2 - first / 2) * 2 * scale + offset;
+            const double place = (value / 2 - first / 2) * scale + offset;
             ++record.histogram[static_cast<std::size_t>(std::clamp(static_cast<int>(place), 0, bins - 1))];
         }
     }
