@@ -1,0 +1,417 @@
+#include "ui/window/main_window.h"
+
+#include <QApplication>
+#include <QCloseEvent>
+#include <QDir>
+#include <QDockWidget>
+#include <QFileDialog>
+#include <QFileInfo>
+#include <QLabel>
+#include <QMenu>
+#include <QMessageBox>
+#include <QMimeData>
+#include <QPushButton>
+#include <QScreen>
+#include <QStandardPaths>
+#include <QStatusBar>
+#include <QTimer>
+#include <QUrl>
+
+#include "engine/core/error.h"
+#include "session/settings.h"
+#include "ui/panels/format.h"
+#include "ui/theme/theme.h"
+#include "ui/window/examples.h"
+#include "ui/window/main_window_impl.h"
+
+namespace wiregrad::studio {
+
+namespace {
+
+constexpr int kLayoutVersion = 1;
+const QString kGeometryKey = QStringLiteral("window.geometry");
+const QString kStateKey = QStringLiteral("window.state");
+
+QString fileFilter() { return MainWindow::tr("Wiregrad projects (*.wiregrad)"); }
+
+} // namespace
+
+MainWindow::MainWindow(const QString& recoveryFolder, QWidget* parent)
+    : QMainWindow(parent), d(std::make_unique<Impl>(recoveryFolder)) {
+    setObjectName(QStringLiteral("window"));
+    setWindowIcon(QIcon(QStringLiteral(":/icons/wiregrad.svg")));
+    setAcceptDrops(true);
+    registerActions();
+    buildCentre();
+    buildDocks();
+    buildToolBar();
+    buildMenus();
+    buildStatusBar();
+    connectParts();
+    updateTitle();
+    updateTotals();
+    updateRunActions();
+
+    const QScreen* screen = QApplication::primaryScreen();
+    const QSize room = screen ? screen->availableSize() : QSize(1440, 900);
+    resize(QSize(1440, 900).boundedTo(room));
+    restoreGeometry(Settings::layout(kGeometryKey));
+    d->sized = restoreState(Settings::layout(kStateKey), kLayoutVersion);
+}
+
+MainWindow::~MainWindow() {
+    // The views use document and session, which go with d: they go first.
+    d->document.disconnect(this);
+    d->document.undoStack().disconnect(this);
+    d->session.disconnect(this);
+    delete takeCentralWidget();
+    qDeleteAll(d->dockOrder);
+}
+
+Document& MainWindow::document() { return d->document; }
+TrainSession& MainWindow::session() { return d->session; }
+Canvas& MainWindow::canvas() { return *d->canvas; }
+Actions& MainWindow::actions() { return d->actions; }
+Banner& MainWindow::banner() { return *d->banner; }
+Gallery& MainWindow::gallery() { return *d->gallery; }
+RunBar& MainWindow::runBar() { return *d->runBar; }
+
+void MainWindow::connectParts() {
+    Document& document = d->document;
+    TrainSession& session = d->session;
+    connect(d->canvas, &Canvas::selectionChanged, d->properties, &PropertiesPanel::showNodes);
+    connect(d->canvas, &Canvas::focusChanged, d->inspector, &InspectorPanel::look);
+    connect(d->canvas, &Canvas::hint, d->hint, &QLabel::setText);
+    connect(d->canvas, &Canvas::zoomChanged, this, [this](double zoom) { d->zoom->setText(tr("%1 %").arg(int(zoom * 100 + 0.5))); });
+    d->zoom->setText(tr("%1 %").arg(int(d->canvas->zoom() * 100 + 0.5)));
+    // Actions and menus give their help to the status bar's own message line.
+    connect(statusBar(), &QStatusBar::messageChanged, this, [this](const QString& text) { d->hint->setVisible(text.isEmpty()); });
+    connect(d->problems, &ProblemsPanel::activated, this, [this](const QString& node, const QString& port) {
+        if (node.isEmpty())
+            return;
+        d->canvas->select({node});
+        d->canvas->reveal(node, port);
+        d->canvas->setFocus();
+    });
+    connect(d->problems, &ProblemsPanel::countChanged, this, [this](int errors, int warnings) {
+        const int count = errors + warnings;
+        d->docks[QStringLiteral("problems")]->setWindowTitle(count ? tr("Problems (%1)").arg(count) : tr("Problems"));
+    });
+
+    connect(&document, &Document::refused, this, [this](const QString& sentence) {
+        if (d->session.isActive())
+            d->banner->say(Banner::Kind::Warning, sentence, {{tr("Stop the run"), [this] { d->session.stop(); }}});
+        else
+            d->banner->say(Banner::Kind::Warning, sentence);
+    });
+    connect(&document, &Document::notice, this, [this](const QString& sentence) {
+        d->banner->say(Banner::Kind::Info, sentence);
+        d->log->append(sentence);
+    });
+    connect(&document, &Document::pathChanged, this, [this] { updateTitle(); });
+    connect(&document, &Document::modifiedChanged, this, [this] { updateTitle(); });
+    connect(&document, &Document::changed, this, [this](const graph::ChangeSet& changes) {
+        if (changes.everything)
+            updateTitle();
+    });
+    connect(&document, &Document::analysed, this, [this] { updateTotals(); });
+
+    QUndoStack& stack = document.undoStack();
+    const auto undoText = [this](const QString& text) {
+        QAction* action = d->actions.action(QStringLiteral("edit.undo"));
+        action->setText(text.isEmpty() ? tr("&Undo") : tr("&Undo: %1").arg(text));
+        action->setEnabled(d->document.undoStack().canUndo());
+    };
+    const auto redoText = [this](const QString& text) {
+        QAction* action = d->actions.action(QStringLiteral("edit.redo"));
+        action->setText(text.isEmpty() ? tr("&Redo") : tr("&Redo: %1").arg(text));
+        action->setEnabled(d->document.undoStack().canRedo());
+    };
+    connect(&stack, &QUndoStack::undoTextChanged, this, undoText);
+    connect(&stack, &QUndoStack::redoTextChanged, this, redoText);
+    connect(&stack, &QUndoStack::indexChanged, this, [this, undoText, redoText] {
+        undoText(d->document.undoStack().undoText());
+        redoText(d->document.undoStack().redoText());
+    });
+    undoText({});
+    redoText({});
+
+    connect(&session, &TrainSession::stateChanged, this, [this] { updateRunActions(); });
+    connect(&session, &TrainSession::finished, this, [this] { runEnded(); });
+    connect(&d->recovery, &Recovery::failed, this, [this](const QString& sentence) {
+        d->banner->say(Banner::Kind::Error, sentence, {{tr("Save now"), [this] { save(); }}});
+        d->log->append(sentence);
+    });
+
+    connect(d->gallery, &Gallery::exampleChosen, this, [this](const QString& name, bool train) { openExample(name, train); });
+    connect(d->gallery, &Gallery::fileChosen, this, [this](const QString& path) { openFile(path); });
+    connect(d->gallery, &Gallery::newChosen, this, [this] { newProject(); });
+    connect(d->gallery, &Gallery::openChosen, this, [this] { openFile({}); });
+}
+
+// --- files
+
+void MainWindow::newProject() {
+    if (!mayDiscard())
+        return;
+    d->exampleName.clear();
+    d->document.newProject();
+    d->canvas->setFocus();
+}
+
+bool MainWindow::openFile(const QString& asked) {
+    QString path = asked;
+    if (path.isEmpty()) {
+        const QString folder = Settings::value(QStringLiteral("folder"), QStandardPaths::writableLocation(QStandardPaths::DocumentsLocation));
+        path = QFileDialog::getOpenFileName(this, tr("Open a project"), folder, fileFilter());
+        if (path.isEmpty())
+            return false;
+    }
+    if (!mayDiscard())
+        return false;
+    try {
+        d->document.load(path);
+    } catch (const Error& error) {
+        d->banner->say(Banner::Kind::Error, QString::fromStdString(error.what()));
+        return false;
+    }
+    d->exampleName.clear();
+    d->gallery->hide();
+    Settings::addRecentFile(path);
+    Settings::setValue(QStringLiteral("folder"), QFileInfo(path).absolutePath());
+    d->canvas->fitAll();
+    d->canvas->setFocus();
+    return true;
+}
+
+bool MainWindow::openExample(const QString& name, bool train) {
+    const Example* example = findExample(name);
+    if (!example) {
+        d->banner->say(Banner::Kind::Error, tr("There is no example \"%1\".").arg(name));
+        return false;
+    }
+    if (!mayDiscard())
+        return false;
+    try {
+        d->document.loadExample(example->path);
+    } catch (const Error& error) {
+        d->banner->say(Banner::Kind::Error, QString::fromStdString(error.what()));
+        return false;
+    }
+    d->exampleName = name;
+    d->gallery->hide();
+    d->canvas->fitAll();
+    d->canvas->setFocus();
+    if (train)
+        startRun();
+    return true;
+}
+
+bool MainWindow::save() { return d->document.path().isEmpty() ? saveAs() : saveTo(d->document.path()); }
+
+bool MainWindow::saveAs() {
+    QString suggestion = d->document.path();
+    if (suggestion.isEmpty()) {
+        const QString folder = Settings::value(QStringLiteral("folder"), QStandardPaths::writableLocation(QStandardPaths::DocumentsLocation));
+        suggestion = folder + QLatin1Char('/') + (d->exampleName.isEmpty() ? tr("network") : d->exampleName) + QStringLiteral(".wiregrad");
+    }
+    QString path = QFileDialog::getSaveFileName(this, tr("Save the project"), suggestion, fileFilter());
+    if (path.isEmpty())
+        return false;
+    if (QFileInfo(path).suffix().isEmpty())
+        path += QStringLiteral(".wiregrad");
+    return saveTo(path);
+}
+
+bool MainWindow::saveTo(const QString& path) {
+    try {
+        d->document.save(path);
+    } catch (const Error& error) {
+        d->banner->say(Banner::Kind::Error, tr("The project was not saved. %1").arg(QString::fromStdString(error.what())),
+                       {{tr("Save elsewhere …"), [this] { saveAs(); }}});
+        return false;
+    }
+    Settings::addRecentFile(path);
+    Settings::setValue(QStringLiteral("folder"), QFileInfo(path).absolutePath());
+    statusBar()->showMessage(tr("Saved %1").arg(QDir::toNativeSeparators(path)), 4000);
+    return true;
+}
+
+void MainWindow::fillRecentMenu() {
+    d->recentMenu->clear();
+    for (const QString& path : Settings::recentFiles())
+        d->recentMenu->addAction(QDir::toNativeSeparators(path), this, [this, path] { openFile(path); });
+    if (d->recentMenu->isEmpty())
+        d->recentMenu->addAction(tr("Nothing opened yet"))->setEnabled(false);
+}
+
+bool MainWindow::mayDiscard() {
+    if (!d->document.isModified())
+        return true;
+    QMessageBox question(this);
+    question.setObjectName(QStringLiteral("window.close"));
+    question.setIcon(QMessageBox::Question);
+    question.setText(tr("Save the changes to \"%1\"?").arg(d->document.title()));
+    question.setInformativeText(d->session.isActive() ? tr("The run that goes on will be stopped.")
+                                                      : tr("Without saving, they are lost."));
+    question.setStandardButtons(QMessageBox::Save | QMessageBox::Discard | QMessageBox::Cancel);
+    question.setDefaultButton(QMessageBox::Save);
+    switch (question.exec()) {
+    case QMessageBox::Save: return save();
+    case QMessageBox::Discard: return true;
+    default: return false;
+    }
+}
+
+void MainWindow::closeEvent(QCloseEvent* event) {
+    if (!mayDiscard()) {
+        event->ignore();
+        return;
+    }
+    Settings::setLayout(kGeometryKey, saveGeometry());
+    Settings::setLayout(kStateKey, saveState(kLayoutVersion));
+    d->session.stop();
+    event->accept();
+}
+
+void MainWindow::showEvent(QShowEvent* event) {
+    QMainWindow::showEvent(event);
+    if (d->sized)
+        return;
+    d->sized = true;
+    sizeDocks();
+    // Once more when the first layout has given the window its real size.
+    QTimer::singleShot(0, this, [this] {
+        sizeDocks();
+        d->canvas->fitAll();
+    });
+}
+
+void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
+    const QList<QUrl> urls = event->mimeData()->urls();
+    if (!urls.isEmpty() && urls.front().isLocalFile())
+        event->acceptProposedAction();
+}
+
+void MainWindow::dropEvent(QDropEvent* event) {
+    const QList<QUrl> urls = event->mimeData()->urls();
+    if (urls.isEmpty() || !urls.front().isLocalFile())
+        return;
+    const QString path = urls.front().toLocalFile();
+    event->acceptProposedAction();
+    if (QFileInfo(path).suffix() == QLatin1String("wiregrad")) {
+        // Questions of opening come after the drag is over.
+        QTimer::singleShot(0, this, [this, path] { openFile(path); });
+        return;
+    }
+    const QPoint inView = d->canvas->viewport()->mapFrom(this, event->position().toPoint());
+    const QPointF place = d->canvas->mapToScene(inView);
+    graph::Node node = graph::make_node(d->document.graph(), "Dataset", {place.x(), place.y()});
+    node.params["path"] = path.toStdString();
+    d->document.apply({graph::AddNode{std::move(node)}});
+}
+
+bool MainWindow::offerRestore() {
+    const std::vector<Abandoned> found = Recovery::abandoned(d->recoveryFolder);
+    if (found.empty())
+        return false;
+    for (const Abandoned& one : found) {
+        const QString name = !one.originalPath.isEmpty() ? QFileInfo(one.originalPath).fileName()
+                             : one.title.isEmpty()       ? tr("an unsaved network")
+                                                         : one.title;
+        d->banner->say(Banner::Kind::Question,
+                       tr("Wiregrad did not end cleanly. Changes to %1 from %2 can be restored.")
+                           .arg(name, QLocale().toString(one.time, QLocale::ShortFormat)),
+                       {{tr("Restore"),
+                         [this, one] {
+                             if (!mayDiscard())
+                                 return;
+                             try {
+                                 d->recovery.restore(one);
+                                 d->gallery->hide();
+                                 d->canvas->fitAll();
+                             } catch (const Error& error) {
+                                 d->banner->say(Banner::Kind::Error, QString::fromStdString(error.what()));
+                             }
+                         }},
+                        {tr("Discard"), [one] { Recovery::discard(one); }}});
+    }
+    return true;
+}
+
+// --- the run
+
+void MainWindow::startRun() {
+    const graph::Analysis& analysis = d->document.analysis();
+    if (analysis.runnable() || d->session.isActive()) {
+        d->session.start();
+        return;
+    }
+    for (const graph::Problem& problem : analysis.problems) {
+        if (problem.severity != graph::Severity::Error)
+            continue;
+        const QString node = QString::fromStdString(problem.node);
+        std::vector<Banner::Button> buttons;
+        if (!node.isEmpty())
+            buttons.push_back({tr("Show it"), [this, node] { d->canvas->reveal(node); }});
+        d->banner->say(Banner::Kind::Error, tr("This network cannot be trained yet. %1").arg(QString::fromStdString(problem.text)), std::move(buttons));
+        break;
+    }
+    d->docks[QStringLiteral("problems")]->show();
+    d->docks[QStringLiteral("problems")]->raise();
+}
+
+void MainWindow::runEnded() {
+    if (d->session.state() != train::RunState::Failed)
+        return;
+    const QString node = d->session.errorNode();
+    std::vector<Banner::Button> buttons;
+    if (!node.isEmpty()) {
+        buttons.push_back({tr("Show the node"), [this, node] {
+                               d->canvas->select({node});
+                               d->canvas->reveal(node);
+                           }});
+        d->canvas->reveal(node);
+    }
+    d->banner->say(Banner::Kind::Error, d->session.errorText(), std::move(buttons));
+}
+
+void MainWindow::updateRunActions() {
+    using train::RunState;
+    const RunState state = d->session.state();
+    const bool active = d->session.isActive();
+    const auto enable = [this](const char* id, bool on) { d->actions.action(QLatin1String(id))->setEnabled(on); };
+    QAction* start = d->actions.action(QStringLiteral("run.start"));
+    start->setText(state == RunState::Paused ? tr("&Resume") : tr("&Run"));
+    enable("run.start", !active || state == RunState::Paused);
+    enable("run.pause", state == RunState::Running || state == RunState::Paused);
+    enable("run.step", !active || state == RunState::Running || state == RunState::Paused);
+    enable("run.epoch", !active || state == RunState::Running || state == RunState::Paused);
+    enable("run.stop", active && state != RunState::Stopping);
+    d->history->setEnabled(!active); // a click there would change what is being trained
+}
+
+// --- title and totals
+
+void MainWindow::updateTitle() {
+    setWindowTitle(QStringLiteral("%1[*] – Wiregrad").arg(d->document.title()));
+    setWindowModified(d->document.isModified());
+}
+
+QString MainWindow::totalsText() const {
+    const graph::Analysis& analysis = d->document.analysis();
+    if (d->document.graph().nodes().empty())
+        return {};
+    QStringList parts = {tr("%1 weights").arg(countText(analysis.weights))};
+    if (analysis.flops > 0)
+        parts << tr("%1 a sample").arg(flopsText(analysis.flops));
+    if (analysis.training_bytes > 0)
+        parts << tr("%1 to train").arg(bytesText(analysis.training_bytes));
+    return parts.join(QStringLiteral("   ·   "));
+}
+
+void MainWindow::updateTotals() { d->totals->setText(totalsText()); }
+
+} // namespace wiregrad::studio
+
+#include "moc_main_window.cpp"

@@ -1,0 +1,75 @@
+// The window: puts document, run, canvas and panels together and tells each of the others. GUI thread.
+#pragma once
+
+#include <QMainWindow>
+
+#include <memory>
+
+#include "session/document.h"
+#include "session/recovery.h"
+#include "session/train_session.h"
+#include "ui/window/actions.h"
+#include "ui/window/banner.h"
+
+namespace wiregrad::studio {
+
+class Canvas;
+class Gallery;
+class RunBar;
+
+class MainWindow : public QMainWindow {
+    Q_OBJECT
+
+  public:
+    /// `recoveryFolder` empty: the user's. Remembered layout is restored.
+    explicit MainWindow(const QString& recoveryFolder = {}, QWidget* parent = nullptr);
+    ~MainWindow() override;
+
+    Document& document();
+    TrainSession& session();
+    Canvas& canvas();
+    Actions& actions();
+    Banner& banner();
+    Gallery& gallery();
+    RunBar& runBar();
+
+    /// Each says what went wrong in the banner and returns false then. They ask about unsaved changes first.
+    bool openFile(const QString& path);
+    bool openExample(const QString& name, bool train);
+    bool save();   ///< asks for a place when there is none
+    bool saveAs();
+    void newProject();
+    /// Offers what a killed program left behind, in the banner. False when there is nothing.
+    bool offerRestore();
+    QString totalsText() const;
+
+  protected:
+    void closeEvent(QCloseEvent* event) override;
+    void showEvent(QShowEvent* event) override;
+    void dragEnterEvent(QDragEnterEvent* event) override;
+    void dropEvent(QDropEvent* event) override;
+
+  private:
+    void registerActions();
+    void buildCentre();
+    void buildDocks();
+    void buildToolBar();
+    void buildMenus();
+    void buildStatusBar();
+    void connectParts();
+    void resetLayout();
+    void sizeDocks();
+    void startRun();
+    void updateRunActions();
+    void updateTitle();
+    void updateTotals();
+    void fillRecentMenu();
+    bool mayDiscard(); ///< asks about unsaved changes; false: stay
+    bool saveTo(const QString& path);
+    void runEnded();
+
+    struct Impl;
+    std::unique_ptr<Impl> d;
+};
+
+} // namespace wiregrad::studio
