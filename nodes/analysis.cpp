@@ -1,6 +1,8 @@
 #include "nodes/analysis.h"
 
 #include <algorithm>
+#include <optional>
+#include <set>
 
 #include "engine/core/error.h"
 #include "nodes/infer.h"
@@ -12,7 +14,7 @@ namespace {
 
 constexpr std::size_t kMostFixes = 3;
 /// How many repairs may be tried in all: fewer on large graphs, so that the answer stays quick.
-std::size_t most_trials(const Graph& graph) { return std::clamp<std::size_t>(20000 / (graph.nodes().size() + 1), 8, 80); }
+std::size_t most_trials(const Graph& graph) { return std::clamp<std::size_t>(20000 / (graph.nodes().size() + 1), 8, 120); }
 
 std::size_t errors_in(const std::vector<Problem>& problems) {
     return static_cast<std::size_t>(
@@ -23,33 +25,43 @@ bool same_place(const Problem& a, const Problem& b) {
     return a.code == b.code && a.node == b.node && a.port == b.port && a.param == b.param;
 }
 
-/// Whether the problem is gone after the edit, without more errors elsewhere than before.
-bool cures(const Graph& graph, const Edit& edit, const Problem& problem, std::size_t errors_before) {
+/// How many errors are left after the edit when it removes the problem; nothing when it does not, or when it makes
+/// things worse. One more error than before may show: what was hidden behind this one.
+std::optional<std::size_t> cures(const Graph& graph, const Edit& edit, const Problem& problem, std::size_t errors_before) {
     Graph copy = graph;
     try {
         apply(copy, edit);
     } catch (const Error&) {
-        return false;
+        return {};
     }
     const std::vector<Problem> after = find_problems(copy, infer(copy));
     const bool still = std::any_of(after.begin(), after.end(), [&](const Problem& other) { return same_place(problem, other); });
-    return !still && errors_in(after) <= errors_before;
+    const std::size_t errors = errors_in(after);
+    if (still || errors > errors_before + (problem.severity == Severity::Error ? 1 : 0))
+        return {};
+    return errors;
 }
 
 void offer_fixes(const Graph& graph, const Inference& inference, std::vector<Problem>& problems) {
     const std::size_t errors = errors_in(problems);
     std::size_t trials = most_trials(graph);
-    for (Problem& problem : problems)
+    for (Problem& problem : problems) {
+        std::vector<std::pair<std::size_t, Fix>> good;
+        std::set<std::string> seen;
         for (Fix& fix : candidate_fixes(graph, inference, problem)) {
-            if (problem.fixes.size() == kMostFixes || trials == 0)
+            if (trials == 0)
                 break;
-            const bool twice = std::any_of(problem.fixes.begin(), problem.fixes.end(), [&](const Fix& other) { return other.label == fix.label; });
-            if (twice)
+            if (!seen.insert(fix.label).second)
                 continue;
             --trials;
-            if (cures(graph, fix.edit, problem, errors))
-                problem.fixes.push_back(std::move(fix));
+            if (const auto left = cures(graph, fix.edit, problem, errors))
+                good.emplace_back(*left, std::move(fix));
         }
+        std::stable_sort(good.begin(), good.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+        for (auto& [left, fix] : good)
+            if (problem.fixes.size() < kMostFixes)
+                problem.fixes.push_back(std::move(fix));
+    }
 }
 
 /// Bytes of optimizer state for each weight.

@@ -162,6 +162,9 @@ class Fixer {
         flatten_upstream(id);
         for (std::size_t i = 0; i < node.sources.size() && i < 4; ++i)
             insert(node.sources[i].wire, "Flatten");
+        for (std::size_t i = 0; i < node.sources.size() && i < 4; ++i)
+            if (const std::string& from = node.sources[i].node; !from.empty() && at(from).type && at(from).type->role == Role::Layer)
+                remove(from);
         if (node.type->role == Role::Layer)
             remove(id);
     }
@@ -327,12 +330,39 @@ class Fixer {
                 fixes_.back().label = fmt::format("Give {} numbers and shape them like {}", count, node.sources[1].wire.from);
             }
         }
+        if (by_number && input.size() == 4 && target.size() == 4)
+            picture_size(node.sources[0], target);
         if (node.type->role == Role::Loss)
             replace_loss(id);
         else if (!is_real(node) && node.type->id == "Accuracy")
             replace(id, "MeanAbsoluteError");
     }
     static bool is_real(const Inferred& node) { return !is_floating(node.inputs[1].dtype); }
+
+    /// Pictures that came out larger or smaller than they should.
+    void picture_size(const Source& source, const Shape& wanted) {
+        std::string id = source.node;
+        for (int walk = 0; walk < 4 && !id.empty() && at(id).type && !at(id).sources.empty(); ++walk) {
+            if (graph_.node(id)->params.contains("stride"))
+                for (const std::int64_t stride : {2, 1})
+                    set(id, "stride", std::vector<std::int64_t>{stride});
+            id = at(id).sources[0].node;
+        }
+        // One node behind the source, for all that it feeds.
+        const Position& place = graph_.node(source.node)->position;
+        Node pool = make_node(graph_, "AdaptiveAvgPool2d", {place.x + kStep / 2, place.y});
+        pool.params["output_size"] = std::vector<std::int64_t>{wanted[2], wanted[3]};
+        Batch batch{{{AddNode{pool}}}};
+        for (std::size_t i = 0; i < graph_.wires().size(); ++i) {
+            const Wire& wire = graph_.wires()[i];
+            if (wire.from != source.wire.from || wire.from_port != source.wire.from_port)
+                continue;
+            batch.edits.push_back({Disconnect{wire}});
+            batch.edits.push_back({Connect{{pool.id, "out", wire.to, wire.to_port}, static_cast<int>(i)}});
+        }
+        batch.edits.push_back({Connect{{source.wire.from, source.wire.from_port, pool.id, "in"}}});
+        offer(fmt::format("Insert AdaptiveAvgPool2d to {} × {} behind {}", wanted[2], wanted[3], source.wire.from), {std::move(batch)});
+    }
 
     void replace_loss(const std::string& id) {
         for (const char* type : {"CrossEntropyLoss", "MSELoss", "BCEWithLogitsLoss"})
@@ -360,13 +390,13 @@ class Fixer {
             for (const PortSpec& output : inferred.type->outputs) {
                 const Wire wire{other, output.id, id, port_id};
                 const bool labels_for_tensor = output.kind != port->kind && port_id != "target";
-                if (!kinds_fit(output.kind, port->kind) || labels_for_tensor)
+                const bool foreign_target = port_id == "target" && inferred.type->role != Role::Dataset;
+                if (!kinds_fit(output.kind, port->kind) || labels_for_tensor || foreign_target)
                     continue;
                 const double dx = node.node->position.x - inferred.node->position.x, dy = node.node->position.y - inferred.node->position.y;
                 const double distance = std::hypot(dx < 0 ? 3 * dx : dx, dy);
-                // A target is best taken from the dataset.
-                const bool target_like = port_id == "target" && inferred.type->role == Role::Dataset;
-                const bool is_used = !target_like && (used.contains({other, output.id}) || port_id == "target");
+                // A target comes from the dataset.
+                const bool is_used = port_id != "target" && used.contains({other, output.id});
                 options.push_back({is_used, distance - (output.kind == PortKind::Labels ? 1e6 : 0), wire});
             }
         }
@@ -382,11 +412,41 @@ class Fixer {
             offer(fmt::format("Connect {}.{} to {}.{}", option.wire.from, option.wire.from_port, id, port_id), connect_edit(graph_, option.wire));
             ++offered;
         }
+        const bool has_data = std::any_of(inference_.nodes.begin(), inference_.nodes.end(), [](const auto& entry) {
+            return entry.second.type && entry.second.type->role == Role::Dataset;
+        });
+        if (!has_data)
+            for (const char* source : {"digits", "spirals", "iris", "shapes"})
+                add_dataset(source);
         for (const Source& source : node.sources)
             if (source.node.empty() && source.wire.to_port == port_id)
                 offer(fmt::format("Unmute {}", source.wire.from), {SetMuted{source.wire.from, false}});
-        if (node.type->role == Role::Metric || node.type->role == Role::Layer)
+        if (node.type->role == Role::Metric)
             remove(id);
+    }
+
+    /// A dataset for every input that has nothing: samples for layers, labels or samples for targets.
+    void add_dataset(const std::string& source) {
+        Position place{1e300, 0};
+        for (const auto& [id, inferred] : inference_.nodes)
+            if (inferred.node->position.x < place.x)
+                place = inferred.node->position;
+        for (const char* target : {"y", "x"}) {
+            Node node = make_node(graph_, "Dataset", {place.x - kStep, place.y});
+            node.params["source"] = source;
+            Batch batch{{{AddNode{node}}}};
+            for (const std::string& id : inference_.order) {
+                const Inferred& open = at(id);
+                if (!open.type || open.node->muted)
+                    continue;
+                for (std::size_t i = 0; i < open.counts.size(); ++i)
+                    if (const PortSpec& port = open.type->inputs[i]; open.counts[i] == 0 && port.kind != PortKind::Loss) {
+                        const bool labels = port.kind == PortKind::Labels || (port.id == "target" && target == std::string("y"));
+                        batch.edits.push_back({Connect{{node.id, labels ? "y" : "x", id, port.id}}});
+                    }
+            }
+            offer(fmt::format("Add a Dataset of {}{}", source, target == std::string("x") ? ", itself the target" : ""), {std::move(batch)});
+        }
     }
 
     void missing_labels() {
@@ -421,7 +481,8 @@ class Fixer {
     void no_loss() {
         std::set<std::string> used;
         for (const Wire& wire : graph_.wires())
-            used.insert(wire.from);
+            if (const NodeType* to = at(wire.to).type; !to || to->role == Role::Layer)
+                used.insert(wire.from);
         for (auto id = inference_.order.rbegin(); id != inference_.order.rend(); ++id) {
             const Inferred& layer = at(*id);
             if (!layer.type || layer.type->role != Role::Layer || layer.node->muted || !layer.facts.known || used.contains(*id))
