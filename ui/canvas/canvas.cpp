@@ -262,6 +262,7 @@ std::map<std::string, std::pair<double, double>> Canvas::Impl::sizes() const {
 // ---------------------------------------------------------------- Canvas
 
 Canvas::Canvas(Document& document, TrainSession& session, QWidget* parent) : QGraphicsView(parent) {
+    CanvasStyle::get();
     setObjectName(QStringLiteral("canvas"));
     setAccessibleName(tr("Graph"));
     d = std::make_unique<Impl>(*this, document, session);
@@ -349,7 +350,6 @@ Canvas::Canvas(Document& document, TrainSession& session, QWidget* parent) : QGr
         d->centreOn(pos);
     });
     connect(&Theme::instance(), &Theme::changed, this, [this] {
-        CanvasStyle::refresh();
         d->cancelGesture();
         for (const auto& [id, item] : d->scene.nodes()) {
             item->refresh(d->document.graph());
@@ -540,11 +540,11 @@ void Canvas::drawBackground(QPainter* painter, const QRectF& rect) {
         }
     const bool smooth = painter->testRenderHint(QPainter::Antialiasing);
     painter->setRenderHint(QPainter::Antialiasing, false);
-    QPen pen(s.grid, zoom() > 1.5 ? 2 : 1, Qt::SolidLine, Qt::SquareCap);
+    QPen pen(mix(s.grid, s.gridStrong, 0.6), zoom() > 1.5 ? 2 : 1, Qt::SolidLine, Qt::SquareCap);
     pen.setCosmetic(true);
     painter->setPen(pen);
     painter->drawPoints(minor.constData(), static_cast<int>(minor.size()));
-    pen.setColor(s.gridStrong);
+    pen.setColor(mix(s.gridStrong, s.nodeMuted, 0.18));
     pen.setWidth(2);
     painter->setPen(pen);
     painter->drawPoints(major.constData(), static_cast<int>(major.size()));
@@ -594,6 +594,7 @@ void Canvas::mousePressEvent(QMouseEvent* event) {
     const double reach = std::min(std::max(s.portRadius + 3, 9 / zoom()), s.row * 0.8);
     const auto port = zoom() >= 0.25 ? d->scene.portAt(at.scene, reach) : std::nullopt;
     d->scene.setHovered(nullptr, nullptr);
+    d->updateLabel();
     if (port) {
         if (event->modifiers() & Qt::AltModifier) {
             d->removeWiresOf(*port);

@@ -69,7 +69,7 @@ void ShapeLabel::show(QPointF scenePos, const QString& text, const QColor& tone)
         tone_ = tone;
         const QFontMetricsF metrics(CanvasStyle::get().small);
         const double width = metrics.horizontalAdvance(text_) + 16, height = metrics.height() + 6;
-        box_ = QRectF(-width / 2, -height / 2, width, height);
+        box_ = QRectF(-width / 2, -height - 5, width, height); // above the wire, whose ends stay in sight
     }
     setPos(scenePos);
     setVisible(true);

@@ -29,8 +29,11 @@ bool g_ready = false;
 } // namespace
 
 const CanvasStyle& CanvasStyle::get() {
-    if (!g_ready)
+    if (!g_ready) {
+        // First in the line of listeners: whoever repaints on a change of theme finds the new colours here.
+        QObject::connect(&Theme::instance(), &Theme::changed, [] { refresh(); });
         refresh();
+    }
     return style();
 }
 
@@ -45,7 +48,7 @@ void CanvasStyle::refresh() {
     const double unit = line / 16.0;
     s.header = std::round(30 * unit);
     s.row = std::round(22 * unit);
-    s.width = std::round(214 * unit);
+    s.width = std::round(220 * unit);
     s.padding = std::round(12 * unit);
     s.radius = 8 * unit;
     s.portRadius = 5 * unit;
@@ -124,7 +127,7 @@ QString weightsText(std::int64_t count) {
         return {};
     if (count == 1)
         return QStringLiteral("1 weight");
-    if (count < 10'000)
+    if (count < 10'000) // exact while it is short
         return exactNumber(count) + QStringLiteral(" weights");
     const char* suffix = "k";
     double value = static_cast<double>(count) / 1e3;
@@ -137,6 +140,18 @@ QString weightsText(std::int64_t count) {
         suffix = "G";
     }
     return QString::number(value, 'f', value < 99.95 ? 1 : 0) + QLatin1String(suffix) + QStringLiteral(" weights");
+}
+
+QString fitSubtitle(const QString& shape, std::int64_t weights, const QFont& font, double width) {
+    const QFontMetricsF metrics(font);
+    const QString full = weightsText(weights);
+    const QString separator = shape.isEmpty() || full.isEmpty() ? QString() : QStringLiteral(" · ");
+    QString tight = shape;
+    tight.replace(QStringLiteral(" × "), QStringLiteral("×"));
+    for (const QString& wish : {shape + separator + full, tight + separator + full})
+        if (metrics.horizontalAdvance(wish) <= width)
+            return wish;
+    return metrics.elidedText(tight + separator + full, Qt::ElideRight, width);
 }
 
 QString nodeTitle(const graph::Node& node) {

@@ -23,7 +23,7 @@ inline constexpr double kDragDistance = 4; ///< pixels
 
 struct CanvasStyle {
     static const CanvasStyle& get();
-    static void refresh(); ///< after the theme changed
+    static void refresh(); ///< done by itself when the theme changes
 
     // --- sizes in canvas units
     double width = 0, header = 0, row = 0, padding = 0, radius = 0, portRadius = 0, glyph = 0, noteLine = 0;
@@ -45,6 +45,8 @@ QColor mix(const QColor& a, const QColor& b, double t);
 QPainterPath wirePath(QPointF from, QPointF to);
 /// "832 weights", "61.7k weights", "1 weight"; empty for none.
 QString weightsText(std::int64_t count);
+/// Shape and weights in `width`: closer together before anything is cut.
+QString fitSubtitle(const QString& shape, std::int64_t weights, const QFont& font, double width);
 /// With thousands separators.
 QString exactNumber(std::int64_t count);
 /// The name a person gave, or the label of the type.

@@ -55,6 +55,13 @@ bool NodeItem::refresh(const graph::Graph& graph) {
     category_ = type ? qs(type->category) : QString();
     help_ = type ? qs(type->help) : QStringLiteral("This version does not know the type “%1”. The node is kept as it is.").arg(qs(node->type));
 
+    isNote_ = type && type->role == graph::Role::Note;
+    note_.clear();
+    if (isNote_)
+        for (const auto& [name, value] : node->params)
+            if (const auto* text = std::get_if<std::string>(&value); text && note_.isEmpty())
+                note_ = qs(*text);
+
     std::vector<Port> before = std::move(ports_);
     ports_.clear();
     const auto in = graph.wires_into(id_);
@@ -94,7 +101,14 @@ void NodeItem::layOut() {
     showLabels_ = !collapsed_ && (inputs > 1 || outputs > 1);
     const bool hasSubtitle = !collapsed_;
     double height = s.header;
-    if (!collapsed_)
+    noteLines_.clear();
+    if (isNote_ && !collapsed_) {
+        for (const QString& paragraph : note_.split(QLatin1Char('\n')))
+            for (const QString& line : paragraph.isEmpty() ? std::vector<QString>{QString()} : wrap(paragraph, s.text, s.width - 2 * s.padding, 12))
+                if (noteLines_.size() < 16)
+                    noteLines_.push_back(line);
+        height += static_cast<double>(std::max<std::size_t>(noteLines_.size(), 1)) * (s.noteLine + 1) + s.padding;
+    } else if (!collapsed_)
         height += (showLabels_ ? (rows + 1) * s.row : s.row) + s.row * 0.36;
     else
         height = std::max(s.header, rows * s.row * 0.6);
@@ -123,7 +137,10 @@ void NodeItem::layOut() {
     shownSide_ = sideRoom < smallMetrics.averageCharWidth() * 4 ? QString()
                                                                 : smallMetrics.elidedText(side_, Qt::ElideRight, sideRoom);
     const double subtitleRoom = s.width - 2 * s.padding;
-    shownSubtitle_ = hasSubtitle ? smallMetrics.elidedText(subtitle_, Qt::ElideRight, subtitleRoom) : QString();
+    shownSubtitle_.clear();
+    if (hasSubtitle && !isNote_)
+        shownSubtitle_ = known_ && !muted_ ? fitSubtitle(shape_, weights_, s.small, subtitleRoom)
+                                           : smallMetrics.elidedText(subtitle_, Qt::ElideRight, subtitleRoom);
 
     strip_ = {};
     problemLines_.clear();
@@ -139,15 +156,16 @@ void NodeItem::layOut() {
 }
 
 void NodeItem::setFacts(const graph::Analysis& analysis) {
-    QString shape, weights;
+    QString shape;
+    std::int64_t weights = 0;
     const auto facts = analysis.nodes.find(id_);
     if (facts != analysis.nodes.end()) {
         shape = qs(facts->second.output_text);
-        weights = weightsText(facts->second.weights);
+        weights = facts->second.weights;
     }
     QString subtitle = shape;
-    if (!weights.isEmpty())
-        subtitle += (shape.isEmpty() ? QString() : QStringLiteral(" · ")) + weights;
+    if (weights > 0)
+        subtitle += (shape.isEmpty() ? QString() : QStringLiteral(" · ")) + weightsText(weights);
     if (!known_)
         subtitle = QStringLiteral("Unknown type, kept as it is");
     else if (muted_)
@@ -162,11 +180,11 @@ void NodeItem::setFacts(const graph::Analysis& analysis) {
             problem = qs(p->text);
         }
     }
-    if (subtitle == subtitle_ && problem == problem_ && worst == severity_ && count == problemCount_)
+    if (subtitle == subtitle_ && weights == weights_ && problem == problem_ && worst == severity_ && count == problemCount_)
         return;
     subtitle_ = subtitle;
-    shapeText_ = shape;
-    weightText_ = weights;
+    shape_ = shape;
+    weights_ = weights;
     problem_ = problem;
     severity_ = worst;
     problemCount_ = count;
@@ -205,6 +223,8 @@ QString NodeItem::toolTipText() const {
         text += QStringLiteral(" · ") + side_.toHtmlEscaped();
     if (!subtitle_.isEmpty())
         text += QStringLiteral("<br>") + subtitle_.toHtmlEscaped();
+    if (weights_ >= 10'000)
+        text += QStringLiteral(" (%1)").arg(exactNumber(weights_));
     if (!problem_.isEmpty())
         text += QStringLiteral("<br><br>") + problem_.toHtmlEscaped();
     if (problemCount_ > 1)
@@ -376,9 +396,6 @@ void NodeItem::paint(QPainter* p, const QStyleOptionGraphicsItem* option, QWidge
         return;
     }
     const QColor category = known_ ? Theme::instance().category(category_) : s.nodeMuted;
-    const double quiet = faded_ ? 0.45 : muted_ ? 0.6 : 1.0;
-    painter.setOpacity(quiet);
-
     painter.setPen(Qt::NoPen);
     painter.setBrush(withAlpha(s.shadow, s.shadow.alpha() / 2));
     painter.drawRoundedRect(body_.adjusted(-1, 1, 1, 3.5), s.radius + 1, s.radius + 1);
@@ -448,7 +465,21 @@ void NodeItem::paint(QPainter* p, const QStyleOptionGraphicsItem* option, QWidge
         const double y = body_.bottom() - s.row * 1.18;
         painter.drawText(QRectF(s.padding, y, s.width - 2 * s.padding, s.row), Qt::AlignLeft | Qt::AlignVCenter, shownSubtitle_);
     }
-    painter.setOpacity(1);
+    if (!noteLines_.empty()) {
+        painter.setPen(s.nodeText);
+        painter.setFont(s.text);
+        double y = s.header + s.padding * 0.5;
+        for (const QString& line : noteLines_) {
+            painter.drawText(QRectF(s.padding, y, s.width - 2 * s.padding, s.noteLine + 1), Qt::AlignLeft | Qt::AlignVCenter, line);
+            y += s.noteLine + 1;
+        }
+    }
+    if (faded_ || muted_) {
+        // A veil instead of transparency: wires behind the node stay behind it.
+        painter.setPen(Qt::NoPen);
+        painter.setBrush(withAlpha(s.canvas, faded_ ? 165 : 120));
+        painter.drawRoundedRect(body_, s.radius, s.radius);
+    }
 
     // Rings, outermost last: run, error, hover, selection.
     painter.setBrush(Qt::NoBrush);

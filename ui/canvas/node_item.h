@@ -68,10 +68,11 @@ class NodeItem : public QGraphicsItem {
     void paintProblem(QPainter& painter) const;
 
     std::string id_;
-    QString title_, side_, category_, subtitle_, shapeText_, weightText_, problem_, help_, runError_;
+    QString title_, side_, category_, subtitle_, shape_, note_, problem_, help_, runError_;
+    std::int64_t weights_ = 0;
     int problemCount_ = 0;
     graph::Severity severity_ = graph::Severity::Info;
-    bool known_ = true, muted_ = false, collapsed_ = false, showLabels_ = false;
+    bool known_ = true, isNote_ = false, muted_ = false, collapsed_ = false, showLabels_ = false;
     bool chosen_ = false, hovered_ = false, faded_ = false;
     RunLook run_ = RunLook::Idle;
     double flash_ = 0;
@@ -79,7 +80,7 @@ class NodeItem : public QGraphicsItem {
     QRectF body_, bounds_, strip_;
     // Elided once per change, not per frame.
     QString shownTitle_, shownSide_, shownSubtitle_;
-    std::vector<QString> problemLines_;
+    std::vector<QString> problemLines_, noteLines_;
 };
 
 } // namespace wiregrad::studio

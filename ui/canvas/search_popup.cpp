@@ -29,6 +29,7 @@ SearchPopup::SearchPopup(QWidget* parent) : QFrame(parent) {
     field_->setObjectName(QStringLiteral("canvas.search.field"));
     field_->setPlaceholderText(tr("Search layers: conv, dense, relu …"));
     field_->setClearButtonEnabled(true);
+    field_->addAction(theme.icon(QStringLiteral("search")), QLineEdit::LeadingPosition);
     field_->installEventFilter(this);
     list_ = new QListView(this);
     list_->setObjectName(QStringLiteral("canvas.search.list"));
@@ -67,7 +68,7 @@ void SearchPopup::open(SearchRequest request) {
     request_ = std::move(request);
     closing_ = false;
     const QFontMetrics metrics(Theme::instance().font(1.0));
-    const int width = std::min(metrics.averageCharWidth() * 48, parentWidget()->width() - 16);
+    const int width = std::min(metrics.averageCharWidth() * 58, parentWidget()->width() - 16);
     const int height = std::min(metrics.height() * 22, parentWidget()->height() - 16);
     resize(width, height);
     const int x = std::clamp(static_cast<int>(request_.view.x()) - width / 4, 8, std::max(8, parentWidget()->width() - width - 8));

@@ -74,6 +74,7 @@ QTreeWidgetItem* typeItem(const graph::NodeType& type, bool withGlyph) {
 
 PalettePanel::PalettePanel(Document& document, Canvas& canvas, QWidget* parent)
     : QWidget(parent), document_(document), canvas_(canvas) {
+    CanvasStyle::get();
     setObjectName(QStringLiteral("palette"));
     setAccessibleName(tr("Palette"));
     const Theme& theme = Theme::instance();
