@@ -261,8 +261,9 @@ void Tensor::copy_(const Tensor& source) {
     }
     const autograd::NoGrad no_grad;
     if (device() == source.device() || !has_data()) {
+        static const Op& op = find_op("copy_");
         const Tensor inputs[] = {*this, source};
-        call(find_op("copy_"), inputs);
+        call(op, inputs);
         return;
     }
     need_data(source.body_);
@@ -281,8 +282,9 @@ void Tensor::copy_(const Tensor& source) {
 
 void Tensor::fill_(double value) {
     const autograd::NoGrad no_grad;
+    static const Op& op = find_op("fill_");
     const Tensor inputs[] = {*this};
-    call(find_op("fill_"), inputs, {{"value", value}});
+    call(op, inputs, {{"value", value}});
 }
 
 Tensor Tensor::clone() const {

@@ -99,6 +99,13 @@ void cast_loop(char* const* pointers, const int64_t* strides, int64_t count, con
 
 template <class T> void masked_fill_loop(char* const* pointers, const int64_t* s, int64_t count, const Params& params) {
     const T value = convert<double, T>(params.v[0]);
+    if (s[0] == sizeof(T) && s[1] == sizeof(T) && s[2] == 1) {
+        auto* const to = reinterpret_cast<T*>(pointers[0]);
+        const auto* const x = reinterpret_cast<const T*>(pointers[1]);
+        const auto* const mask = reinterpret_cast<const std::uint8_t*>(pointers[2]);
+        for (int64_t i = 0; i < count; ++i) to[i] = mask[i] != 0 ? value : x[i];
+        return;
+    }
     for (int64_t i = 0; i < count; ++i) {
         at<T>(pointers[0], i * s[0]) = at<std::uint8_t>(pointers[2], i * s[2]) != 0 ? value : at<T>(pointers[1], i * s[1]);
     }

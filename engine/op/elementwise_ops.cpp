@@ -256,8 +256,17 @@ Tensor drop(const Tensor& g, const Tensor& condition) { return masked_fill(g, co
 /// g where `condition` is true, else 0.
 Tensor keep(const Tensor& g, const Tensor& condition) { return masked_fill(g, logical_not(condition), 0); }
 
-Tensor backward_op(const char* name, const Tensor& a, const Tensor& b) {
-    return call_one(find_op(name), a, b);
+Tensor relu_backward(const Tensor& g, const Tensor& y) {
+    static const Op& op = find_op("relu_backward");
+    return call_one(op, g, y);
+}
+Tensor sigmoid_backward(const Tensor& g, const Tensor& y) {
+    static const Op& op = find_op("sigmoid_backward");
+    return call_one(op, g, y);
+}
+Tensor tanh_backward(const Tensor& g, const Tensor& y) {
+    static const Op& op = find_op("tanh_backward");
+    return call_one(op, g, y);
 }
 
 constexpr double kSqrt2OverPi = 0.79788456080286535588;
@@ -330,7 +339,7 @@ std::vector<Op> make_rows() {
         unary<Unary::Reciprocal, Float>("reciprocal", "1 / x", save_output, GRAD(mul(g, neg(square(y)))), "Reciprocal"),
         unary<Unary::Sin, Float>("sin", "sine", save_input, GRAD(mul(g, cos(x))), "Sin"),
         unary<Unary::Cos, Float>("cos", "cosine", save_input, GRAD(mul(g, neg(sin(x)))), "Cos"),
-        unary<Unary::Tanh, Float>("tanh", "hyperbolic tangent", save_output, GRAD(backward_op("tanh_backward", g, y)), "Tanh"),
+        unary<Unary::Tanh, Float>("tanh", "hyperbolic tangent", save_output, GRAD(tanh_backward(g, y)), "Tanh"),
         unary<Unary::Erf, Float>("erf", "error function", save_input,
                                  GRAD(mul(g, mul(exp(neg(square(x))), 1.12837916709551257390))), "Erf"),
         unary<Unary::Floor, Float>("floor", "largest integer not above x", save_nothing, GRAD(zeros_like(g)), "Floor"),
@@ -339,7 +348,7 @@ std::vector<Op> make_rows() {
         unary<Unary::Clamp, Number>("clamp", "min(max(x, min), max); slope 1 at the bounds", save_input,
                                     GRAD(drop(g, either(lt(x, attr(c, "min")), gt(x, attr(c, "max"))))), "Clip"),
         // activations
-        unary<Unary::Relu, Number>("relu", "max(x, 0)", save_output, GRAD(backward_op("relu_backward", g, y)), "Relu"),
+        unary<Unary::Relu, Number>("relu", "max(x, 0)", save_output, GRAD(relu_backward(g, y)), "Relu"),
         unary<Unary::LeakyRelu, Float>("leaky_relu", "x above 0, negative_slope * x elsewhere", save_input,
                                        GRAD(where(gt(x, 0), g, mul(g, attr(c, "negative_slope")))), "LeakyRelu"),
         unary<Unary::Elu, Float>("elu", "scale * (x above 0, alpha * (e^x - 1) elsewhere)", save_input,
@@ -349,7 +358,7 @@ std::vector<Op> make_rows() {
                                       GRAD(mul(g, gelu_tanh_slope(x)))),
         unary<Unary::Silu, Float>("silu", "x * sigmoid(x)", save_input, GRAD(mul(g, silu_slope(x)))),
         unary<Unary::Mish, Float>("mish", "x * tanh(softplus(x))", save_input, GRAD(mul(g, mish_slope(x)))),
-        unary<Unary::Sigmoid, Float>("sigmoid", "1 / (1 + e^-x)", save_output, GRAD(backward_op("sigmoid_backward", g, y)), "Sigmoid"),
+        unary<Unary::Sigmoid, Float>("sigmoid", "1 / (1 + e^-x)", save_output, GRAD(sigmoid_backward(g, y)), "Sigmoid"),
         unary<Unary::Softplus, Float>("softplus", "log(1 + e^(beta x)) / beta, x above threshold / beta", save_input,
                                       GRAD(where(gt(mul(x, attr(c, "beta")), attr(c, "threshold")), g,
                                                  mul(g, sigmoid(mul(x, attr(c, "beta"))))))),
@@ -361,11 +370,11 @@ std::vector<Op> make_rows() {
                                        GRAD(where(gt(x, 3), g, drop(mul(g, add(div(x, 3), 0.5)), lt(x, -3)))), "HardSwish"),
         unary<Unary::Logsigmoid, Float>("logsigmoid", "log(sigmoid(x))", save_input, GRAD(mul(g, sigmoid(neg(x))))),
         binary<Binary::ReluBackward, Number>("relu_backward", "g where y > 0, else 0", [](Mask, const Attrs&) -> Saves { return {2, 0}; },
-                                             GRAD2(backward_op("relu_backward", g, b), Tensor())),
+                                             GRAD2(relu_backward(g, b), Tensor())),
         binary<Binary::SigmoidBackward, Float>("sigmoid_backward", "g y (1 - y)", save_both,
-                                               GRAD2(backward_op("sigmoid_backward", g, b), mul(mul(g, a), rsub(1, mul(b, 2))))),
+                                               GRAD2(sigmoid_backward(g, b), mul(mul(g, a), rsub(1, mul(b, 2))))),
         binary<Binary::TanhBackward, Float>("tanh_backward", "g (1 - y^2)", save_both,
-                                            GRAD2(backward_op("tanh_backward", g, b), mul(mul(g, a), mul(b, -2)))),
+                                            GRAD2(tanh_backward(g, b), mul(mul(g, a), mul(b, -2)))),
         // tests
         binary<Binary::Eq, Test>("eq", "a == b", nullptr, nullptr, "Equal"),
         binary<Binary::Ne, Test>("ne", "a != b", nullptr, nullptr),
