@@ -50,7 +50,7 @@ NodeType dataset() {
         shown_if(real_param("noise", "Noise", -1, -1, 10,
                             "How much generated samples are disturbed. Negative: the usual amount for the source."),
                  generated),
-        int_param("seed", "Seed", 0, 0, 9007199254740992.0,
+        int_param("seed", "Seed", 0, 0, 9007199254740991.0,
                   "Number that decides which samples are generated and how they are split. The same seed gives the same data."),
         real_param("validation_fraction", "Validation part", 0.1, 0, 0.9,
                    "Part of the samples kept aside to see, during training, how well the network does on what it was not trained on."),
