@@ -21,7 +21,16 @@ struct ConvKernels {
                 std::int64_t images, std::int64_t grad_image, std::int64_t source_image, std::int64_t positions, float* sums);
 };
 
-/// The table for the instruction set in use (engine/core/config.h).
+/// Max pooling of 2 x 2 windows, stride 2, no padding. Writes nothing outside the planes given.
+struct PoolKernels {
+    void (*max_2x2)(std::int64_t planes, std::int64_t in_h, std::int64_t in_w, std::int64_t out_h, std::int64_t out_w, const float* x, float* y,
+                    std::uint8_t* place);
+    /// For inputs of exactly twice the output's size.
+    void (*max_2x2_backward)(std::int64_t planes, std::int64_t out_h, std::int64_t out_w, const float* gy, const std::uint8_t* place, float* gx);
+};
+
+/// The tables for the instruction set in use (engine/core/config.h).
 const ConvKernels& conv_kernels();
+const PoolKernels& pool_kernels();
 
 } // namespace wiregrad::cpu
