@@ -13,10 +13,11 @@ typedef float Unaligned __attribute__((vector_size(kLanes * sizeof(float)), alig
 typedef int I __attribute__((vector_size(kLanes * sizeof(int))));
 typedef std::uint8_t Bytes __attribute__((vector_size(kLanes), aligned(1), may_alias));
 
-inline V load(const float* from) { return *reinterpret_cast<const Unaligned*>(from); }
-inline void store(float* to, V value) { *reinterpret_cast<Unaligned*>(to) = value; }
+// References, not values: how a vector is passed by value differs between instruction sets.
+inline void load(V& to, const float* from) { to = *reinterpret_cast<const Unaligned*>(from); }
+inline void store(float* to, const V& value) { *reinterpret_cast<Unaligned*>(to) = value; }
 
-inline void consider(V value, int place, V& best, I& places) {
+inline void consider(const V& value, int place, V& best, I& places) {
     const I taken = (value > best) | (value != value);
     best = taken ? value : best;
     places = taken ? I{} + place : places;
@@ -50,7 +51,11 @@ void max_2x2(std::int64_t planes, std::int64_t in_h, std::int64_t in_w, std::int
             std::int64_t c = 0;
             // A vector may run past its row: what it writes there is written again by the rows that follow.
             for (; c < out_w && top + in_w + 2 * c + 2 * kLanes <= x_end && out + c + kLanes <= y_end; c += kLanes) {
-                const V a = load(top + 2 * c), b = load(top + 2 * c + kLanes), d = load(top + in_w + 2 * c), e = load(top + in_w + 2 * c + kLanes);
+                V a, b, d, e;
+                load(a, top + 2 * c);
+                load(b, top + 2 * c + kLanes);
+                load(d, top + in_w + 2 * c);
+                load(e, top + in_w + 2 * c + kLanes);
                 V best = __builtin_shuffle(a, b, even);
                 I places = {};
                 consider(__builtin_shuffle(a, b, odd), 1, best, places);
@@ -76,7 +81,9 @@ void max_2x2_backward(std::int64_t planes, std::int64_t out_h, std::int64_t out_
             float* out = gx + (2 * row + half) * in_w;
             std::int64_t c = 0;
             for (; c < out_w && g + c + kLanes <= gy_end && out + 2 * c + 2 * kLanes <= gx_end; c += kLanes) {
-                const V grad = load(g + c), none = {};
+                V grad;
+                load(grad, g + c);
+                const V none = {};
                 const I places = __builtin_convertvector(*reinterpret_cast<const Bytes*>(at + c), I);
                 const V left = places == 2 * half ? grad : none, right = places == 2 * half + 1 ? grad : none;
                 store(out + 2 * c, __builtin_shuffle(left, right, low));
