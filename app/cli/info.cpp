@@ -186,7 +186,7 @@ int datasets(bool json) {
                                     {"samples", source.samples}, {"test_samples", source.test_samples}}
                                    .dump());
         } else {
-            fmt::print("{:<14} {:<10} {}\n", source.id, source.generated ? "built in" : "from files", source.help);
+            fmt::print("{:<14} {:<10} {}\n", source.id, source.needs_path ? "from files" : "built in", source.help);
         }
     }
     return 0;
