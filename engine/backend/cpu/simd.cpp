@@ -7,15 +7,18 @@ namespace wiregrad::cpu {
 namespace baseline {
 extern const ConvKernels kConvKernels;
 extern const PoolKernels kPoolKernels;
+extern const RowKernels kRowKernels;
 } // namespace baseline
 #ifdef WIREGRAD_X86_KERNELS
 namespace avx2 {
 extern const ConvKernels kConvKernels;
 extern const PoolKernels kPoolKernels;
+extern const RowKernels kRowKernels;
 } // namespace avx2
 namespace avx512 {
 extern const ConvKernels kConvKernels;
 extern const PoolKernels kPoolKernels;
+extern const RowKernels kRowKernels;
 } // namespace avx512
 #endif
 
@@ -35,9 +38,11 @@ template <class Table> const Table& choose(const Table& for_baseline, const Tabl
 #ifdef WIREGRAD_X86_KERNELS
 const ConvKernels& conv_kernels() { return choose(baseline::kConvKernels, avx2::kConvKernels, avx512::kConvKernels); }
 const PoolKernels& pool_kernels() { return choose(baseline::kPoolKernels, avx2::kPoolKernels, avx512::kPoolKernels); }
+const RowKernels& row_kernels() { return choose(baseline::kRowKernels, avx2::kRowKernels, avx512::kRowKernels); }
 #else
 const ConvKernels& conv_kernels() { return choose(baseline::kConvKernels, baseline::kConvKernels, baseline::kConvKernels); }
 const PoolKernels& pool_kernels() { return choose(baseline::kPoolKernels, baseline::kPoolKernels, baseline::kPoolKernels); }
+const RowKernels& row_kernels() { return choose(baseline::kRowKernels, baseline::kRowKernels, baseline::kRowKernels); }
 #endif
 
 } // namespace wiregrad::cpu
