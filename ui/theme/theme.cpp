@@ -104,6 +104,8 @@ QColor Theme::wire(graph::PortKind kind) const {
 }
 
 QIcon Theme::icon(const QString& name) const {
+    if (name == QLatin1String("wiregrad")) // the emblem keeps its own colours
+        return QIcon(QStringLiteral(":/icons/wiregrad.svg"));
     return QIcon(new IconEngine(QStringLiteral(":/icons/%1.svg").arg(name), [](QIcon::Mode mode) {
         const Theme& theme = Theme::instance();
         if (mode == QIcon::Disabled)

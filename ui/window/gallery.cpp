@@ -68,7 +68,7 @@ void drawLines(QPainter& painter, const QRect& place, const QString& text, int l
     for (int line = 0; line < lines && !rest.isEmpty(); ++line) {
         QString now = rest;
         if (line + 1 < lines) {
-            while (metrics.horizontalAdvance(now) > place.width() && now.contains(QLatin1Char(' ')))
+            while (metrics.horizontalAdvance(now) > place.width() - 2 && now.contains(QLatin1Char(' ')))
                 now.truncate(now.lastIndexOf(QLatin1Char(' ')));
         }
         rest = rest.mid(now.size()).trimmed();
@@ -275,15 +275,21 @@ void Gallery::fillRecent() {
 void Gallery::place() {
     setGeometry(parentWidget()->rect());
     const Theme& theme = Theme::instance();
-    const int width = std::min(this->width() - theme.space(16), theme.space(270));
-    const int height = std::min(this->height() - theme.space(12), theme.space(190));
-    sheet_->setGeometry((this->width() - width) / 2, (this->height() - height) / 2, width, height);
+    const int width = std::min(this->width() - theme.space(12), theme.space(250));
+    sheet_->resize(width, sheet_->height());
     arrangeCards();
+    // As high as its cards, where the window has room for that.
+    const int rows = int(all_.size() + columns_ - 1) / std::max(1, columns_);
+    const int cardHeight = all_.isEmpty() ? 0 : all_.front()->sizeHint().height();
+    const int recentHeight = recent_->isEmpty() ? 0 : recent_->sizeHint().height() + theme.space(4);
+    const int wanted = theme.space(12 + 10 + 4) + rows * (cardHeight + theme.space(4)) - theme.space(4) + recentHeight + 2;
+    const int height = std::min(this->height() - theme.space(10), wanted);
+    sheet_->setGeometry((this->width() - width) / 2, (this->height() - height) / 2, width, height);
 }
 
 void Gallery::arrangeCards() {
     const Theme& theme = Theme::instance();
-    const int columns = std::clamp((sheet_->width() - theme.space(12)) / theme.space(62), 1, 4);
+    const int columns = std::clamp((sheet_->width() - theme.space(12)) / theme.space(70), 1, 3);
     if (columns == columns_)
         return;
     columns_ = columns;

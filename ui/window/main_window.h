@@ -59,6 +59,7 @@ class MainWindow : public QMainWindow {
     void connectParts();
     void resetLayout();
     void sizeDocks();
+    void updateDockTitles();
     void startRun();
     void updateRunActions();
     void updateTitle();

@@ -140,7 +140,25 @@ void MainWindow::buildDocks() {
     tabifyDockWidget(problems, log);
     tabifyDockWidget(log, history);
     monitor->raise();
+    for (QDockWidget* one : d->dockOrder) {
+        connect(one, &QDockWidget::visibilityChanged, this, [this] { updateDockTitles(); });
+        connect(one, &QDockWidget::topLevelChanged, this, [this] { updateDockTitles(); });
+        connect(one, &QDockWidget::dockLocationChanged, this, [this] { updateDockTitles(); });
+    }
+    updateDockTitles();
     d->standardLayout = saveState();
+}
+
+void MainWindow::updateDockTitles() {
+    // A panel among tabs is named by its tab (which also drags it out); a title below would say it twice.
+    for (QDockWidget* dock : d->dockOrder) {
+        const bool among = !dock->isFloating() && !tabifiedDockWidgets(dock).isEmpty();
+        if (among == (dock->titleBarWidget() != nullptr))
+            continue;
+        QWidget* old = dock->titleBarWidget();
+        dock->setTitleBarWidget(among ? new QWidget(dock) : nullptr);
+        delete old;
+    }
 }
 
 void MainWindow::buildToolBar() {

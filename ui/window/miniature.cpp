@@ -2,7 +2,10 @@
 
 #include <QPainterPath>
 
+#include <algorithm>
 #include <cmath>
+#include <map>
+#include <string>
 
 #include "ui/theme/theme.h"
 
@@ -12,22 +15,43 @@ namespace {
 
 constexpr QSizeF kNode(170, 84); // about a painted node, in canvas units
 
-QPointF portPoint(const graph::Node& node, const std::vector<graph::PortSpec>& ports, const std::string& id, bool output) {
+QPointF portPoint(QPointF corner, const std::vector<graph::PortSpec>& ports, const std::string& id, bool output) {
     double share = 0.5;
     for (std::size_t i = 0; i < ports.size(); ++i)
         if (ports[i].id == id)
             share = double(i + 1) / double(ports.size() + 1);
-    return {node.position.x + (output ? kNode.width() : 0), node.position.y + kNode.height() * share};
+    return corner + QPointF(output ? kNode.width() : 0, kNode.height() * share);
+}
+
+/// Top left corners; a long chain is folded into rows, so that its boxes stay large enough to be seen.
+std::map<std::string, QPointF> cornersOf(const graph::Graph& graph, const QRectF& place) {
+    QRectF bounds;
+    std::map<std::string, QPointF> corners;
+    for (const auto& [id, node] : graph.nodes()) {
+        corners[id] = {node.position.x, node.position.y};
+        bounds |= QRectF(corners[id], kNode);
+    }
+    const double wider = bounds.width() / bounds.height() / (place.width() / place.height());
+    const int rows = std::clamp(int(std::floor(std::sqrt(wider * 0.9))), 1, 4);
+    if (rows == 1)
+        return corners;
+    const double part = bounds.width() / rows + 1, down = bounds.height() + kNode.height() * 0.7;
+    for (auto& [id, corner] : corners) {
+        const int row = std::clamp(int((corner.x() - bounds.left()) / part), 0, rows - 1);
+        corner += QPointF(-part * row, down * row);
+    }
+    return corners;
 }
 
 } // namespace
 
 void paintMiniature(QPainter& painter, const QRectF& place, const graph::Graph& graph) {
-    QRectF bounds;
-    for (const auto& [id, node] : graph.nodes())
-        bounds |= QRectF(QPointF(node.position.x, node.position.y), kNode);
-    if (bounds.isEmpty() || place.isEmpty())
+    if (graph.nodes().empty() || place.isEmpty())
         return;
+    const std::map<std::string, QPointF> corners = cornersOf(graph, place);
+    QRectF bounds;
+    for (const auto& [id, corner] : corners)
+        bounds |= QRectF(corner, kNode);
     const double scale = std::min({place.width() / bounds.width(), place.height() / bounds.height(), 0.6});
     const Theme& theme = Theme::instance();
     painter.save();
@@ -44,9 +68,9 @@ void paintMiniature(QPainter& painter, const QRectF& place, const graph::Graph& 
         const graph::NodeType* toType = to ? graph::find_type(to->type) : nullptr;
         if (!fromType || !toType)
             continue;
-        const QPointF a = portPoint(*from, fromType->outputs, wire.from_port, true);
-        const QPointF b = portPoint(*to, toType->inputs, wire.to_port, false);
-        const double bend = std::max(30.0, std::abs(b.x() - a.x()) * 0.5);
+        const QPointF a = portPoint(corners.at(wire.from), fromType->outputs, wire.from_port, true);
+        const QPointF b = portPoint(corners.at(wire.to), toType->inputs, wire.to_port, false);
+        const double bend = std::clamp(std::abs(b.x() - a.x()) * 0.5, 30.0, 120.0);
         QPainterPath path(a);
         path.cubicTo(a + QPointF(bend, 0), b - QPointF(bend, 0), b);
         const graph::PortSpec* port = fromType->output(wire.from_port);
@@ -56,7 +80,7 @@ void paintMiniature(QPainter& painter, const QRectF& place, const graph::Graph& 
     for (const auto& [id, node] : graph.nodes()) {
         const graph::NodeType* type = graph::find_type(node.type);
         const QColor colour = theme.category(type ? QString::fromStdString(type->category) : QString());
-        const QRectF box(QPointF(node.position.x, node.position.y), kNode);
+        const QRectF box(corners.at(id), kNode);
         const double radius = std::min(3.0 / scale, kNode.height() / 3);
         painter.setPen(QPen(colour, 1.2 / scale));
         painter.setBrush(theme.color(Token::NodeBody));

@@ -30,18 +30,18 @@ RunBar::RunBar(Document& document, TrainSession& session, QWidget* parent)
     state_->setObjectName(QStringLiteral("run.state"));
     // Wide enough for the usual words, so that the bar beside it stands still.
     state_->setMinimumWidth(state_->fontMetrics().horizontalAdvance(QStringLiteral("Preparing data (100 %)")));
-    state_->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
     progress_->setObjectName(QStringLiteral("run.progress"));
     progress_->setRange(0, kParts);
     progress_->setMinimumWidth(theme.space(40));
-    progress_->setMaximumWidth(theme.space(110));
+    progress_->setMaximumWidth(theme.space(130));
     progress_->setFixedHeight(theme.space(6));
     progress_->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
     progress_->setAccessibleName(tr("Progress of the run"));
     device_->setObjectName(QStringLiteral("run.device"));
     row->addWidget(dot_);
-    row->addWidget(state_, 1);
-    row->addWidget(progress_, 3);
+    row->addWidget(state_);
+    row->addWidget(progress_, 4);
+    row->addStretch(1);
     row->addWidget(device_);
     late_.setSingleShot(true);
     connect(&late_, &QTimer::timeout, this, &RunBar::showProgress);
