@@ -1,7 +1,11 @@
 // From a spec to splits: the source's parts, cut by seed where the source has none, copies kept together, numbers
 // normalised by what the training split alone says.
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <filesystem>
+#include <map>
+#include <mutex>
 #include <numeric>
 #include <unordered_map>
 
@@ -247,11 +251,50 @@ Splits open(const DatasetSpec& request, const Progress& progress) {
     return splits;
 }
 
+namespace {
+
+/// Formats whose fields are known only once the whole file was read are remembered, as the canvas asks again and again.
+/// The key holds the file's size and time, so that a changed file is looked at anew.
+std::string memory_key(const DatasetSpec& spec) {
+    static constexpr const char* kWholeFile[] = {"csv", "npz", "hdf5", "text"};
+    std::error_code error;
+    if (std::find(std::begin(kWholeFile), std::end(kWholeFile), spec.source) == std::end(kWholeFile))
+        return {};
+    const auto size = std::filesystem::file_size(spec.path, error);
+    const auto time = error ? std::filesystem::file_time_type() : std::filesystem::last_write_time(spec.path, error);
+    if (error)
+        return {};
+    return fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", spec.source, spec.path, size,
+                       time.time_since_epoch().count(), spec.label_column, static_cast<int>(spec.missing), spec.regression,
+                       spec.x_name, spec.y_name, spec.classes, spec.window);
+}
+
+} // namespace
+
 std::vector<Field> describe(const DatasetSpec& request) {
     check(request);
     const DatasetSpec spec = resolved(request);
-    std::vector<Field> fields = source_row(spec).describe(spec);
-    return spec.regression ? with_numbers(std::move(fields)) : fields;
+    const auto look = [&] {
+        std::vector<Field> fields = source_row(spec).describe(spec);
+        return spec.regression ? with_numbers(std::move(fields)) : fields;
+    };
+    const std::string key = memory_key(spec);
+    if (key.empty())
+        return look();
+    static std::mutex mutex;
+    static std::map<std::string, std::vector<Field>> known;
+    {
+        const std::scoped_lock lock(mutex);
+        if (const auto found = known.find(key); found != known.end())
+            return found->second;
+    }
+    std::vector<Field> fields = look();
+    constexpr std::size_t kMost = 64;
+    const std::scoped_lock lock(mutex);
+    if (known.size() >= kMost)
+        known.clear();
+    known[key] = fields;
+    return fields;
 }
 
 } // namespace wiregrad::data

@@ -206,7 +206,7 @@ void draw_digit(int label, std::uint64_t seed, std::uint32_t stream, std::uint64
     for (std::size_t i = 0; i < nearest.size(); ++i) {
         double value = dark * std::clamp((reach - std::sqrt(nearest[i])) / (2 * edge), 0.0, 1.0);
         if (noise > 0)
-            value += grain * random.normal();
+            value += grain * random.grain();
         pixels[i] = static_cast<std::uint8_t>(std::lround(std::clamp(value, 0.0, 1.0) * 255));
     }
 }

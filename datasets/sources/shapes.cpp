@@ -101,10 +101,11 @@ void draw_shape(int label, SampleRandom random, double noise, std::span<std::uin
             const Point local{(cosine * dx + sine * dy) / radius, (-sine * dx + cosine * dy) / (radius * squeeze)};
             const double inside = std::clamp(0.5 - kForms[static_cast<std::size_t>(label)].distance(local) * radius, 0.0, 1.0);
             const double mix = 0.5 + 0.5 * ground_wave.at(px, py) * ground_ripple.at(px, py);
+            const double stripes = ink_texture * 0.5 * ink_wave.at(px, py);
             for (std::size_t c = 0; c < 3; ++c) {
                 const double back = ground[c] + texture * mix * (grain[c] - ground[c]);
-                const double front = ink[c] + ink_texture * 0.5 * ink_wave.at(px, py);
-                const double value = back + inside * (front - back) + light * (px - 16) + noise * random.normal();
+                const double front = ink[c] + stripes;
+                const double value = back + inside * (front - back) + light * (px - 16) + noise * random.grain();
                 pixels[c * static_cast<std::size_t>(area) + static_cast<std::size_t>(y * kShapeSide + x)] = to_byte(value);
             }
         }
@@ -132,6 +133,9 @@ void draw_cells(SampleRandom random, double noise, std::span<std::uint8_t> pixel
             for (std::size_t i = 0; i < count; ++i) {
                 const Cell& cell = cells[i];
                 const double dx = px - cell.centre.x, dy = py - cell.centre.y;
+                const double reach = 1.15 * cell.radius + 1.25; // no dent and no soft edge goes further
+                if (dx * dx + dy * dy > reach * reach)
+                    continue;
                 const double u = std::cos(cell.angle) * dx + std::sin(cell.angle) * dy;
                 const double v = (-std::sin(cell.angle) * dx + std::cos(cell.angle) * dy) / cell.squeeze;
                 const double edge = cell.radius * (1 + cell.dent * std::sin(3 * std::atan2(v, u) + cell.dent_phase));
@@ -140,7 +144,7 @@ void draw_cells(SampleRandom random, double noise, std::span<std::uint8_t> pixel
                 value += cell.bright * std::clamp(0.5 + depth / 2.5, 0.0, 1.0);
             }
             const auto at = static_cast<std::size_t>(y * kCellSide + x);
-            pixels[at] = to_byte(value + noise * random.normal());
+            pixels[at] = to_byte(value + noise * random.grain());
             mask[at] = is_cell ? 1 : 0;
         }
 }

@@ -334,6 +334,19 @@ TEST(Csv, OpensWithTestSplitFromTheTable) {
     }
 }
 
+TEST(Csv, DescribeFollowsTheFile) {
+    const TempFolder folder;
+    const DatasetSpec spec{.source = "csv", .path = folder / "t.csv"};
+    test::write(spec.path, "a,b,l\n1,2,u\n3,4,v\n");
+    EXPECT_EQ(describe(spec)[0].shape, Shape({2}));
+    DatasetSpec other = spec;
+    other.label_column = "a";
+    EXPECT_EQ(describe(other)[1].kind, FieldKind::Scalar);
+    EXPECT_EQ(describe(spec)[1].class_names, (std::vector<std::string>{"u", "v"}));
+    test::write(spec.path, "a,b,c,l\n1,2,3,u\n3,4,5,v\n");
+    EXPECT_EQ(describe(spec)[0].shape, Shape({3}));
+}
+
 // --- text
 
 TEST(Text, WindowsPredictTheNextCharacterAndKeepToTheirPart) {

@@ -23,7 +23,7 @@ TEST(Philox, KnownAnswers) {
 
 TEST(Philox, UniformNormalAndBelowHaveTheirMoments) {
     SampleRandom random(1, 2, 3);
-    double sum = 0, squares = 0, uniform = 0;
+    double sum = 0, squares = 0, uniform = 0, grain = 0, grain_squares = 0;
     std::array<int, 7> counts{};
     constexpr int kDraws = 100000;
     for (int i = 0; i < kDraws; ++i) {
@@ -31,11 +31,16 @@ TEST(Philox, UniformNormalAndBelowHaveTheirMoments) {
         sum += n;
         squares += n * n;
         uniform += random.uniform();
+        const double g = random.grain();
+        grain += g;
+        grain_squares += g * g;
         ++counts.at(random.below(7));
     }
     EXPECT_NEAR(sum / kDraws, 0, 0.02);
     EXPECT_NEAR(squares / kDraws, 1, 0.03);
     EXPECT_NEAR(uniform / kDraws, 0.5, 0.005);
+    EXPECT_NEAR(grain / kDraws, 0, 0.02);
+    EXPECT_NEAR(grain_squares / kDraws, 1, 0.02);
     for (const int count : counts)
         EXPECT_NEAR(count, kDraws / 7.0, 500);
 }
