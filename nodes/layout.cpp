@@ -11,6 +11,9 @@ namespace wiregrad::graph {
 namespace {
 
 constexpr double kGapX = 70, kGapY = 40;
+constexpr double kRowGap = 90;
+constexpr double kViewWidth = 1000, kViewHeight = 520; ///< of a canvas in a common window
+constexpr std::size_t kMostRows = 12;
 constexpr double kWireGap = 14; ///< between wires that pass through a rank
 constexpr int kSweeps = 12;
 constexpr int kLongestBend = 64; ///< a wire over more ranks than this is not given a lane
@@ -56,17 +59,18 @@ class Layout {
             order(sweep % 2 == 0);
         assign();
         std::map<std::string, Position> result;
-        double x = 0, bottom = 0;
-        for (const auto& layer : layers_) {
-            double width = 0;
-            for (std::size_t i : layer)
-                width = std::max(width, items_[i].width);
-            for (std::size_t i : layer)
-                if (!items_[i].id.empty()) {
-                    result[items_[i].id] = {x + (width - items_[i].width) / 2, items_[i].y};
-                    bottom = std::max(bottom, items_[i].y + items_[i].height + kGapY);
-                }
-            x += width + kGapX;
+        double row_top = 0, bottom = 0;
+        for (const auto& [first, last] : rows()) {
+            const auto [top, height] = extent(first, last);
+            double x = 0;
+            for (std::size_t layer = first; layer < last; ++layer) {
+                for (std::size_t i : layers_[layer])
+                    if (!items_[i].id.empty())
+                        result[items_[i].id] = {x + (width_of(layer) - items_[i].width) / 2, row_top + items_[i].y - top};
+                x += width_of(layer) + kGapX;
+            }
+            bottom = row_top + height + kGapY;
+            row_top += height + kRowGap;
         }
         // What has no wires stands in a row below.
         double at = 0;
@@ -78,6 +82,52 @@ class Layout {
     }
 
   private:
+    double width_of(std::size_t layer) const {
+        double width = 0;
+        for (std::size_t i : layers_[layer])
+            width = std::max(width, items_[i].width);
+        return width;
+    }
+
+    /// Top and height of the nodes in some layers.
+    std::pair<double, double> extent(std::size_t first, std::size_t last) const {
+        double top = 1e300, bottom = -1e300;
+        for (std::size_t layer = first; layer < last; ++layer)
+            for (std::size_t i : layers_[layer])
+                if (!items_[i].id.empty()) {
+                    top = std::min(top, items_[i].y);
+                    bottom = std::max(bottom, items_[i].y + items_[i].height);
+                }
+        return bottom < top ? std::pair(0.0, 0.0) : std::pair(top, bottom - top);
+    }
+
+    /// The layers of each row, [first, last). A network much longer than a window is wide is folded like lines of a text,
+    /// so that all of it can be read at once: as few rows as give the largest picture.
+    std::vector<std::pair<std::size_t, std::size_t>> rows() const {
+        std::vector<std::pair<std::size_t, std::size_t>> best;
+        double best_zoom = 0;
+        for (std::size_t count = 1; count <= std::min<std::size_t>(layers_.size(), kMostRows); ++count) {
+            const std::size_t per_row = (layers_.size() + count - 1) / count;
+            std::vector<std::pair<std::size_t, std::size_t>> rows;
+            double width = 0, height = -kRowGap;
+            for (std::size_t first = 0; first < layers_.size(); first += per_row) {
+                const std::size_t last = std::min(first + per_row, layers_.size());
+                double row_width = -kGapX;
+                for (std::size_t layer = first; layer < last; ++layer)
+                    row_width += width_of(layer) + kGapX;
+                width = std::max(width, row_width);
+                height += extent(first, last).second + kRowGap;
+                rows.emplace_back(first, last);
+            }
+            const double zoom = std::min({1.0, kViewWidth / width, kViewHeight / height});
+            if (zoom > best_zoom * 1.3) { // a row more must be worth it
+                best_zoom = zoom;
+                best = std::move(rows);
+            }
+        }
+        return best;
+    }
+
     std::pair<double, double> size_of(const std::string& id) const {
         const auto it = sizes_.find(id);
         return it == sizes_.end() ? std::pair(170.0, 64.0) : it->second;

@@ -37,9 +37,9 @@ TEST(Search, nonsense_finds_nothing) {
 }
 
 TEST(Layout, flows_from_left_to_right_without_overlaps_and_is_one_edit) {
-    Graph graph = testing::chain("digits", {{"Flatten", {}}, {"Linear", {}}, {"ReLU", {}}, {"Linear", {{"out_features", testing::whole(10)}}}});
+    Graph graph = testing::chain("digits", {{"Flatten", {}}, {"ReLU", {}}});
     testing::add(graph, "Accuracy", {}, "accuracy");
-    testing::wire(graph, "linear2", "out", "accuracy", "input");
+    testing::wire(graph, "relu1", "out", "accuracy", "input");
     testing::wire(graph, "data", "y", "accuracy", "target");
     testing::add(graph, "Note", {}, "note");
     const Edit edit = layout_edit(graph, {}, {});
@@ -55,6 +55,23 @@ TEST(Layout, flows_from_left_to_right_without_overlaps_and_is_one_edit) {
             }
     EXPECT_EQ(graph.node("flatten1")->position.y, graph.node("relu1")->position.y) << "a chain runs straight";
     EXPECT_TRUE(std::get<Batch>(layout_edit(graph, {}, {}).what).edits.empty()) << "laying out again changes nothing";
+}
+
+TEST(Layout, folds_a_long_chain_into_rows_that_are_read_like_a_text) {
+    std::vector<std::pair<std::string, std::vector<std::pair<std::string, ParamValue>>>> layers(12, {"ReLU", {}});
+    Graph graph = testing::chain("digits", layers);
+    apply(graph, layout_edit(graph, {}, {}));
+    double right = 0, bottom = 0;
+    for (const auto& [id, node] : graph.nodes()) {
+        right = std::max(right, node.position.x + 170);
+        bottom = std::max(bottom, node.position.y + 64);
+    }
+    EXPECT_LT(right, 1400) << "in one row it would be about 3,600 wide";
+    EXPECT_LT(bottom, 1000);
+    for (const Wire& wire : graph.wires()) {
+        const Position from = graph.node(wire.from)->position, to = graph.node(wire.to)->position;
+        EXPECT_TRUE(to.x >= from.x + 170 || to.y >= from.y + 64) << wire.str() << ": on to the right, or down to a later row";
+    }
 }
 
 TEST(Layout, wires_of_a_ladder_do_not_cross) {
