@@ -9,6 +9,11 @@
 
 namespace wiregrad::studio {
 
+namespace {
+constexpr std::size_t kMostObstacles = 96; ///< wires across more nodes run straight
+constexpr std::size_t kRouteAll = 300;     ///< graphs up to this many wires look again at all of them after a change
+} // namespace
+
 CanvasScene::CanvasScene(Document& document, QObject* parent) : QGraphicsScene(parent), document_(document) {
     setItemIndexMethod(QGraphicsScene::BspTreeIndex);
     rebuild();
@@ -82,8 +87,59 @@ void CanvasScene::removeWireItem(const graph::Wire& wire) {
 void CanvasScene::route(WireItem& item) {
     const NodeItem* from = node(item.wire().from);
     const NodeItem* to = node(item.wire().to);
-    if (from && to)
-        item.setEnds(from->portScenePos(item.wire().from_port, true), to->portScenePos(item.wire().to_port, false));
+    if (!from || !to)
+        return;
+    const QPointF a = from->portScenePos(item.wire().from_port, true), b = to->portScenePos(item.wire().to_port, false);
+    item.setEnds(a, b, laneFor(item, a, b));
+}
+
+std::optional<double> CanvasScene::laneFor(const WireItem& item, QPointF a, QPointF b) const {
+    const CanvasStyle& s = CanvasStyle::get();
+    const double span = b.x() - a.x();
+    if (span < s.width * 1.2)
+        return std::nullopt;
+    // Only what stands between the ends can be in the way.
+    std::vector<QRectF> between;
+    for (const auto& [id, node] : nodes_) {
+        if (id == item.wire().from || id == item.wire().to)
+            continue;
+        const QRectF body = node->body().translated(node->pos());
+        if (body.right() > a.x() + 8 && body.left() < b.x() - 8)
+            between.push_back(body);
+        if (between.size() > kMostObstacles)
+            return std::nullopt;
+    }
+    if (between.empty())
+        return std::nullopt;
+    const QPainterPath direct = wirePath(a, b);
+    bool blocked = false;
+    const int samples = std::clamp(static_cast<int>(span / 40), 8, 64);
+    for (int i = 1; i < samples && !blocked; ++i) {
+        const QPointF p = direct.pointAtPercent(static_cast<double>(i) / samples);
+        blocked = std::any_of(between.begin(), between.end(), [&](const QRectF& r) { return r.adjusted(0, -3, 0, 3).contains(p); });
+    }
+    if (!blocked)
+        return std::nullopt;
+    // The free height nearest to the ends: nodes as intervals, merged, leave gaps.
+    std::sort(between.begin(), between.end(), [](const QRectF& x, const QRectF& y) { return x.top() < y.top(); });
+    const double wish = (a.y() + b.y()) / 2, clear = kGrid;
+    double best = between.front().top() - clear, reached = between.front().bottom();
+    const auto consider = [&](double y) {
+        if (std::abs(y - wish) < std::abs(best - wish))
+            best = y;
+    };
+    for (const QRectF& r : between) {
+        if (r.top() - reached > 2 * clear)
+            consider(std::clamp(wish, reached + clear, r.top() - clear));
+        reached = std::max(reached, r.bottom());
+    }
+    consider(reached + clear);
+    return best;
+}
+
+void CanvasScene::routeAll() {
+    for (auto& [wire, item] : wires_)
+        route(*item);
 }
 
 void CanvasScene::routeWiresOf(const std::string& id) {
@@ -140,8 +196,11 @@ void CanvasScene::sync(const graph::ChangeSet& changes) {
     for (const auto& wire : document_.graph().wires())
         if (changes.wires_added.count(wire))
             addWireItem(wire);
-    for (const auto& id : reroute)
-        routeWiresOf(id);
+    if (wires_.size() <= kRouteAll && (!changes.moved.empty() || !changes.added.empty() || !changes.removed.empty() || !reroute.empty()))
+        routeAll(); // a node may have come to stand in the way of wires that are not its own
+    else
+        for (const auto& id : reroute)
+            routeWiresOf(id);
 
     std::set<std::string> nodesLeft;
     std::set<graph::Wire> wiresLeft;

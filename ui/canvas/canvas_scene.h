@@ -69,6 +69,8 @@ class CanvasScene : public QGraphicsScene {
     void addWireItem(const graph::Wire& wire);
     void removeWireItem(const graph::Wire& wire);
     void route(WireItem& item);
+    void routeAll();
+    std::optional<double> laneFor(const WireItem& item, QPointF from, QPointF to) const;
 
     Document& document_;
     std::map<std::string, NodeItem*> nodes_;

@@ -118,6 +118,16 @@ QPainterPath wirePath(QPointF from, QPointF to) {
     return path;
 }
 
+QPainterPath wirePath(QPointF from, QPointF to, double lane) {
+    const double bend = std::min(80.0, (to.x() - from.x()) / 3);
+    const QPointF enter(from.x() + bend, lane), leave(to.x() - bend, lane);
+    QPainterPath path(from);
+    path.cubicTo(from + QPointF(bend * 0.6, 0), enter - QPointF(bend * 0.6, 0), enter);
+    path.lineTo(leave);
+    path.cubicTo(leave + QPointF(bend * 0.6, 0), to - QPointF(bend * 0.6, 0), to);
+    return path;
+}
+
 QString exactNumber(std::int64_t count) {
     return QLocale(QLocale::English).toString(static_cast<qlonglong>(count));
 }

@@ -43,6 +43,8 @@ struct CanvasStyle {
 QColor mix(const QColor& a, const QColor& b, double t);
 /// The wire's curve from an output to an input.
 QPainterPath wirePath(QPointF from, QPointF to);
+/// The same, but level at height `lane` between the ends: past nodes that stand in the way.
+QPainterPath wirePath(QPointF from, QPointF to, double lane);
 /// "832 weights", "61.7k weights", "1 weight"; empty for none.
 QString weightsText(std::int64_t count);
 /// Shape and weights in `width`: closer together before anything is cut.

@@ -20,13 +20,14 @@ WireItem::WireItem(graph::Wire wire, graph::PortKind kind) : wire_(std::move(wir
     setAcceptedMouseButtons(Qt::NoButton);
 }
 
-void WireItem::setEnds(QPointF from, QPointF to) {
-    if (from == from_ && to == to_ && !path_.isEmpty())
+void WireItem::setEnds(QPointF from, QPointF to, std::optional<double> lane) {
+    if (from == from_ && to == to_ && lane == lane_ && !path_.isEmpty())
         return;
     prepareGeometryChange();
     from_ = from;
     to_ = to;
-    path_ = wirePath(from, to);
+    lane_ = lane;
+    path_ = lane ? wirePath(from, to, *lane) : wirePath(from, to);
     polyline_.clear();
     bounds_ = path_.controlPointRect().adjusted(-6, -6, 6, 6);
 }

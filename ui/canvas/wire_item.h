@@ -5,6 +5,8 @@
 #include <QPainterPath>
 #include <QPolygonF>
 
+#include <optional>
+
 #include "nodes/graph.h"
 
 namespace wiregrad::studio {
@@ -21,7 +23,8 @@ class WireItem : public QGraphicsItem {
 
     const graph::Wire& wire() const { return wire_; }
     graph::PortKind kind() const { return kind_; }
-    void setEnds(QPointF from, QPointF to);
+    /// `lane`: height of the level middle part, where the direct curve would run under nodes.
+    void setEnds(QPointF from, QPointF to, std::optional<double> lane = std::nullopt);
     QPointF from() const { return from_; }
     QPointF to() const { return to_; }
     QPointF middle() const { return path_.pointAtPercent(0.5); }
@@ -43,6 +46,7 @@ class WireItem : public QGraphicsItem {
     graph::Wire wire_;
     graph::PortKind kind_;
     QPointF from_, to_;
+    std::optional<double> lane_;
     QPainterPath path_;
     QRectF bounds_;
     mutable QPolygonF polyline_;
