@@ -96,6 +96,16 @@ void CanvasScene::route(WireItem& item) {
 std::optional<double> CanvasScene::laneFor(const WireItem& item, QPointF a, QPointF b) const {
     const CanvasStyle& s = CanvasStyle::get();
     const double span = b.x() - a.x();
+    if (span < 0) {
+        // Between two rows, where there is room between them.
+        const NodeItem* from = node(item.wire().from);
+        const NodeItem* to = node(item.wire().to);
+        const QRectF upper = a.y() < b.y() ? from->body().translated(from->pos()) : to->body().translated(to->pos());
+        const QRectF lower = a.y() < b.y() ? to->body().translated(to->pos()) : from->body().translated(from->pos());
+        if (lower.top() - upper.bottom() < kGrid)
+            return std::nullopt;
+        return (upper.bottom() + lower.top()) / 2;
+    }
     if (span < s.width * 1.2)
         return std::nullopt;
     // Only what stands between the ends can be in the way.

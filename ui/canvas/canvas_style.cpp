@@ -119,6 +119,15 @@ QPainterPath wirePath(QPointF from, QPointF to) {
 }
 
 QPainterPath wirePath(QPointF from, QPointF to, double lane) {
+    if (to.x() < from.x()) {
+        // To a node further left in another row: out to the right, back along the lane, in from the left.
+        const double k = std::clamp(std::abs(to.y() - from.y()) * 0.4, 24.0, 64.0);
+        QPainterPath back(from);
+        back.cubicTo(from + QPointF(k, 0), {from.x() + k, lane}, {from.x(), lane});
+        back.lineTo(to.x(), lane);
+        back.cubicTo({to.x() - k, lane}, to - QPointF(k, 0), to);
+        return back;
+    }
     const double bend = std::min(80.0, (to.x() - from.x()) / 3);
     const QPointF enter(from.x() + bend, lane), leave(to.x() - bend, lane);
     QPainterPath path(from);

@@ -78,6 +78,14 @@ void MoveGesture::move(const Pointer& at) {
     findWire(at);
 }
 
+bool MoveGesture::fits(const graph::Wire& wire) {
+    const auto known = fits_.find(wire);
+    if (known != fits_.end())
+        return known->second;
+    Draft draft(c_.document.graph());
+    return fits_[wire] = insert_on_wire(draft, wire, node_);
+}
+
 void MoveGesture::findWire(const Pointer& at) {
     std::optional<graph::Wire> found;
     const NodeItem* item = c_.scene.node(node_);
@@ -89,8 +97,7 @@ void MoveGesture::findWire(const Pointer& at) {
             if (wire.from == node_ || wire.to == node_ || !wireItem->enters(core))
                 continue;
             const double distance = wireItem->distance(body.center());
-            Draft draft(c_.document.graph());
-            if (distance < nearest && insert_on_wire(draft, wire, node_)) {
+            if (distance < nearest && fits(wire)) {
                 nearest = distance;
                 found = wire;
             }

@@ -24,12 +24,14 @@ class MoveGesture : public Gesture {
   private:
     QPointF offset(const Pointer& at) const;
     void findWire(const Pointer& at);
+    bool fits(const graph::Wire& wire);
 
     std::string node_;
     std::set<std::string> nodes_;
     std::map<std::string, QPointF> start_;
     QPointF pressedScene_, pressedView_;
     bool moved_ = false, copy_ = false;
+    std::map<graph::Wire, bool> fits_; ///< wires that would take the node, asked once each
     std::optional<graph::Wire> into_; ///< the wire that would take the node
     std::unique_ptr<QGraphicsPathItem> ghosts_;
 };
