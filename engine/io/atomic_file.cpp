@@ -60,8 +60,8 @@ Split split(const std::string& path) {
     return {slash == 0 ? "/" : path.substr(0, slash), path.substr(slash + 1)};
 }
 
-/// Opens the file written aside and holds it for this writer alone. The lock is what makes a fixed name safe:
-/// a killed writer leaves at most one such file, which the next writer takes over.
+/// Opens the file written aside and holds it for this writer alone. The lock is what makes a fixed
+/// name safe: a killed writer leaves at most one such file, which the next writer takes over.
 void open_aside(Descriptor& out, const std::string& aside, const std::string& path) {
     for (;;) {
         out.reset(::open(aside.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644));
@@ -70,8 +70,10 @@ void open_aside(Descriptor& out, const std::string& aside, const std::string& pa
         while (::flock(out.get(), LOCK_EX) != 0)
             if (errno != EINTR)
                 fail(path, "cannot lock the file written aside", errno);
-        // Whoever held the lock before may have renamed the file away: then this is not ours to write.
-        struct stat mine {}, named {};
+        // Whoever held the lock before may have renamed the file away: then this is not ours to
+        // write.
+        struct stat mine {
+        }, named{};
         if (::fstat(out.get(), &mine) == 0 && ::stat(aside.c_str(), &named) == 0 &&
             mine.st_ino == named.st_ino && mine.st_dev == named.st_dev)
             return;
@@ -120,7 +122,8 @@ void write_file(const std::string& path, std::span<const std::byte> bytes) {
         ::unlink(aside.c_str());
         throw;
     }
-    // The rename has happened; the folder's entry reaches the disk with this. Some file systems refuse it.
+    // The rename has happened; the folder's entry reaches the disk with this. Some file systems
+    // refuse it.
     const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (directory)
         ::fsync(directory.get());
@@ -141,7 +144,8 @@ std::vector<std::byte> read_file(const std::string& path, std::uint64_t max_byte
         throw FileError("is a folder, not a file", path);
     const auto expected = S_ISREG(info.st_mode) ? static_cast<std::uint64_t>(info.st_size) : 0;
     const auto refuse = [&](std::uint64_t size) {
-        throw FileError(fmt::format("holds more than the {} bytes allowed ({} so far)", max_bytes, size), path);
+        throw FileError(
+            fmt::format("holds more than the {} bytes allowed ({} so far)", max_bytes, size), path);
     };
     if (expected > max_bytes)
         refuse(expected);

@@ -12,9 +12,10 @@
 
 namespace wiregrad::io {
 
-/// Replaces `path` by `bytes`: written aside as ".NAME.part" in the same folder, fsync, rename, fsync of the
-/// folder. A symbolic link is followed, permissions of an existing file are kept. Throws FileError naming the
-/// path and the system's reason (disk full, no permission); the old file is then untouched.
+/// Replaces `path` by `bytes`: written aside as ".NAME.part" in the same folder, fsync, rename,
+/// fsync of the folder. A symbolic link is followed, permissions of an existing file are kept.
+/// Throws FileError naming the path and the system's reason (disk full, no permission); the old
+/// file is then untouched.
 void write_file(const std::string& path, std::span<const std::byte> bytes);
 void write_file(const std::string& path, std::string_view text);
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <fstream>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -56,7 +57,8 @@ std::string reason() {
     throw FileError(fmt::format("{} (HDF5: {})", what, reason()), where);
 }
 
-/// An identifier of the library with its own way of closing. Closing what was written can fail, so it can be asked.
+/// An identifier of the library with its own way of closing. Closing what was written can fail, so
+/// it can be asked.
 class Id {
   public:
     using Close = herr_t (*)(hid_t);
@@ -94,8 +96,8 @@ void check(herr_t code, const std::string& where, const char* what) {
 /// A 16-bit float type: sign, exponent, mantissa bits from the top.
 hid_t small_float(std::size_t exponent, std::size_t mantissa, std::size_t bias) {
     const hid_t type = H5Tcopy(H5T_IEEE_F32LE);
-    if (type < 0 || H5Tset_fields(type, 15, mantissa, exponent, 0, mantissa) < 0 || H5Tset_size(type, 2) < 0 ||
-        H5Tset_ebias(type, bias) < 0)
+    if (type < 0 || H5Tset_fields(type, 15, mantissa, exponent, 0, mantissa) < 0 ||
+        H5Tset_size(type, 2) < 0 || H5Tset_ebias(type, bias) < 0)
         return -1;
     return type;
 }
@@ -104,14 +106,17 @@ hid_t small_float(std::size_t exponent, std::size_t mantissa, std::size_t bias) 
 hid_t bool_type() {
     const hid_t type = H5Tenum_create(H5T_STD_I8LE);
     const std::int8_t no = 0, yes = 1;
-    if (type < 0 || H5Tenum_insert(type, "FALSE", &no) < 0 || H5Tenum_insert(type, "TRUE", &yes) < 0)
+    if (type < 0 || H5Tenum_insert(type, "FALSE", &no) < 0 ||
+        H5Tenum_insert(type, "TRUE", &yes) < 0)
         return -1;
     return type;
 }
 
 /// The type in the file and, on our little-endian machines, in memory.
 Id type_for(DType dtype, const std::string& where) {
-    const auto copy = [&](hid_t type) { return checked(H5Tcopy(type), H5Tclose, where, "out of memory"); };
+    const auto copy = [&](hid_t type) {
+        return checked(H5Tcopy(type), H5Tclose, where, "out of memory");
+    };
     switch (dtype) {
     case DType::Bool:
         return checked(bool_type(), H5Tclose, where, "out of memory");
@@ -153,7 +158,8 @@ std::optional<DType> dtype_of(hid_t type) {
         if (size == 8)
             return DType::Float64;
         std::size_t sign = 0, exponent_at = 0, exponent = 0, mantissa_at = 0, mantissa = 0;
-        if (size != 2 || H5Tget_fields(type, &sign, &exponent_at, &exponent, &mantissa_at, &mantissa) < 0)
+        if (size != 2 ||
+            H5Tget_fields(type, &sign, &exponent_at, &exponent, &mantissa_at, &mantissa) < 0)
             return std::nullopt;
         return exponent == 5   ? std::optional(DType::Float16)
                : exponent == 8 ? std::optional(DType::BFloat16)
@@ -167,7 +173,9 @@ std::optional<DType> dtype_of(hid_t type) {
 }
 
 void check_name(const std::string& name) {
-    const auto refuse = [&](const char* why) { throw ValueError(fmt::format("a tensor cannot be saved as '{}': {}", name, why)); };
+    const auto refuse = [&](const char* why) {
+        throw ValueError(fmt::format("a tensor cannot be saved as '{}': {}", name, why));
+    };
     if (name.find('\0') != std::string::npos)
         refuse("the name holds a zero byte");
     std::size_t at = 0;
@@ -182,39 +190,53 @@ void check_name(const std::string& name) {
     }
 }
 
-void write_text(hid_t object, const std::string& name, const std::string& value, const std::string& where) {
+void write_text(hid_t object, const std::string& name, const std::string& value,
+                const std::string& where) {
     const Id type = checked(H5Tcopy(H5T_C_S1), H5Tclose, where, "out of memory");
-    check(H5Tset_size(type.get(), std::max<std::size_t>(value.size(), 1)), where, "a text is too long");
+    check(H5Tset_size(type.get(), std::max<std::size_t>(value.size(), 1)), where,
+          "a text is too long");
     check(H5Tset_strpad(type.get(), H5T_STR_NULLPAD), where, "a text cannot be written");
     check(H5Tset_cset(type.get(), H5T_CSET_UTF8), where, "a text cannot be written");
     const Id space = checked(H5Screate(H5S_SCALAR), H5Sclose, where, "out of memory");
-    const Id attribute = checked(H5Acreate2(object, name.c_str(), type.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose,
-                                 where, "an attribute cannot be written");
+    const Id attribute =
+        checked(H5Acreate2(object, name.c_str(), type.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT),
+                H5Aclose, where, "an attribute cannot be written");
     const std::string bytes = value.empty() ? std::string(1, '\0') : value;
-    check(H5Awrite(attribute.get(), type.get(), bytes.data()), where, "an attribute cannot be written");
+    check(H5Awrite(attribute.get(), type.get(), bytes.data()), where,
+          "an attribute cannot be written");
 }
 
 void write_tensor(hid_t file, hid_t links, const nn::NamedTensor& entry, const std::string& where) {
     const Tensor source = entry.tensor.contiguous();
     std::array<hsize_t, kMaxDims> sizes{};
     std::copy(source.shape().begin(), source.shape().end(), sizes.begin());
-    const Id space = checked(source.dim() == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(source.dim(), sizes.data(), nullptr),
-                             H5Sclose, where, "a shape cannot be written");
+    const Id space =
+        checked(source.dim() == 0 ? H5Screate(H5S_SCALAR)
+                                  : H5Screate_simple(source.dim(), sizes.data(), nullptr),
+                H5Sclose, where, "a shape cannot be written");
     const Id type = type_for(source.dtype(), where);
-    Id dataset = checked(H5Dcreate2(file, entry.name.c_str(), type.get(), space.get(), links, H5P_DEFAULT, H5P_DEFAULT), H5Dclose,
-                         where, "a tensor cannot be written");
+    Id dataset = checked(H5Dcreate2(file, entry.name.c_str(), type.get(), space.get(), links,
+                                    H5P_DEFAULT, H5P_DEFAULT),
+                         H5Dclose, where, "a tensor cannot be written");
     if (source.numel() > 0)
-        check(H5Dwrite(dataset.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, source.raw()), where, "a tensor cannot be written");
+        check(H5Dwrite(dataset.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, source.raw()),
+              where, "a tensor cannot be written");
     if (!dataset.close())
         fail(where, "a tensor cannot be written");
 }
 
 /// Bob Jenkins' lookup3 hash, the checksum of HDF5's headers, of whole 4-byte words.
-std::uint32_t lookup3(std::span<const std::uint32_t> words) {
+std::uint32_t lookup3(std::span<const std::byte> bytes) {
     using std::rotl;
-    std::uint32_t a = 0xdeadbeefU + static_cast<std::uint32_t>(words.size() * 4), b = a, c = a;
-    for (; words.size() > 3; words = words.subspan(3)) {
-        a += words[0], b += words[1], c += words[2];
+    const auto word = [&](std::size_t i) {
+        std::uint32_t value = 0;
+        if (i * 4 < bytes.size())
+            std::memcpy(&value, bytes.data() + i * 4, 4);
+        return value;
+    };
+    std::uint32_t a = 0xdeadbeefU + static_cast<std::uint32_t>(bytes.size()), b = a, c = a;
+    for (; bytes.size() > 12; bytes = bytes.subspan(12)) {
+        a += word(0), b += word(1), c += word(2);
         a = (a - c) ^ rotl(c, 4), c += b;
         b = (b - a) ^ rotl(a, 6), a += c;
         c = (c - b) ^ rotl(b, 8), b += a;
@@ -222,9 +244,7 @@ std::uint32_t lookup3(std::span<const std::uint32_t> words) {
         b = (b - a) ^ rotl(a, 19), a += c;
         c = (c - b) ^ rotl(b, 4), b += a;
     }
-    a += words[0];
-    b += words.size() > 1 ? words[1] : 0;
-    c += words.size() > 2 ? words[2] : 0;
+    a += word(0), b += word(1), c += word(2);
     c = (c ^ b) - rotl(b, 14);
     a = (a ^ c) - rotl(c, 11);
     b = (b ^ a) - rotl(a, 25);
@@ -234,17 +254,47 @@ std::uint32_t lookup3(std::span<const std::uint32_t> words) {
     return (c ^ b) - rotl(b, 24);
 }
 
-/// H5Fget_file_image marks the copy as closed but leaves the superblock's checksum as it was: the library then
-/// refuses its own file. Superblocks of version 2 and 3 have 44 bytes, then the checksum.
+/// Behind the end of HDF5's own data, where it does not look, our files carry this and a hash of
+/// all that is before. HDF5 1.10 crashes on some damaged files, and it never notices a damaged
+/// number.
+constexpr std::string_view kSealMark = "WGsealed";
+constexpr std::size_t kSealBytes = kSealMark.size() + sizeof(std::uint32_t);
+
+/// H5Fget_file_image marks the copy as closed but leaves the superblock's checksum as it was: the
+/// library then refuses its own file. Superblocks of version 2 and 3 have 44 bytes, then the
+/// checksum.
 void seal(std::vector<std::byte>& image, const std::string& where) {
-    constexpr std::size_t kWords = 11, kVersionAt = 8, kOffsetBytesAt = 9;
-    const auto version = image.size() > kWords * 4 + 4 ? std::to_integer<int>(image[kVersionAt]) : 0;
+    constexpr std::size_t kSummed = 44, kVersionAt = 8, kOffsetBytesAt = 9;
+    const auto version = image.size() > kSummed + 4 ? std::to_integer<int>(image[kVersionAt]) : 0;
     if (version < 2 || version > 3 || std::to_integer<int>(image[kOffsetBytesAt]) != 8)
-        throw FileError("cannot be built in memory: this version of HDF5 writes another superblock", where);
-    std::array<std::uint32_t, kWords> words;
-    std::memcpy(words.data(), image.data(), sizeof(words));
-    const std::uint32_t sum = lookup3(words);
-    std::memcpy(image.data() + sizeof(words), &sum, sizeof(sum));
+        throw FileError("cannot be built in memory: this version of HDF5 writes another superblock",
+                        where);
+    std::uint32_t sum = lookup3(std::span(image).first(kSummed));
+    std::memcpy(image.data() + kSummed, &sum, sizeof(sum));
+
+    image.resize((image.size() + 3) / 4 * 4);
+    sum = lookup3(image);
+    const auto* mark = reinterpret_cast<const std::byte*>(kSealMark.data());
+    const auto* hash = reinterpret_cast<const std::byte*>(&sum);
+    image.insert(image.end(), mark, mark + kSealMark.size());
+    image.insert(image.end(), hash, hash + sizeof(sum));
+}
+
+/// Other people's files carry no seal and pass.
+void check_seal(const std::string& path) {
+    std::array<char, kSealBytes> end{};
+    {
+        std::ifstream file(path, std::ios::binary);
+        file.seekg(-static_cast<std::streamoff>(kSealBytes), std::ios::end);
+        if (!file.read(end.data(), end.size()) ||
+            !std::string_view(end.data(), end.size()).starts_with(kSealMark))
+            return;
+    }
+    const std::vector<std::byte> bytes = read_file(path);
+    std::uint32_t sum = 0;
+    std::memcpy(&sum, end.data() + kSealMark.size(), sizeof(sum));
+    if (bytes.size() % 4 != 0 || lookup3(std::span(bytes).first(bytes.size() - kSealBytes)) != sum)
+        throw FileError("is damaged: the checksum of this HDF5 file is wrong", path);
 }
 
 std::vector<std::byte> encode(const Hdf5File& contents, const std::string& where) {
@@ -259,17 +309,22 @@ std::vector<std::byte> encode(const Hdf5File& contents, const std::string& where
 
     const Library library;
     const Id access = checked(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, where, "out of memory");
-    // No backing store: the image is taken out whole. It grows by a tenth of what is coming, at least a MiB.
-    check(H5Pset_fapl_core(access.get(), std::max<std::size_t>(total / 10, std::size_t{1} << 20), false), where, "out of memory");
+    // No backing store: the image is taken out whole. It grows by a tenth of what is coming, at
+    // least a MiB.
+    check(H5Pset_fapl_core(access.get(), std::max<std::size_t>(total / 10, std::size_t{1} << 20),
+                           false),
+          where, "out of memory");
     // Headers of version 1.8 and later carry checksums.
-    check(H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V110), where, "out of memory");
+    check(H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V110), where,
+          "out of memory");
     const Id creation = checked(H5Pcreate(H5P_FILE_CREATE), H5Pclose, where, "out of memory");
     const unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
     check(H5Pset_link_creation_order(creation.get(), order), where, "out of memory");
     check(H5Pset_attr_creation_order(creation.get(), order), where, "out of memory");
     // Dense storage from the first attribute on: a compact one may not be longer than 64 KiB.
     check(H5Pset_attr_phase_change(creation.get(), 0, 0), where, "out of memory");
-    Id file = checked(H5Fcreate("image", H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose, where, "cannot be built in memory");
+    Id file = checked(H5Fcreate("image", H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose,
+                      where, "cannot be built in memory");
 
     const Id links = checked(H5Pcreate(H5P_LINK_CREATE), H5Pclose, where, "out of memory");
     check(H5Pset_char_encoding(links.get(), H5T_CSET_UTF8), where, "out of memory");
@@ -279,11 +334,13 @@ std::vector<std::byte> encode(const Hdf5File& contents, const std::string& where
         write_text(file.get(), name, value, where);
     std::set<std::string> groups;
     for (const auto& entry : contents.tensors) {
-        for (auto slash = entry.name.find('/'); slash != std::string::npos; slash = entry.name.find('/', slash + 1)) {
+        for (auto slash = entry.name.find('/'); slash != std::string::npos;
+             slash = entry.name.find('/', slash + 1)) {
             const std::string group = entry.name.substr(0, slash);
             if (groups.insert(group).second)
-                checked(H5Gcreate2(file.get(), group.c_str(), links.get(), ordered.get(), H5P_DEFAULT), H5Gclose, where,
-                        "a group cannot be written");
+                checked(
+                    H5Gcreate2(file.get(), group.c_str(), links.get(), ordered.get(), H5P_DEFAULT),
+                    H5Gclose, where, "a group cannot be written");
         }
         write_tensor(file.get(), links.get(), entry, where);
     }
@@ -303,7 +360,8 @@ std::string read_text(hid_t attribute, const std::string& where) {
     const Id type = checked(H5Aget_type(attribute), H5Tclose, where, "an attribute cannot be read");
     if (H5Tget_class(type.get()) != H5T_STRING)
         return {};
-    const Id space = checked(H5Aget_space(attribute), H5Sclose, where, "an attribute cannot be read");
+    const Id space =
+        checked(H5Aget_space(attribute), H5Sclose, where, "an attribute cannot be read");
     if (H5Sget_simple_extent_npoints(space.get()) != 1)
         return {};
     if (H5Tis_variable_str(type.get()) > 0) {
@@ -334,8 +392,10 @@ struct Hdf5Reader::Impl {
     Attributes attributes;
 
     explicit Impl(const std::string& from) : path(from) {
+        check_seal(path);
         const Library library;
-        file = checked(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose, path, "is not a readable HDF5 file");
+        file = checked(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose, path,
+                       "is not a readable HDF5 file");
         try {
             read_attributes();
             walk(file.get(), "", 0);
@@ -353,12 +413,15 @@ struct Hdf5Reader::Impl {
 
     void read_attributes() {
         H5O_info_t info{};
-        check(H5Oget_info2(file.get(), &info, H5O_INFO_NUM_ATTRS), path, "its attributes cannot be read");
+        check(H5Oget_info2(file.get(), &info, H5O_INFO_NUM_ATTRS), path,
+              "its attributes cannot be read");
         for (hsize_t i = 0; i < std::min<hsize_t>(info.num_attrs, kMaxEntries); ++i) {
             // In the order of writing where it was recorded, else by name.
-            hid_t id = H5Aopen_by_idx(file.get(), ".", H5_INDEX_CRT_ORDER, H5_ITER_INC, i, H5P_DEFAULT, H5P_DEFAULT);
+            hid_t id = H5Aopen_by_idx(file.get(), ".", H5_INDEX_CRT_ORDER, H5_ITER_INC, i,
+                                      H5P_DEFAULT, H5P_DEFAULT);
             if (id < 0)
-                id = H5Aopen_by_idx(file.get(), ".", H5_INDEX_NAME, H5_ITER_INC, i, H5P_DEFAULT, H5P_DEFAULT);
+                id = H5Aopen_by_idx(file.get(), ".", H5_INDEX_NAME, H5_ITER_INC, i, H5P_DEFAULT,
+                                    H5P_DEFAULT);
             const Id attribute = checked(id, H5Aclose, path, "its attributes cannot be read");
             const ssize_t length = H5Aget_name(attribute.get(), 0, nullptr);
             if (length < 0)
@@ -366,7 +429,8 @@ struct Hdf5Reader::Impl {
             std::string name(static_cast<std::size_t>(length), '\0');
             if (H5Aget_name(attribute.get(), name.size() + 1, name.data()) != length)
                 fail(path, "its attributes cannot be read");
-            const Id type = checked(H5Aget_type(attribute.get()), H5Tclose, path, "its attributes cannot be read");
+            const Id type = checked(H5Aget_type(attribute.get()), H5Tclose, path,
+                                    "its attributes cannot be read");
             if (H5Tget_class(type.get()) == H5T_STRING)
                 attributes.emplace_back(std::move(name), read_text(attribute.get(), path));
         }
@@ -379,21 +443,27 @@ struct Hdf5Reader::Impl {
         check(H5Gget_info(group, &info), path, "its contents cannot be listed");
         for (hsize_t i = 0; i < info.nlinks; ++i) {
             H5_index_t index = H5_INDEX_CRT_ORDER;
-            ssize_t length = H5Lget_name_by_idx(group, ".", index, H5_ITER_INC, i, nullptr, 0, H5P_DEFAULT);
+            ssize_t length =
+                H5Lget_name_by_idx(group, ".", index, H5_ITER_INC, i, nullptr, 0, H5P_DEFAULT);
             if (length < 0) {
                 index = H5_INDEX_NAME;
-                length = H5Lget_name_by_idx(group, ".", index, H5_ITER_INC, i, nullptr, 0, H5P_DEFAULT);
+                length =
+                    H5Lget_name_by_idx(group, ".", index, H5_ITER_INC, i, nullptr, 0, H5P_DEFAULT);
             }
             if (length < 0)
                 fail(path, "its contents cannot be listed");
             std::string name(static_cast<std::size_t>(length), '\0');
-            if (H5Lget_name_by_idx(group, ".", index, H5_ITER_INC, i, name.data(), name.size() + 1, H5P_DEFAULT) != length)
+            if (H5Lget_name_by_idx(group, ".", index, H5_ITER_INC, i, name.data(), name.size() + 1,
+                                   H5P_DEFAULT) != length)
                 fail(path, "its contents cannot be listed");
             H5L_info_t link{};
-            check(H5Lget_info(group, name.c_str(), &link, H5P_DEFAULT), path, "its contents cannot be listed");
-            if (link.type != H5L_TYPE_HARD) // a soft or external link may lead anywhere, also out of the file
+            check(H5Lget_info(group, name.c_str(), &link, H5P_DEFAULT), path,
+                  "its contents cannot be listed");
+            if (link.type !=
+                H5L_TYPE_HARD) // a soft or external link may lead anywhere, also out of the file
                 continue;
-            const Id object = checked(H5Oopen(group, name.c_str(), H5P_DEFAULT), H5Oclose, path, "an object cannot be opened");
+            const Id object = checked(H5Oopen(group, name.c_str(), H5P_DEFAULT), H5Oclose, path,
+                                      "an object cannot be opened");
             const H5I_type_t type = H5Iget_type(object.get());
             if (type == H5I_GROUP)
                 walk(object.get(), prefix + name + "/", depth + 1);
@@ -407,7 +477,8 @@ struct Hdf5Reader::Impl {
     Hdf5Entry describe(hid_t dataset, const std::string& name) const {
         Hdf5Entry entry;
         entry.name = name;
-        const Id space = checked(H5Dget_space(dataset), H5Sclose, path, "a dataset cannot be opened");
+        const Id space =
+            checked(H5Dget_space(dataset), H5Sclose, path, "a dataset cannot be opened");
         const Id type = checked(H5Dget_type(dataset), H5Tclose, path, "a dataset cannot be opened");
         const int rank = H5Sget_simple_extent_ndims(space.get());
         const H5S_class_t kind = H5Sget_simple_extent_type(space.get());
@@ -416,16 +487,19 @@ struct Hdf5Reader::Impl {
             return entry;
         }
         std::array<hsize_t, H5S_MAX_RANK> sizes{};
-        check(H5Sget_simple_extent_dims(space.get(), sizes.data(), nullptr) < 0 ? -1 : 0, path, "a dataset cannot be opened");
+        check(H5Sget_simple_extent_dims(space.get(), sizes.data(), nullptr) < 0 ? -1 : 0, path,
+              "a dataset cannot be opened");
         if (rank > kMaxDims) {
-            entry.unreadable = fmt::format("it has {} dimensions; at most {} are supported", rank, kMaxDims);
+            entry.unreadable =
+                fmt::format("it has {} dimensions; at most {} are supported", rank, kMaxDims);
             return entry;
         }
         std::uint64_t bytes = 8, extent = 8;
         bool overflow = false;
         for (int i = 0; i < rank; ++i) {
             const hsize_t size = sizes[static_cast<std::size_t>(i)];
-            overflow |= __builtin_mul_overflow(extent, std::max<std::uint64_t>(size, 1), &extent) || extent > (std::uint64_t{1} << 62);
+            overflow |= __builtin_mul_overflow(extent, std::max<std::uint64_t>(size, 1), &extent) ||
+                        extent > (std::uint64_t{1} << 62);
             bytes *= size;
             if (!overflow)
                 entry.shape.push_back(static_cast<std::int64_t>(size));
@@ -436,25 +510,30 @@ struct Hdf5Reader::Impl {
         else if (!dtype)
             entry.unreadable = "its elements are no numbers that a tensor can hold";
         else if (bytes > kFreeBytes && bytes / kMaxRatio > H5Dget_storage_size(dataset))
-            entry.unreadable = fmt::format("it claims {} elements but stores only {} bytes", bytes / 8, H5Dget_storage_size(dataset));
+            entry.unreadable = fmt::format("it claims {} elements but stores only {} bytes",
+                                           bytes / 8, H5Dget_storage_size(dataset));
         entry.dtype = dtype.value_or(DType::Float32);
         return entry;
     }
 
     const Hdf5Entry& find(const std::string& name) const {
-        const auto entry = std::find_if(entries.begin(), entries.end(), [&](const Hdf5Entry& e) { return e.name == name; });
+        const auto entry = std::find_if(entries.begin(), entries.end(),
+                                        [&](const Hdf5Entry& e) { return e.name == name; });
         if (entry == entries.end())
             throw FileError(fmt::format("has no dataset '{}'", name), path);
         if (!entry->unreadable.empty())
-            throw FileError(fmt::format("dataset '{}' cannot be read: {}", name, entry->unreadable), path);
+            throw FileError(fmt::format("dataset '{}' cannot be read: {}", name, entry->unreadable),
+                            path);
         return *entry;
     }
 
     Tensor read(const Hdf5Entry& entry, std::int64_t first, std::int64_t count, bool rows) const {
         Shape shape = entry.shape;
         if (rows) {
-            if (shape.empty() || first < 0 || count < 0 || first > shape[0] || count > shape[0] - first)
-                throw ValueError(fmt::format("rows {} to {} of dataset '{}' {} do not exist", first, first + count, entry.name, shape.str()),
+            if (shape.empty() || first < 0 || count < 0 || first > shape[0] ||
+                count > shape[0] - first)
+                throw ValueError(fmt::format("rows {} to {} of dataset '{}' {} do not exist", first,
+                                             first + count, entry.name, shape.str()),
                                  path);
             shape[0] = count;
         }
@@ -464,25 +543,33 @@ struct Hdf5Reader::Impl {
 
         const Library library;
         const std::string what = fmt::format("dataset '{}' cannot be read", entry.name);
-        const Id dataset = checked(H5Dopen2(file.get(), entry.name.c_str(), H5P_DEFAULT), H5Dclose, path, what.c_str());
+        const Id dataset = checked(H5Dopen2(file.get(), entry.name.c_str(), H5P_DEFAULT), H5Dclose,
+                                   path, what.c_str());
         Id file_space, memory_space;
         if (rows) {
             std::array<hsize_t, kMaxDims> start{}, size{};
             std::copy(shape.begin(), shape.end(), size.begin());
             start[0] = static_cast<hsize_t>(first);
             file_space = checked(H5Dget_space(dataset.get()), H5Sclose, path, what.c_str());
-            check(H5Sselect_hyperslab(file_space.get(), H5S_SELECT_SET, start.data(), nullptr, size.data(), nullptr), path, what.c_str());
-            memory_space = checked(H5Screate_simple(shape.size(), size.data(), nullptr), H5Sclose, path, what.c_str());
+            check(H5Sselect_hyperslab(file_space.get(), H5S_SELECT_SET, start.data(), nullptr,
+                                      size.data(), nullptr),
+                  path, what.c_str());
+            memory_space = checked(H5Screate_simple(shape.size(), size.data(), nullptr), H5Sclose,
+                                   path, what.c_str());
         }
         const hid_t in_file = rows ? file_space.get() : H5S_ALL;
         const hid_t in_memory = rows ? memory_space.get() : H5S_ALL;
-        // An enum only converts to an enum with the same names, so that bools are read as the file has them.
-        const Id type = entry.dtype == DType::Bool ? checked(H5Dget_type(dataset.get()), H5Tclose, path, what.c_str())
-                                                   : type_for(entry.dtype, path);
-        check(H5Dread(dataset.get(), type.get(), in_memory, in_file, H5P_DEFAULT, tensor.raw_mut()), path, what.c_str());
+        // An enum only converts to an enum with the same names, so that bools are read as the file
+        // has them.
+        const Id type = entry.dtype == DType::Bool
+                            ? checked(H5Dget_type(dataset.get()), H5Tclose, path, what.c_str())
+                            : type_for(entry.dtype, path);
+        check(H5Dread(dataset.get(), type.get(), in_memory, in_file, H5P_DEFAULT, tensor.raw_mut()),
+              path, what.c_str());
         if (entry.dtype == DType::Bool) {
             auto* bytes = static_cast<std::uint8_t*>(tensor.raw_mut());
-            std::transform(bytes, bytes + tensor.numel(), bytes, [](std::uint8_t b) { return static_cast<std::uint8_t>(b != 0); });
+            std::transform(bytes, bytes + tensor.numel(), bytes,
+                           [](std::uint8_t b) { return static_cast<std::uint8_t>(b != 0); });
         }
         return tensor;
     }
@@ -493,16 +580,27 @@ Hdf5Reader::~Hdf5Reader() = default;
 Hdf5Reader::Hdf5Reader(Hdf5Reader&&) noexcept = default;
 Hdf5Reader& Hdf5Reader::operator=(Hdf5Reader&&) noexcept = default;
 
-const std::vector<Hdf5Entry>& Hdf5Reader::entries() const { return impl_->entries; }
-const Attributes& Hdf5Reader::attributes() const { return impl_->attributes; }
-Tensor Hdf5Reader::read(const std::string& name) const { return impl_->read(impl_->find(name), 0, 0, false); }
-Tensor Hdf5Reader::read_rows(const std::string& name, std::int64_t first, std::int64_t count) const {
+const std::vector<Hdf5Entry>& Hdf5Reader::entries() const {
+    return impl_->entries;
+}
+const Attributes& Hdf5Reader::attributes() const {
+    return impl_->attributes;
+}
+Tensor Hdf5Reader::read(const std::string& name) const {
+    return impl_->read(impl_->find(name), 0, 0, false);
+}
+Tensor Hdf5Reader::read_rows(const std::string& name, std::int64_t first,
+                             std::int64_t count) const {
     return impl_->read(impl_->find(name), first, count, true);
 }
 
-std::vector<std::byte> encode_hdf5(const Hdf5File& file) { return encode(file, "HDF5 file"); }
+std::vector<std::byte> encode_hdf5(const Hdf5File& file) {
+    return encode(file, "HDF5 file");
+}
 
-void write_hdf5(const std::string& path, const Hdf5File& file) { write_file(path, encode(file, path)); }
+void write_hdf5(const std::string& path, const Hdf5File& file) {
+    write_file(path, encode(file, path));
+}
 
 Hdf5File read_hdf5(const std::string& path) {
     const Hdf5Reader reader(path);

@@ -1,6 +1,6 @@
-// HDF5: writes a set of named tensors and text attributes as one whole file, reads such files and other people's.
-// hdf5.cpp is the only file that sees the vendor's header. The library has one global lock, and so have these:
-// any thread may call, one at a time runs.
+// HDF5: writes a set of named tensors and text attributes as one whole file, reads such files and
+// other people's. hdf5.cpp is the only file that sees the vendor's header. The library has one
+// global lock, and so have these: any thread may call, one at a time runs.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,8 @@ struct Hdf5File {
     Attributes attributes; ///< of the file; UTF-8, any length
 };
 
-/// The file as bytes, built in memory. Throws ValueError on an empty, doubled or unusable name.
+/// The file as bytes, built in memory, with a checksum of everything behind its end that the reader
+/// verifies. Throws ValueError on an empty, doubled or unusable name.
 std::vector<std::byte> encode_hdf5(const Hdf5File& file);
 /// encode_hdf5, then written aside and renamed (atomic_file.h): HDF5 never touches the disk.
 void write_hdf5(const std::string& path, const Hdf5File& file);

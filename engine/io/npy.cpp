@@ -16,13 +16,16 @@
 namespace wiregrad::io {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "the byte order of files is converted for such machines");
+static_assert(std::endian::native == std::endian::little,
+              "the byte order of files is converted for such machines");
 
 constexpr std::string_view kMagic{"\x93NUMPY", 6};
 /// NumPy pads to 64 bytes and names no fields here: a header of this size is not honest.
 constexpr std::size_t kMaxHeader = 1 << 16;
 
-[[noreturn]] void fail(const std::string& where, const std::string& text) { throw FileError(text, where); }
+[[noreturn]] void fail(const std::string& where, const std::string& text) {
+    throw FileError(text, where);
+}
 
 /// How elements lie in the file and what they become.
 struct Element {
@@ -61,11 +64,16 @@ Element parse_descr(const std::string& descr, const std::string& where) {
     Element element;
     int size = 0;
     const char* end = descr.data() + descr.size();
-    const bool known = descr.size() >= 3 && std::string_view("<>|=").find(descr[0]) != std::string_view::npos;
-    const auto [stop, error] = known ? std::from_chars(descr.data() + 2, end, size) : std::from_chars_result{end, std::errc::invalid_argument};
-    const auto dtype = error == std::errc{} && stop == end ? dtype_of(descr[1], size) : std::nullopt;
+    const bool known =
+        descr.size() >= 3 && std::string_view("<>|=").find(descr[0]) != std::string_view::npos;
+    const auto [stop, error] = known ? std::from_chars(descr.data() + 2, end, size)
+                                     : std::from_chars_result{end, std::errc::invalid_argument};
+    const auto dtype =
+        error == std::errc{} && stop == end ? dtype_of(descr[1], size) : std::nullopt;
     if (!dtype)
-        fail(where, fmt::format("has elements of type '{}'; float16 to float64, integers and bool are read", descr));
+        fail(where, fmt::format(
+                        "has elements of type '{}'; float16 to float64, integers and bool are read",
+                        descr));
     element.kind = descr[1];
     element.size = size;
     element.swap = descr[0] == '>' && size > 1;
@@ -73,7 +81,8 @@ Element parse_descr(const std::string& descr, const std::string& where) {
     return element;
 }
 
-/// The header is a Python dict literal; NumPy writes three keys of fixed kinds. This reads just that.
+/// The header is a Python dict literal; NumPy writes three keys of fixed kinds. This reads just
+/// that.
 class Literal {
   public:
     Literal(std::string_view text, const std::string& where) : text_(text), where_(where) {}
@@ -111,7 +120,8 @@ class Literal {
   private:
     [[noreturn]] void broken() const { fail(where_, "has a broken .npy header"); }
     void skip() {
-        while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t' || text_[at_] == '\r'))
+        while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' ||
+                                      text_[at_] == '\t' || text_[at_] == '\r'))
             ++at_;
     }
     char peek() {
@@ -154,7 +164,8 @@ class Literal {
         while (!accept(')')) {
             std::int64_t value = 0;
             skip();
-            const auto [stop, error] = std::from_chars(text_.data() + at_, text_.data() + text_.size(), value);
+            const auto [stop, error] =
+                std::from_chars(text_.data() + at_, text_.data() + text_.size(), value);
             if (error != std::errc{} || value < 0)
                 broken();
             at_ = static_cast<std::size_t>(stop - text_.data());
@@ -200,23 +211,28 @@ template <class T> T load(const std::byte* at, bool swap) {
 
 /// File elements of type From into tensor elements of type To.
 template <class From, class To>
-void convert(std::span<const std::byte> from, bool swap, void* to, std::int64_t count, const std::string& where) {
+void convert(std::span<const std::byte> from, bool swap, void* to, std::int64_t count,
+             const std::string& where) {
     auto* out = static_cast<To*>(to);
     for (std::int64_t i = 0; i < count; ++i) {
-        const From value = load<From>(from.data() + static_cast<std::size_t>(i) * sizeof(From), swap);
+        const From value =
+            load<From>(from.data() + static_cast<std::size_t>(i) * sizeof(From), swap);
         if constexpr (std::is_same_v<From, std::uint64_t>)
             if (value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
-                fail(where, fmt::format("holds {} at element {}, more than int64 can hold", value, i));
+                fail(where,
+                     fmt::format("holds {} at element {}, more than int64 can hold", value, i));
         out[i] = static_cast<To>(value);
     }
 }
 
-void decode(const Element& element, std::span<const std::byte> from, void* to, std::int64_t count, const std::string& where) {
+void decode(const Element& element, std::span<const std::byte> from, void* to, std::int64_t count,
+            const std::string& where) {
     switch (element.kind) {
     case 'b': {
         auto* out = static_cast<std::uint8_t*>(to);
         for (std::int64_t i = 0; i < count; ++i)
-            out[i] = from[static_cast<std::size_t>(i)] != std::byte{0}; // any other byte in a bool is undefined behaviour
+            out[i] = from[static_cast<std::size_t>(i)] !=
+                     std::byte{0}; // any other byte in a bool is undefined behaviour
         return;
     }
     case 'i':
@@ -237,11 +253,13 @@ void decode(const Element& element, std::span<const std::byte> from, void* to, s
         break;
     }
     if (!element.swap) {
-        std::memcpy(to, from.data(), static_cast<std::size_t>(count) * static_cast<std::size_t>(element.size));
+        std::memcpy(to, from.data(),
+                    static_cast<std::size_t>(count) * static_cast<std::size_t>(element.size));
         return;
     }
     if (element.size == 2)
-        return convert<std::uint16_t, std::uint16_t>(from, true, to, count, where); // bits of a float16
+        return convert<std::uint16_t, std::uint16_t>(from, true, to, count,
+                                                     where); // bits of a float16
     if (element.size == 4)
         return convert<std::uint32_t, std::uint32_t>(from, true, to, count, where);
     // Bits of a float64 or an int64; std::uint64_t would be range-checked.
@@ -284,7 +302,8 @@ NpyHeader parse_npy_header(std::span<const std::byte> bytes, const std::string& 
     const std::size_t start = 8 + length_bytes;
     if (text.size() < start)
         fail(where, "is truncated inside the .npy header");
-    const std::size_t length = major == 1 ? load<std::uint16_t>(bytes.data() + 8, false) : load<std::uint32_t>(bytes.data() + 8, false);
+    const std::size_t length = major == 1 ? load<std::uint16_t>(bytes.data() + 8, false)
+                                          : load<std::uint32_t>(bytes.data() + 8, false);
     if (length > kMaxHeader)
         fail(where, fmt::format("claims a .npy header of {} bytes", length));
     if (length > text.size() - start)
@@ -298,8 +317,10 @@ NpyHeader parse_npy_header(std::span<const std::byte> bytes, const std::string& 
     std::int64_t needed = 0;
     if (!count || __builtin_mul_overflow(*count, std::int64_t{element.size}, &needed) ||
         static_cast<std::uint64_t>(needed) > text.size() - header.data_offset)
-        fail(where, fmt::format("is truncated: {} elements of '{}' do not fit in the {} bytes that follow the header",
-                                header.shape.str(), header.descr, text.size() - header.data_offset));
+        fail(where,
+             fmt::format("is truncated: {} elements of '{}' do not fit in the {} bytes that follow "
+                         "the header",
+                         header.shape.str(), header.descr, text.size() - header.data_offset));
     return header;
 }
 
@@ -321,7 +342,9 @@ Tensor parse_npy(std::span<const std::byte> bytes, const std::string& where) {
     return tensor.as_strided(header.shape, strides, 0).contiguous();
 }
 
-Tensor read_npy(const std::string& path) { return parse_npy(read_file(path), path); }
+Tensor read_npy(const std::string& path) {
+    return parse_npy(read_file(path), path);
+}
 
 std::vector<std::byte> encode_npy(const Tensor& tensor) {
     Tensor source = tensor.contiguous();
@@ -337,7 +360,8 @@ std::vector<std::byte> encode_npy(const Tensor& tensor) {
         shape.resize(shape.size() - 2);
     else if (source.dim() == 1)
         shape.resize(shape.size() - 1);
-    std::string dict = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", descr_of(source.dtype()), shape);
+    std::string dict = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}",
+                                   descr_of(source.dtype()), shape);
     constexpr std::size_t kPrefix = 10;
     const std::size_t total = (kPrefix + dict.size() + 1 + 63) / 64 * 64;
     dict.append(total - kPrefix - dict.size() - 1, ' ');
@@ -355,6 +379,8 @@ std::vector<std::byte> encode_npy(const Tensor& tensor) {
     return bytes;
 }
 
-void write_npy(const std::string& path, const Tensor& tensor) { write_file(path, encode_npy(tensor)); }
+void write_npy(const std::string& path, const Tensor& tensor) {
+    write_file(path, encode_npy(tensor));
+}
 
 } // namespace wiregrad::io

@@ -14,14 +14,16 @@ namespace wiregrad::io {
 /// What a header says; `data_offset` is where the elements begin.
 struct NpyHeader {
     Shape shape;
-    DType dtype = DType::Float32; ///< of the tensor that is made: int8, int16, uint16 widen to int32, uint32 and uint64 to int64
+    DType dtype = DType::Float32; ///< of the tensor that is made: int8, int16, uint16 widen to
+                                  ///< int32, uint32 and uint64 to int64
     std::string descr;            ///< as written: "<f4"
     bool fortran_order = false;
     std::size_t data_offset = 0;
 };
 
-/// Reads the header only and checks that all its elements are there. `where` names the file in errors.
-/// Throws FileError: no .npy, truncated, object or structured arrays, more than kMaxDims dimensions.
+/// Reads the header only and checks that all its elements are there. `where` names the file in
+/// errors. Throws FileError: no .npy, truncated, object or structured arrays, more than kMaxDims
+/// dimensions.
 NpyHeader parse_npy_header(std::span<const std::byte> bytes, const std::string& where);
 /// A contiguous CPU tensor; either byte order and memory order is converted.
 Tensor parse_npy(std::span<const std::byte> bytes, const std::string& where);

@@ -23,10 +23,14 @@ struct TypeName {
     DType dtype;
     std::string_view name;
 };
-constexpr TypeName kTypes[] = {{DType::Bool, "BOOL"},     {DType::UInt8, "U8"},  {DType::Int32, "I32"},   {DType::Int64, "I64"},
-                               {DType::Float16, "F16"},   {DType::BFloat16, "BF16"}, {DType::Float32, "F32"}, {DType::Float64, "F64"}};
+constexpr TypeName kTypes[] = {{DType::Bool, "BOOL"},   {DType::UInt8, "U8"},
+                               {DType::Int32, "I32"},   {DType::Int64, "I64"},
+                               {DType::Float16, "F16"}, {DType::BFloat16, "BF16"},
+                               {DType::Float32, "F32"}, {DType::Float64, "F64"}};
 
-[[noreturn]] void fail(const std::string& where, const std::string& text) { throw FileError(text, where); }
+[[noreturn]] void fail(const std::string& where, const std::string& text) {
+    throw FileError(text, where);
+}
 
 json parse_header(std::string_view text, const std::string& where) {
     // Depth is limited while parsing, so that a header of brackets cannot take gigabytes.
@@ -54,29 +58,35 @@ struct Entry {
     std::uint64_t begin = 0, end = 0;
 };
 
-Entry parse_entry(const std::string& name, const json& value, std::uint64_t available, const std::string& where) {
+Entry parse_entry(const std::string& name, const json& value, std::uint64_t available,
+                  const std::string& where) {
     Entry entry;
     entry.name = name;
     const std::string what = fmt::format("tensor '{}'", name);
-    if (!value.is_object() || !value.contains("dtype") || !value.contains("shape") || !value.contains("data_offsets"))
+    if (!value.is_object() || !value.contains("dtype") || !value.contains("shape") ||
+        !value.contains("data_offsets"))
         fail(where, what + " has no dtype, shape or data_offsets");
     const auto& dtype = value["dtype"];
-    const auto type = std::find_if(std::begin(kTypes), std::end(kTypes),
-                                   [&](const TypeName& t) { return dtype.is_string() && dtype.get_ref<const std::string&>() == t.name; });
+    const auto type = std::find_if(std::begin(kTypes), std::end(kTypes), [&](const TypeName& t) {
+        return dtype.is_string() && dtype.get_ref<const std::string&>() == t.name;
+    });
     if (type == std::end(kTypes))
-        fail(where, fmt::format("{} has the unknown dtype {}", what, dtype.dump(-1, ' ', true, json::error_handler_t::replace)));
+        fail(where, fmt::format("{} has the unknown dtype {}", what,
+                                dtype.dump(-1, ' ', true, json::error_handler_t::replace)));
     entry.dtype = type->dtype;
 
     const auto& shape = value["shape"];
     if (!shape.is_array())
         fail(where, what + " has a shape that is not a list");
     if (shape.size() > static_cast<std::size_t>(kMaxDims))
-        fail(where, fmt::format("{} has {} dimensions; at most {} are supported", what, shape.size(), kMaxDims));
+        fail(where, fmt::format("{} has {} dimensions; at most {} are supported", what,
+                                shape.size(), kMaxDims));
     std::uint64_t bytes = size_of(entry.dtype);
     std::uint64_t extent = bytes; // counts sizes of 0 as 1: beside them nothing may overflow either
     for (const auto& size : shape) {
         const std::uint64_t n = natural(size, where, what + ": a size");
-        if (__builtin_mul_overflow(extent, std::max<std::uint64_t>(n, 1), &extent) || extent > (std::uint64_t{1} << 62))
+        if (__builtin_mul_overflow(extent, std::max<std::uint64_t>(n, 1), &extent) ||
+            extent > (std::uint64_t{1} << 62))
             fail(where, what + " has a shape that is too large");
         bytes *= n;
         entry.shape.push_back(static_cast<std::int64_t>(n));
@@ -88,10 +98,12 @@ Entry parse_entry(const std::string& name, const json& value, std::uint64_t avai
     entry.begin = natural(offsets[0], where, what + ": an offset");
     entry.end = natural(offsets[1], where, what + ": an offset");
     if (entry.begin > entry.end || entry.end > available)
-        fail(where, fmt::format("{} lies at bytes {} to {}, but there are {} bytes of data", what, entry.begin, entry.end, available));
+        fail(where, fmt::format("{} lies at bytes {} to {}, but there are {} bytes of data", what,
+                                entry.begin, entry.end, available));
     if (entry.end - entry.begin != bytes)
-        fail(where, fmt::format("{} {}{} needs {} bytes, its offsets hold {}", what, name_of(entry.dtype), entry.shape.str(), bytes,
-                                entry.end - entry.begin));
+        fail(where,
+             fmt::format("{} {}{} needs {} bytes, its offsets hold {}", what, name_of(entry.dtype),
+                         entry.shape.str(), bytes, entry.end - entry.begin));
     return entry;
 }
 
@@ -103,9 +115,12 @@ SafeTensors parse_safetensors(std::span<const std::byte> bytes, const std::strin
         fail(where, "is too short to be a safetensors file");
     std::memcpy(&length, bytes.data(), sizeof(length));
     if (length > kMaxHeader || length > bytes.size() - sizeof(length))
-        fail(where, fmt::format("is truncated or no safetensors file: it claims a header of {} bytes", length));
+        fail(where,
+             fmt::format("is truncated or no safetensors file: it claims a header of {} bytes",
+                         length));
     const auto data = bytes.subspan(sizeof(length) + length);
-    const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + sizeof(length), length);
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + sizeof(length),
+                                length);
     const json header = parse_header(text, where);
 
     SafeTensors file;
@@ -129,11 +144,14 @@ SafeTensors parse_safetensors(std::span<const std::byte> bytes, const std::strin
     std::uint64_t at = 0;
     for (const Entry& entry : entries) {
         if (entry.begin != at)
-            fail(where, fmt::format("tensor '{}' begins at byte {} of the data where {} was expected", entry.name, entry.begin, at));
+            fail(where,
+                 fmt::format("tensor '{}' begins at byte {} of the data where {} was expected",
+                             entry.name, entry.begin, at));
         at = entry.end;
     }
     if (at != data.size())
-        fail(where, fmt::format("holds {} bytes of data, its tensors account for {}", data.size(), at));
+        fail(where,
+             fmt::format("holds {} bytes of data, its tensors account for {}", data.size(), at));
 
     for (const Entry& entry : entries) {
         Tensor tensor = Tensor::empty(entry.shape, entry.dtype);
@@ -150,7 +168,9 @@ SafeTensors parse_safetensors(std::span<const std::byte> bytes, const std::strin
     return file;
 }
 
-SafeTensors read_safetensors(const std::string& path) { return parse_safetensors(read_file(path), path); }
+SafeTensors read_safetensors(const std::string& path) {
+    return parse_safetensors(read_file(path), path);
+}
 
 std::vector<std::byte> encode_safetensors(const SafeTensors& file) {
     ordered_json header = ordered_json::object();
@@ -172,11 +192,13 @@ std::vector<std::byte> encode_safetensors(const SafeTensors& file) {
     });
     std::uint64_t at = 0;
     for (const auto* entry : order) {
-        const auto type = std::find_if(std::begin(kTypes), std::end(kTypes),
-                                       [&](const TypeName& t) { return t.dtype == entry->tensor.dtype(); });
+        const auto type =
+            std::find_if(std::begin(kTypes), std::end(kTypes),
+                         [&](const TypeName& t) { return t.dtype == entry->tensor.dtype(); });
         const std::uint64_t end = at + entry->tensor.nbytes();
         header[entry->name] = {{"dtype", type->name},
-                               {"shape", std::vector<std::int64_t>(entry->tensor.shape().begin(), entry->tensor.shape().end())},
+                               {"shape", std::vector<std::int64_t>(entry->tensor.shape().begin(),
+                                                                   entry->tensor.shape().end())},
                                {"data_offsets", {at, end}}};
         at = end;
     }
@@ -197,6 +219,8 @@ std::vector<std::byte> encode_safetensors(const SafeTensors& file) {
     return bytes;
 }
 
-void write_safetensors(const std::string& path, const SafeTensors& file) { write_file(path, encode_safetensors(file)); }
+void write_safetensors(const std::string& path, const SafeTensors& file) {
+    write_file(path, encode_safetensors(file));
+}
 
 } // namespace wiregrad::io

@@ -1,5 +1,5 @@
-// The safetensors format: an 8-byte length, a JSON header, raw little-endian data. Reads and writes whole files.
-// Hostile headers are refused before anything is allocated. Any thread.
+// The safetensors format: an 8-byte length, a JSON header, raw little-endian data. Reads and writes
+// whole files. Hostile headers are refused before anything is allocated. Any thread.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,8 @@ struct SafeTensors {
     std::vector<std::pair<std::string, std::string>> metadata;
 };
 
-/// Throws FileError: truncated, header no JSON, unknown dtype, offsets that overlap, leave holes or do not fit the shape.
+/// Throws FileError: truncated, header no JSON, unknown dtype, offsets that overlap, leave holes or
+/// do not fit the shape.
 SafeTensors parse_safetensors(std::span<const std::byte> bytes, const std::string& where);
 SafeTensors read_safetensors(const std::string& path);
 

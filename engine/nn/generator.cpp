@@ -21,8 +21,9 @@ std::uint32_t bits_of(float value) {
     return bits;
 }
 
-// Single-precision log, sin and cos by the polynomials of the Cephes library. PyTorch's normal_ uses them in
-// vectorised form, so initial weights carry their roundings: each fused multiply-add below is one there.
+// Single-precision log, sin and cos by the polynomials of the Cephes library. PyTorch's normal_
+// uses them in vectorised form, so initial weights carry their roundings: each fused multiply-add
+// below is one there.
 
 /// Natural logarithm of a positive, normal x.
 float cephes_log(float x) {
@@ -37,8 +38,8 @@ float cephes_log(float x) {
     }
     const float z = x * x;
     float y = 7.0376836292E-2F;
-    for (const float c : {-1.1514610310E-1F, 1.1676998740E-1F, -1.2420140846E-1F, 1.4249322787E-1F, -1.6668057665E-1F,
-                          2.0000714765E-1F, -2.4999993993E-1F, 3.3333331174E-1F})
+    for (const float c : {-1.1514610310E-1F, 1.1676998740E-1F, -1.2420140846E-1F, 1.4249322787E-1F,
+                          -1.6668057665E-1F, 2.0000714765E-1F, -2.4999993993E-1F, 3.3333331174E-1F})
         y = std::fma(y, x, c);
     y *= x;
     y = std::fma(y, z, e * -2.12194440e-4F);
@@ -77,11 +78,13 @@ SinCos cephes_sincos(float x) {
     return {(octant & 4) != 0 ? -sin : sin, ((octant - 2) & 4) == 0 ? -cos : cos};
 }
 
-/// Turns 16 uniform numbers into 16 normal ones: 8 for the radius, 8 for the angle (Box and Muller).
+/// Turns 16 uniform numbers into 16 normal ones: 8 for the radius, 8 for the angle (Box and
+/// Muller).
 void normal_block(float* data, float mean, float std) {
     for (int i = 0; i < 8; ++i) {
         const float radius = std::sqrt(-2.0F * cephes_log(1.0F - data[i]));
-        const auto [sin, cos] = cephes_sincos(static_cast<float>(2 * std::numbers::pi) * data[i + 8]);
+        const auto [sin, cos] =
+            cephes_sincos(static_cast<float>(2 * std::numbers::pi) * data[i + 8]);
         data[i] = std::fma(radius * cos, std, mean);
         data[i + 8] = std::fma(radius * sin, std, mean);
     }
@@ -99,15 +102,19 @@ float uniform(Generator& generator, float low, float width) {
     return std::fma(static_cast<float>(generator.random() & 0xffffffU) * 0x1p-24F, width, low);
 }
 double uniform(Generator& generator, double low, double width) {
-    return std::fma(static_cast<double>(generator.random64() & ((std::uint64_t{1} << 53) - 1)) * 0x1p-53, width, low);
+    return std::fma(static_cast<double>(generator.random64() & ((std::uint64_t{1} << 53) - 1)) *
+                        0x1p-53,
+                    width, low);
 }
 
-template <class T> void fill_uniform(Generator& generator, T* data, std::int64_t count, T low, T high) {
+template <class T>
+void fill_uniform(Generator& generator, T* data, std::int64_t count, T low, T high) {
     for (std::int64_t i = 0; i < count; ++i)
         data[i] = uniform(generator, low, high - low);
 }
 
-template <class T> void fill_normal(Generator& generator, T* data, std::int64_t count, T mean, T std) {
+template <class T>
+void fill_normal(Generator& generator, T* data, std::int64_t count, T mean, T std) {
     fill_uniform(generator, data, count, T{0}, T{1});
     std::int64_t at = 0;
     for (; at + 16 <= count; at += 16)
@@ -120,7 +127,8 @@ template <class T> void fill_normal(Generator& generator, T* data, std::int64_t 
 
 void check(const Tensor& tensor) {
     if (tensor.dtype() != DType::Float32 && tensor.dtype() != DType::Float64)
-        throw DTypeError("random numbers are drawn as float32 or float64, not " + std::string(name_of(tensor.dtype())));
+        throw DTypeError("random numbers are drawn as float32 or float64, not " +
+                         std::string(name_of(tensor.dtype())));
     if (!tensor.is_contiguous())
         throw ValueError("random numbers are drawn into contiguous tensors only");
 }
@@ -131,7 +139,8 @@ void Generator::manual_seed(std::uint64_t seed) {
     words_[0] = static_cast<std::uint32_t>(seed);
     for (int i = 1; i < kWords; ++i) {
         const std::uint32_t last = words_[static_cast<std::size_t>(i - 1)];
-        words_[static_cast<std::size_t>(i)] = 1812433253U * (last ^ (last >> 30)) + static_cast<std::uint32_t>(i);
+        words_[static_cast<std::size_t>(i)] =
+            1812433253U * (last ^ (last >> 30)) + static_cast<std::uint32_t>(i);
     }
     at_ = kWords;
     spare_.reset();
@@ -139,7 +148,9 @@ void Generator::manual_seed(std::uint64_t seed) {
 
 void Generator::refill() {
     constexpr int kShift = 397;
-    const auto word = [&](int i) -> std::uint32_t& { return words_[static_cast<std::size_t>(i % kWords)]; };
+    const auto word = [&](int i) -> std::uint32_t& {
+        return words_[static_cast<std::size_t>(i % kWords)];
+    };
     for (int i = 0; i < kWords; ++i) {
         const std::uint32_t y = (word(i) & 0x80000000U) | (word(i + 1) & 0x7fffffffU);
         word(i) = word(i + kShift) ^ (y >> 1) ^ ((y & 1U) != 0 ? 0x9908b0dfU : 0U);
@@ -178,7 +189,8 @@ void Generator::uniform_(Tensor& tensor, double low, double high) {
     check(tensor);
     const std::int64_t count = tensor.numel();
     if (tensor.dtype() == DType::Float32)
-        fill_uniform(*this, tensor.data_mut<float>(), count, static_cast<float>(low), static_cast<float>(high));
+        fill_uniform(*this, tensor.data_mut<float>(), count, static_cast<float>(low),
+                     static_cast<float>(high));
     else
         fill_uniform(*this, tensor.data_mut<double>(), count, low, high);
 }
@@ -189,7 +201,8 @@ void Generator::normal_(Tensor& tensor, double mean, double std) {
     const bool single = tensor.dtype() == DType::Float32;
     if (count >= 16) {
         if (single)
-            fill_normal(*this, tensor.data_mut<float>(), count, static_cast<float>(mean), static_cast<float>(std));
+            fill_normal(*this, tensor.data_mut<float>(), count, static_cast<float>(mean),
+                        static_cast<float>(std));
         else
             fill_normal(*this, tensor.data_mut<double>(), count, mean, std);
         return;

@@ -1,6 +1,7 @@
-// Random draws for initial weights, bit for bit those of PyTorch's CPU generator after torch.manual_seed(seed)
-// (mt19937; the AVX2 build's arithmetic, which is what its packages run on today's machines).
-// One generator belongs to one thread; results do not depend on the number of threads or the instruction set.
+// Random draws for initial weights, bit for bit those of PyTorch's CPU generator after
+// torch.manual_seed(seed) (mt19937; the AVX2 build's arithmetic, which is what its packages run on
+// today's machines). One generator belongs to one thread; results do not depend on the number of
+// threads or the instruction set.
 #pragma once
 
 #include <array>
@@ -20,7 +21,8 @@ class Generator {
     std::uint32_t random();   ///< 32 uniform bits
     std::uint64_t random64(); ///< 64 uniform bits, the first draw on top
 
-    // The fills need a contiguous float32 or float64 tensor on the CPU, else DTypeError or ValueError.
+    // The fills need a contiguous float32 or float64 tensor on the CPU, else DTypeError or
+    // ValueError.
     /// Uniform on [low, high).
     void uniform_(Tensor& tensor, double low = 0, double high = 1);
     /// Normal. From 16 elements on by blocks of 16 as PyTorch does, below in pairs.

@@ -23,7 +23,9 @@ double xavier_std(const Tensor& weight, double gain) {
 
 std::pair<std::int64_t, std::int64_t> fans(const Tensor& weight) {
     if (weight.dim() < 2)
-        throw ShapeError(fmt::format("a weight of shape {} has no fan-in and fan-out; two dimensions are needed", weight.shape().str()));
+        throw ShapeError(
+            fmt::format("a weight of shape {} has no fan-in and fan-out; two dimensions are needed",
+                        weight.shape().str()));
     std::int64_t field = 1;
     for (int i = 2; i < weight.dim(); ++i)
         field *= weight.size(i);
@@ -31,8 +33,8 @@ std::pair<std::int64_t, std::int64_t> fans(const Tensor& weight) {
 }
 
 double gain(std::string_view nonlinearity, double a) {
-    if (nonlinearity == "linear" || nonlinearity == "conv1d" || nonlinearity == "conv2d" || nonlinearity == "conv_transpose2d" ||
-        nonlinearity == "sigmoid")
+    if (nonlinearity == "linear" || nonlinearity == "conv1d" || nonlinearity == "conv2d" ||
+        nonlinearity == "conv_transpose2d" || nonlinearity == "sigmoid")
         return 1;
     if (nonlinearity == "tanh")
         return 5.0 / 3;
@@ -42,26 +44,42 @@ double gain(std::string_view nonlinearity, double a) {
         return std::sqrt(2.0 / (1 + a * a));
     if (nonlinearity == "selu")
         return 3.0 / 4;
-    throw ValueError(fmt::format("no initial gain is known for '{}'; linear, sigmoid, tanh, relu, leaky_relu and selu have one", nonlinearity));
+    throw ValueError(fmt::format("no initial gain is known for '{}'; linear, sigmoid, tanh, relu, "
+                                 "leaky_relu and selu have one",
+                                 nonlinearity));
 }
 
-void zeros(Tensor& weight) { weight.fill_(0); }
-void ones(Tensor& weight) { weight.fill_(1); }
-void constant(Tensor& weight, double value) { weight.fill_(value); }
-void uniform(Tensor& weight, Generator& generator, double low, double high) { generator.uniform_(weight, low, high); }
-void normal(Tensor& weight, Generator& generator, double mean, double std) { generator.normal_(weight, mean, std); }
+void zeros(Tensor& weight) {
+    weight.fill_(0);
+}
+void ones(Tensor& weight) {
+    weight.fill_(1);
+}
+void constant(Tensor& weight, double value) {
+    weight.fill_(value);
+}
+void uniform(Tensor& weight, Generator& generator, double low, double high) {
+    generator.uniform_(weight, low, high);
+}
+void normal(Tensor& weight, Generator& generator, double mean, double std) {
+    generator.normal_(weight, mean, std);
+}
 
 void xavier_uniform(Tensor& weight, Generator& generator, double gain) {
     const double bound = std::sqrt(3.0) * xavier_std(weight, gain);
     generator.uniform_(weight, -bound, bound);
 }
-void xavier_normal(Tensor& weight, Generator& generator, double gain) { generator.normal_(weight, 0, xavier_std(weight, gain)); }
+void xavier_normal(Tensor& weight, Generator& generator, double gain) {
+    generator.normal_(weight, 0, xavier_std(weight, gain));
+}
 
-void kaiming_uniform(Tensor& weight, Generator& generator, double a, Fan fan, std::string_view nonlinearity) {
+void kaiming_uniform(Tensor& weight, Generator& generator, double a, Fan fan,
+                     std::string_view nonlinearity) {
     const double bound = std::sqrt(3.0) * kaiming_std(weight, a, fan, nonlinearity);
     generator.uniform_(weight, -bound, bound);
 }
-void kaiming_normal(Tensor& weight, Generator& generator, double a, Fan fan, std::string_view nonlinearity) {
+void kaiming_normal(Tensor& weight, Generator& generator, double a, Fan fan,
+                    std::string_view nonlinearity) {
     generator.normal_(weight, 0, kaiming_std(weight, a, fan, nonlinearity));
 }
 

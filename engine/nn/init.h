@@ -13,7 +13,8 @@ namespace wiregrad::nn::init {
 /// {fan_in, fan_out} of a weight [out, in, ...]; ShapeError below two dimensions.
 std::pair<std::int64_t, std::int64_t> fans(const Tensor& weight);
 
-/// 1 for "linear", "conv2d", "sigmoid"; 5/3 "tanh"; sqrt 2 "relu"; sqrt(2 / (1 + a^2)) "leaky_relu"; 3/4 "selu".
+/// 1 for "linear", "conv2d", "sigmoid"; 5/3 "tanh"; sqrt 2 "relu"; sqrt(2 / (1 + a^2))
+/// "leaky_relu"; 3/4 "selu".
 double gain(std::string_view nonlinearity, double a = 0.01);
 
 enum class Fan { In, Out };

@@ -23,9 +23,11 @@ void need_positive(std::string_view layer, std::string_view what, std::int64_t v
         throw ValueError(fmt::format("{}: {} must be at least 1, is {}", layer, what, value));
 }
 
-void need_pair(std::string_view layer, std::string_view what, const Dims& values, std::int64_t least) {
+void need_pair(std::string_view layer, std::string_view what, const Dims& values,
+               std::int64_t least) {
     if (values.size() != 2 || values[0] < least || values[1] < least)
-        throw ValueError(fmt::format("{}: {} must be two numbers of at least {}, is {}", layer, what, least, values.str()));
+        throw ValueError(fmt::format("{}: {} must be two numbers of at least {}, is {}", layer,
+                                     what, least, values.str()));
 }
 
 void need_groups(std::string_view layer, std::int64_t in, std::int64_t out, std::int64_t groups) {
@@ -33,10 +35,12 @@ void need_groups(std::string_view layer, std::int64_t in, std::int64_t out, std:
     need_positive(layer, "out_channels", out);
     need_positive(layer, "groups", groups);
     if (in % groups != 0 || out % groups != 0)
-        throw ValueError(fmt::format("{}: groups {} must divide in_channels {} and out_channels {}", layer, groups, in, out));
+        throw ValueError(fmt::format("{}: groups {} must divide in_channels {} and out_channels {}",
+                                     layer, groups, in, out));
 }
 
-/// The default of Linear and the convolutions: both within 1 / sqrt(fan_in), the weight by way of kaiming_uniform.
+/// The default of Linear and the convolutions: both within 1 / sqrt(fan_in), the weight by way of
+/// kaiming_uniform.
 void reset_linear(Tensor& weight, Tensor* bias, Generator& generator) {
     init::kaiming_uniform(weight, generator, std::sqrt(5.0));
     const std::int64_t fan_in = init::fans(weight).first;
@@ -46,7 +50,9 @@ void reset_linear(Tensor& weight, Tensor* bias, Generator& generator) {
     }
 }
 
-Tensor or_none(const Tensor* tensor) { return tensor != nullptr ? *tensor : Tensor(); }
+Tensor or_none(const Tensor* tensor) {
+    return tensor != nullptr ? *tensor : Tensor();
+}
 
 } // namespace
 
@@ -60,7 +66,9 @@ Linear::Linear(std::int64_t in_features, std::int64_t out_features, bool bias, D
 Tensors Linear::forward(std::span<const Tensor> inputs, const ForwardContext&) {
     return {linear(only(inputs, "Linear"), *weight_, or_none(bias_))};
 }
-void Linear::reset_parameters(Generator& generator) { reset_linear(*weight_, bias_, generator); }
+void Linear::reset_parameters(Generator& generator) {
+    reset_linear(*weight_, bias_, generator);
+}
 
 Conv2d::Conv2d(const Conv2dOptions& options) : options_(options) {
     constexpr std::string_view kName = "Conv2d";
@@ -70,10 +78,12 @@ Conv2d::Conv2d(const Conv2dOptions& options) : options_(options) {
     need_pair(kName, "padding", options.padding, 0);
     need_pair(kName, "dilation", options.dilation, 1);
     if (options.same_padding && !(options.stride == Dims{1, 1}))
-        throw ValueError(fmt::format("Conv2d: padding 'same' needs stride 1, is {}", options.stride.str()));
-    weight_ = &add_parameter("weight", Tensor::zeros({options.out_channels, options.in_channels / options.groups,
-                                                      options.kernel_size[0], options.kernel_size[1]},
-                                                     options.dtype));
+        throw ValueError(
+            fmt::format("Conv2d: padding 'same' needs stride 1, is {}", options.stride.str()));
+    weight_ = &add_parameter(
+        "weight", Tensor::zeros({options.out_channels, options.in_channels / options.groups,
+                                 options.kernel_size[0], options.kernel_size[1]},
+                                options.dtype));
     if (options.bias)
         bias_ = &add_parameter("bias", Tensor::zeros({options.out_channels}, options.dtype));
 }
@@ -81,7 +91,8 @@ Tensors Conv2d::forward(std::span<const Tensor> inputs, const ForwardContext&) {
     Tensor x = only(inputs, "Conv2d");
     ConvOptions conv{options_.stride, options_.padding, options_.dilation, options_.groups};
     if (options_.same_padding) {
-        Dims uneven{0, 0, 0, 0}; // what padding on both sides alike cannot give, last dimension first
+        Dims uneven{0, 0, 0,
+                    0}; // what padding on both sides alike cannot give, last dimension first
         bool any = false;
         for (int i = 0; i < 2; ++i) {
             const std::int64_t total = options_.dilation[i] * (options_.kernel_size[i] - 1);
@@ -94,7 +105,9 @@ Tensors Conv2d::forward(std::span<const Tensor> inputs, const ForwardContext&) {
     }
     return {conv2d(x, *weight_, or_none(bias_), conv)};
 }
-void Conv2d::reset_parameters(Generator& generator) { reset_linear(*weight_, bias_, generator); }
+void Conv2d::reset_parameters(Generator& generator) {
+    reset_linear(*weight_, bias_, generator);
+}
 
 ConvTranspose2d::ConvTranspose2d(const ConvTranspose2dOptions& options) : options_(options) {
     constexpr std::string_view kName = "ConvTranspose2d";
@@ -104,25 +117,31 @@ ConvTranspose2d::ConvTranspose2d(const ConvTranspose2dOptions& options) : option
     need_pair(kName, "padding", options.padding, 0);
     need_pair(kName, "output_padding", options.output_padding, 0);
     need_pair(kName, "dilation", options.dilation, 1);
-    weight_ = &add_parameter("weight", Tensor::zeros({options.in_channels, options.out_channels / options.groups,
-                                                      options.kernel_size[0], options.kernel_size[1]},
-                                                     options.dtype));
+    weight_ = &add_parameter(
+        "weight", Tensor::zeros({options.in_channels, options.out_channels / options.groups,
+                                 options.kernel_size[0], options.kernel_size[1]},
+                                options.dtype));
     if (options.bias)
         bias_ = &add_parameter("bias", Tensor::zeros({options.out_channels}, options.dtype));
 }
 Tensors ConvTranspose2d::forward(std::span<const Tensor> inputs, const ForwardContext&) {
     const ConvOptions conv{options_.stride, options_.padding, options_.dilation, options_.groups};
-    return {conv_transpose2d(only(inputs, "ConvTranspose2d"), *weight_, or_none(bias_), conv, options_.output_padding)};
+    return {conv_transpose2d(only(inputs, "ConvTranspose2d"), *weight_, or_none(bias_), conv,
+                             options_.output_padding)};
 }
-// Fan-in is counted on weight.size(1), which is the number of output channels here: so does PyTorch.
-void ConvTranspose2d::reset_parameters(Generator& generator) { reset_linear(*weight_, bias_, generator); }
+// Fan-in is counted on weight.size(1), which is the number of output channels here: so does
+// PyTorch.
+void ConvTranspose2d::reset_parameters(Generator& generator) {
+    reset_linear(*weight_, bias_, generator);
+}
 
 BatchNorm::BatchNorm(const BatchNormOptions& options, const char* name, int min_rank, int max_rank)
     : options_(options), name_(name), min_rank_(min_rank), max_rank_(max_rank) {
     need_positive(name, "num_features", options.num_features);
     if (!(options.eps >= 0) || !(options.momentum >= 0 && options.momentum <= 1))
-        throw ValueError(fmt::format("{}: eps must not be negative and momentum within 0 and 1, are {} and {}", name, options.eps,
-                                     options.momentum));
+        throw ValueError(
+            fmt::format("{}: eps must not be negative and momentum within 0 and 1, are {} and {}",
+                        name, options.eps, options.momentum));
     const Shape shape{options.num_features};
     if (options.affine) {
         weight_ = &add_parameter("weight", Tensor::full(shape, 1, options.dtype));
@@ -137,13 +156,16 @@ Tensors BatchNorm::forward(std::span<const Tensor> inputs, const ForwardContext&
     const Tensor& x = only(inputs, name_);
     if (x.dim() < min_rank_ || x.dim() > max_rank_)
         throw ShapeError(fmt::format("{} expects an input of {} dimensions, {} has {}", name_,
-                                     min_rank_ == max_rank_ ? std::to_string(min_rank_) : fmt::format("{} or {}", min_rank_, max_rank_),
+                                     min_rank_ == max_rank_
+                                         ? std::to_string(min_rank_)
+                                         : fmt::format("{} or {}", min_rank_, max_rank_),
                                      x.shape().str(), x.dim()));
     if (x.size(1) != options_.num_features)
-        throw ShapeError(fmt::format("{} is made for {} channels, input {} has {}", name_, options_.num_features, x.shape().str(), x.size(1)));
+        throw ShapeError(fmt::format("{} is made for {} channels, input {} has {}", name_,
+                                     options_.num_features, x.shape().str(), x.size(1)));
     const bool batch_statistics = context.training || !options_.track_running_stats;
-    return {batch_norm(x, or_none(weight_), or_none(bias_), or_none(running_mean_), or_none(running_var_), batch_statistics,
-                       options_.momentum, options_.eps)};
+    return {batch_norm(x, or_none(weight_), or_none(bias_), or_none(running_mean_),
+                       or_none(running_var_), batch_statistics, options_.momentum, options_.eps)};
 }
 void BatchNorm::reset_parameters(Generator&) {
     for (Tensor* one : {weight_, running_var_})
@@ -162,13 +184,15 @@ LayerNorm::LayerNorm(const LayerNormOptions& options) : options_(options) {
     if (!(options.eps >= 0))
         throw ValueError(fmt::format("LayerNorm: eps must not be negative, is {}", options.eps));
     if (options.elementwise_affine) {
-        weight_ = &add_parameter("weight", Tensor::full(options.normalized_shape, 1, options.dtype));
+        weight_ =
+            &add_parameter("weight", Tensor::full(options.normalized_shape, 1, options.dtype));
         if (options.bias)
             bias_ = &add_parameter("bias", Tensor::zeros(options.normalized_shape, options.dtype));
     }
 }
 Tensors LayerNorm::forward(std::span<const Tensor> inputs, const ForwardContext&) {
-    return {layer_norm(only(inputs, "LayerNorm"), options_.normalized_shape, or_none(weight_), or_none(bias_), options_.eps)};
+    return {layer_norm(only(inputs, "LayerNorm"), options_.normalized_shape, or_none(weight_),
+                       or_none(bias_), options_.eps)};
 }
 void LayerNorm::reset_parameters(Generator&) {
     if (weight_ != nullptr)
@@ -177,13 +201,15 @@ void LayerNorm::reset_parameters(Generator&) {
         init::zeros(*bias_);
 }
 
-Embedding::Embedding(std::int64_t num_embeddings, std::int64_t embedding_dim, std::optional<std::int64_t> padding_idx, DType dtype) {
+Embedding::Embedding(std::int64_t num_embeddings, std::int64_t embedding_dim,
+                     std::optional<std::int64_t> padding_idx, DType dtype) {
     need_positive("Embedding", "num_embeddings", num_embeddings);
     need_positive("Embedding", "embedding_dim", embedding_dim);
     if (padding_idx) {
         padding_idx_ = *padding_idx < 0 ? *padding_idx + num_embeddings : *padding_idx;
         if (padding_idx_ < 0 || padding_idx_ >= num_embeddings)
-            throw ValueError(fmt::format("Embedding: padding_idx {} is outside the {} rows", *padding_idx, num_embeddings));
+            throw ValueError(fmt::format("Embedding: padding_idx {} is outside the {} rows",
+                                         *padding_idx, num_embeddings));
     }
     weight_ = &add_parameter("weight", Tensor::zeros({num_embeddings, embedding_dim}, dtype));
 }

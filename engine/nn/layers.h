@@ -1,5 +1,5 @@
-// The layers that own weights, with PyTorch's names, arguments, defaults and initial values. Layers without
-// weights (activations, pooling, reshaping) are the plain functions of engine/op/ops.h.
+// The layers that own weights, with PyTorch's names, arguments, defaults and initial values. Layers
+// without weights (activations, pooling, reshaping) are the plain functions of engine/op/ops.h.
 // Constructors allocate; reset_parameters draws. Both refuse impossible arguments with ValueError.
 #pragma once
 
@@ -13,7 +13,8 @@ namespace wiregrad::nn {
 /// y = x W^T + b; x [..., in], weight [out, in].
 class Linear : public Module {
   public:
-    Linear(std::int64_t in_features, std::int64_t out_features, bool bias = true, DType dtype = DType::Float32);
+    Linear(std::int64_t in_features, std::int64_t out_features, bool bias = true,
+           DType dtype = DType::Float32);
     Tensors forward(std::span<const Tensor> inputs, const ForwardContext& context) override;
     void reset_parameters(Generator& generator) override;
 
@@ -28,7 +29,8 @@ struct Conv2dOptions {
     Dims stride{1, 1}, padding{0, 0}, dilation{1, 1};
     std::int64_t groups = 1;
     bool bias = true;
-    bool same_padding = false; ///< padding='same': the output has the input's size; an odd column goes to the right
+    bool same_padding =
+        false; ///< padding='same': the output has the input's size; an odd column goes to the right
     DType dtype = DType::Float32;
 };
 /// x [N, in, H, W], weight [out, in / groups, kH, kW].
@@ -93,11 +95,13 @@ class BatchNorm : public Module {
 };
 class BatchNorm1d : public BatchNorm {
   public:
-    explicit BatchNorm1d(const BatchNormOptions& options) : BatchNorm(options, "BatchNorm1d", 2, 3) {}
+    explicit BatchNorm1d(const BatchNormOptions& options)
+        : BatchNorm(options, "BatchNorm1d", 2, 3) {}
 };
 class BatchNorm2d : public BatchNorm {
   public:
-    explicit BatchNorm2d(const BatchNormOptions& options) : BatchNorm(options, "BatchNorm2d", 4, 4) {}
+    explicit BatchNorm2d(const BatchNormOptions& options)
+        : BatchNorm(options, "BatchNorm2d", 4, 4) {}
 };
 
 struct LayerNormOptions {
@@ -119,11 +123,12 @@ class LayerNorm : public Module {
     Tensor* bias_ = nullptr;
 };
 
-/// x int64 [...] to [..., embedding_dim]; row padding_idx (negative counts from the end) is 0 and is not trained.
+/// x int64 [...] to [..., embedding_dim]; row padding_idx (negative counts from the end) is 0 and
+/// is not trained.
 class Embedding : public Module {
   public:
-    Embedding(std::int64_t num_embeddings, std::int64_t embedding_dim, std::optional<std::int64_t> padding_idx = {},
-              DType dtype = DType::Float32);
+    Embedding(std::int64_t num_embeddings, std::int64_t embedding_dim,
+              std::optional<std::int64_t> padding_idx = {}, DType dtype = DType::Float32);
     Tensors forward(std::span<const Tensor> inputs, const ForwardContext& context) override;
     void reset_parameters(Generator& generator) override;
 
@@ -132,7 +137,8 @@ class Embedding : public Module {
     Tensor* weight_;
 };
 
-/// Zeroes with probability p and scales by 1 / (1 - p) in training. `stream` tells the masks of one model apart.
+/// Zeroes with probability p and scales by 1 / (1 - p) in training. `stream` tells the masks of one
+/// model apart.
 class Dropout : public Module {
   public:
     explicit Dropout(double p = 0.5, std::int64_t stream = 0);

@@ -21,7 +21,9 @@ Tensor& Module::add_buffer(std::string name, Tensor value) {
     return *own_.back().tensor;
 }
 
-void Module::add_child(std::string name, std::shared_ptr<Module> child) { children_.emplace_back(std::move(name), std::move(child)); }
+void Module::add_child(std::string name, std::shared_ptr<Module> child) {
+    children_.emplace_back(std::move(name), std::move(child));
+}
 
 void Module::reset_parameters(Generator& generator) {
     for (const auto& [name, child] : children_)
@@ -31,7 +33,9 @@ void Module::reset_parameters(Generator& generator) {
 void Module::collect(const std::string& prefix, bool trained, std::vector<NamedTensor>& out) const {
     for (const Entry& entry : own_) {
         // A weight that several modules share is one weight, under its first name.
-        const bool seen = std::any_of(out.begin(), out.end(), [&](const NamedTensor& t) { return t.tensor.same_body(*entry.tensor); });
+        const bool seen = std::any_of(out.begin(), out.end(), [&](const NamedTensor& t) {
+            return t.tensor.same_body(*entry.tensor);
+        });
         if (entry.trained == trained && !seen)
             out.push_back({prefix + entry.name, *entry.tensor});
     }
@@ -68,11 +72,13 @@ void Module::load(const std::vector<NamedTensor>& state, bool strict) {
         const auto found = given.find(own.name);
         if (found == given.end()) {
             if (strict)
-                throw FileError(fmt::format("weight '{}' {} is missing", own.name, own.tensor.shape().str()));
+                throw FileError(
+                    fmt::format("weight '{}' {} is missing", own.name, own.tensor.shape().str()));
             continue;
         }
         if (!(found->second->shape() == own.tensor.shape()))
-            throw ShapeError(fmt::format("weight '{}' is {} here and {} in what is loaded", own.name, own.tensor.shape().str(),
+            throw ShapeError(fmt::format("weight '{}' is {} here and {} in what is loaded",
+                                         own.name, own.tensor.shape().str(),
                                          found->second->shape().str()));
         copies.emplace_back(own.tensor, found->second);
         given.erase(found);

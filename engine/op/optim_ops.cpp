@@ -1,6 +1,7 @@
-// The in-place rows of optimizers: one pass over a weight, its gradient and its moments. Learning rate, decay and
-// momentum come in a small float64 tensor and the number of updates in another, so that a recorded step can be
-// replayed; bias corrections are computed in double. Moments and the step count are written too, hence no gradient.
+// The in-place rows of optimizers: one pass over a weight, its gradient and its moments. Learning
+// rate, decay and momentum come in a small float64 tensor and the number of updates in another, so
+// that a recorded step can be replayed; bias corrections are computed in double. Moments and the
+// step count are written too, hence no gradient.
 #include <cmath>
 #include <vector>
 
@@ -10,8 +11,9 @@
 #include "engine/kernel/loop.h"
 #include "engine/op/registry.h"
 
-// Each loop is compiled for several instruction sets and chosen at load; contraction is off for this file, so all
-// of them give the same bits. ThreadSanitizer cannot start a program that chooses so early.
+// Each loop is compiled for several instruction sets and chosen at load; contraction is off for
+// this file, so all of them give the same bits. ThreadSanitizer cannot start a program that chooses
+// so early.
 #if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
 #define WIREGRAD_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
@@ -27,30 +29,38 @@ constexpr std::string_view kRoles[] = {"weight", "gradient"};
 void check_like_weight(const ShapeCall& call, int first, int last) {
     const TensorMeta& weight = call.inputs[0];
     if (weight.dtype != DType::Float32 && weight.dtype != DType::Float64)
-        throw DTypeError(fmt::format("{}: weights are float32 or float64, not {}", call.op.name, name_of(weight.dtype)));
+        throw DTypeError(fmt::format("{}: weights are float32 or float64, not {}", call.op.name,
+                                     name_of(weight.dtype)));
     for (int i = first; i <= last; ++i) {
         if (((call.present >> i) & 1U) == 0)
             continue;
         const TensorMeta& meta = call.inputs[static_cast<std::size_t>(i)];
         const std::string role = i < 2 ? std::string(kRoles[i]) : "optimizer state";
         if (!(meta.shape == weight.shape))
-            throw ShapeError(fmt::format("{}: the {} is {}, the weight {}", call.op.name, role, meta.shape.str(), weight.shape.str()));
+            throw ShapeError(fmt::format("{}: the {} is {}, the weight {}", call.op.name, role,
+                                         meta.shape.str(), weight.shape.str()));
         if (meta.dtype != weight.dtype)
-            throw DTypeError(fmt::format("{}: the {} is {}, the weight {}", call.op.name, role, name_of(meta.dtype), name_of(weight.dtype)));
+            throw DTypeError(fmt::format("{}: the {} is {}, the weight {}", call.op.name, role,
+                                         name_of(meta.dtype), name_of(weight.dtype)));
     }
 }
 void check_numbers(const ShapeCall& call, int at, std::int64_t count) {
     const TensorMeta& meta = call.inputs[static_cast<std::size_t>(at)];
-    if (((call.present >> at) & 1U) == 0 || meta.dtype != DType::Float64 || numel(meta.shape) != count)
-        throw ShapeError(fmt::format("{}: input {} must be {} float64 numbers", call.op.name, at, count));
+    if (((call.present >> at) & 1U) == 0 || meta.dtype != DType::Float64 ||
+        numel(meta.shape) != count)
+        throw ShapeError(
+            fmt::format("{}: input {} must be {} float64 numbers", call.op.name, at, count));
 }
-Metas weight_only(const ShapeCall& call) { return {call.inputs[0]}; }
+Metas weight_only(const ShapeCall& call) {
+    return {call.inputs[0]};
+}
 
 void need_contiguous(const KernelCall& call, std::initializer_list<int> which) {
     for (const int i : which) {
         const Tensor& tensor = call.inputs[static_cast<std::size_t>(i)];
         if (tensor.defined() && !tensor.is_contiguous())
-            throw ShapeError(fmt::format("{}: weights and optimizer state must be contiguous", call.op.name));
+            throw ShapeError(
+                fmt::format("{}: weights and optimizer state must be contiguous", call.op.name));
     }
 }
 
@@ -67,7 +77,8 @@ template <class T> struct SgdNumbers {
 };
 
 template <class T>
-[[gnu::always_inline]] inline void sgd_loop(T* __restrict p, const T* __restrict g, T* __restrict buffer, std::int64_t n,
+[[gnu::always_inline]] inline void sgd_loop(T* __restrict p, const T* __restrict g,
+                                            T* __restrict buffer, std::int64_t n,
                                             const SgdNumbers<T>& k) {
     if (buffer == nullptr) {
         for (std::int64_t i = 0; i < n; ++i)
@@ -83,14 +94,17 @@ template <class T>
         p[i] -= k.lr * (direct * grad + through * moved);
     }
 }
-WIREGRAD_CLONES void sgd_range(float* p, const float* g, float* buffer, std::int64_t n, const SgdNumbers<float>& k) {
+WIREGRAD_CLONES void sgd_range(float* p, const float* g, float* buffer, std::int64_t n,
+                               const SgdNumbers<float>& k) {
     sgd_loop(p, g, buffer, n, k);
 }
-WIREGRAD_CLONES void sgd_range(double* p, const double* g, double* buffer, std::int64_t n, const SgdNumbers<double>& k) {
+WIREGRAD_CLONES void sgd_range(double* p, const double* g, double* buffer, std::int64_t n,
+                               const SgdNumbers<double>& k) {
     sgd_loop(p, g, buffer, n, k);
 }
 
-/// Inputs: weight, gradient, momentum buffer (or none), hyper {lr, momentum, dampening, weight_decay}, step (with a buffer).
+/// Inputs: weight, gradient, momentum buffer (or none), hyper {lr, momentum, dampening,
+/// weight_decay}, step (with a buffer).
 Metas sgd_shape(const ShapeCall& call) {
     check_like_weight(call, 1, 2);
     check_numbers(call, 3, 4);
@@ -102,19 +116,18 @@ Metas sgd_shape(const ShapeCall& call) {
 template <class T> void sgd_typed(const KernelCall& call) {
     const double* hyper = call.inputs[3].data<double>();
     double* step = written<double>(call, 4);
-    const SgdNumbers<T> k{static_cast<T>(hyper[0]),
-                          static_cast<T>(hyper[1]),
-                          static_cast<T>(1 - hyper[2]),
-                          static_cast<T>(hyper[3]),
-                          call.attrs.flag("nesterov"),
-                          step != nullptr && *step == 0};
+    const SgdNumbers<T> k{static_cast<T>(hyper[0]),     static_cast<T>(hyper[1]),
+                          static_cast<T>(1 - hyper[2]), static_cast<T>(hyper[3]),
+                          call.attrs.flag("nesterov"),  step != nullptr && *step == 0};
     const Tensor gradient = call.inputs[1].contiguous();
     T* p = written<T>(call, 0);
     const T* g = gradient.data<T>();
     T* buffer = written<T>(call, 2);
-    kernel::parallel_for(gradient.numel(), kernel::kParallelElements, [&](std::int64_t begin, std::int64_t end) {
-        sgd_range(p + begin, g + begin, buffer != nullptr ? buffer + begin : nullptr, end - begin, k);
-    });
+    kernel::parallel_for(
+        gradient.numel(), kernel::kParallelElements, [&](std::int64_t begin, std::int64_t end) {
+            sgd_range(p + begin, g + begin, buffer != nullptr ? buffer + begin : nullptr,
+                      end - begin, k);
+        });
     if (step != nullptr)
         *step += 1;
 }
@@ -127,12 +140,14 @@ void sgd_cpu(const KernelCall& call) {
 
 template <class T> struct AdamNumbers {
     T step_size, from_grad, beta2, from_square, root_correction, eps;
-    T shrink, weight_decay; ///< decoupled decay is a factor on the weight, the other is added to the gradient
+    T shrink, weight_decay; ///< decoupled decay is a factor on the weight, the other is added to
+                            ///< the gradient
 };
 
 template <class T>
-[[gnu::always_inline]] inline void adam_loop(T* __restrict p, const T* __restrict g, T* __restrict m, T* __restrict v,
-                                             T* __restrict largest, std::int64_t n, const AdamNumbers<T>& k) {
+[[gnu::always_inline]] inline void
+adam_loop(T* __restrict p, const T* __restrict g, T* __restrict m, T* __restrict v,
+          T* __restrict largest, std::int64_t n, const AdamNumbers<T>& k) {
     // As torch.lerp: from the nearer end, so that beta1 = 0 keeps the gradient exactly.
     const bool near_m = k.from_grad < T{0.5};
     const T rest = T{1} - k.from_grad;
@@ -156,16 +171,17 @@ template <class T>
         p[i] = weight - k.step_size * (m[i] / (std::sqrt(largest[i]) / k.root_correction + k.eps));
     }
 }
-WIREGRAD_CLONES void adam_range(float* p, const float* g, float* m, float* v, float* largest, std::int64_t n,
-                                const AdamNumbers<float>& k) {
+WIREGRAD_CLONES void adam_range(float* p, const float* g, float* m, float* v, float* largest,
+                                std::int64_t n, const AdamNumbers<float>& k) {
     adam_loop(p, g, m, v, largest, n, k);
 }
-WIREGRAD_CLONES void adam_range(double* p, const double* g, double* m, double* v, double* largest, std::int64_t n,
-                                const AdamNumbers<double>& k) {
+WIREGRAD_CLONES void adam_range(double* p, const double* g, double* m, double* v, double* largest,
+                                std::int64_t n, const AdamNumbers<double>& k) {
     adam_loop(p, g, m, v, largest, n, k);
 }
 
-/// Inputs: weight, gradient, exp_avg, exp_avg_sq, max_exp_avg_sq (or none), hyper {lr, beta1, beta2, eps, weight_decay}, step.
+/// Inputs: weight, gradient, exp_avg, exp_avg_sq, max_exp_avg_sq (or none), hyper {lr, beta1,
+/// beta2, eps, weight_decay}, step.
 Metas adam_shape(const ShapeCall& call) {
     check_like_weight(call, 1, 4);
     check_numbers(call, 5, 5);
@@ -193,9 +209,11 @@ template <class T> void adam_typed(const KernelCall& call) {
     T* m = written<T>(call, 2);
     T* v = written<T>(call, 3);
     T* largest = written<T>(call, 4);
-    kernel::parallel_for(gradient.numel(), kernel::kParallelElements / 2, [&](std::int64_t begin, std::int64_t end) {
-        adam_range(p + begin, g + begin, m + begin, v + begin, largest != nullptr ? largest + begin : nullptr, end - begin, k);
-    });
+    kernel::parallel_for(
+        gradient.numel(), kernel::kParallelElements / 2, [&](std::int64_t begin, std::int64_t end) {
+            adam_range(p + begin, g + begin, m + begin, v + begin,
+                       largest != nullptr ? largest + begin : nullptr, end - begin, k);
+        });
 }
 void adam_cpu(const KernelCall& call) {
     need_contiguous(call, {0, 2, 3, 4});
@@ -206,14 +224,15 @@ void adam_cpu(const KernelCall& call) {
 
 Metas sum_squares_shape(const ShapeCall& call) {
     if (!is_floating(call.inputs[0].dtype))
-        throw DTypeError(fmt::format("{}: floating numbers are needed, not {}", call.op.name, name_of(call.inputs[0].dtype)));
+        throw DTypeError(fmt::format("{}: floating numbers are needed, not {}", call.op.name,
+                                     name_of(call.inputs[0].dtype)));
     return {{Shape{}, DType::Float64, call.inputs[0].device}};
 }
 
-constexpr std::int64_t kSumChunk = 4096; ///< fixed, so that the sum does not depend on the number of threads
+constexpr std::int64_t kSumChunk =
+    4096; ///< fixed, so that the sum does not depend on the number of threads
 
-template <class T>
-[[gnu::always_inline]] inline double squares_loop(const T* x, std::int64_t n) {
+template <class T> [[gnu::always_inline]] inline double squares_loop(const T* x, std::int64_t n) {
     constexpr int kLanes = 8;
     double lanes[kLanes] = {};
     std::int64_t i = 0;
@@ -222,19 +241,26 @@ template <class T>
             lanes[j] += static_cast<double>(x[i + j]) * static_cast<double>(x[i + j]);
     for (; i < n; ++i)
         lanes[0] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
-    return ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
+    return ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) +
+           ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
 }
-WIREGRAD_CLONES double squares(const float* x, std::int64_t n) { return squares_loop(x, n); }
-WIREGRAD_CLONES double squares(const double* x, std::int64_t n) { return squares_loop(x, n); }
+WIREGRAD_CLONES double squares(const float* x, std::int64_t n) {
+    return squares_loop(x, n);
+}
+WIREGRAD_CLONES double squares(const double* x, std::int64_t n) {
+    return squares_loop(x, n);
+}
 
 template <class T> double sum_squares_typed(const Tensor& x) {
     const T* values = x.data<T>();
     const std::int64_t count = x.numel(), chunks = (count + kSumChunk - 1) / kSumChunk;
     std::vector<double> sums(static_cast<std::size_t>(chunks));
-    kernel::parallel_for(chunks, kernel::kParallelElements / kSumChunk, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t c = begin; c < end; ++c)
-            sums[static_cast<std::size_t>(c)] = squares(values + c * kSumChunk, std::min(kSumChunk, count - c * kSumChunk));
-    });
+    kernel::parallel_for(
+        chunks, kernel::kParallelElements / kSumChunk, [&](std::int64_t begin, std::int64_t end) {
+            for (std::int64_t c = begin; c < end; ++c)
+                sums[static_cast<std::size_t>(c)] =
+                    squares(values + c * kSumChunk, std::min(kSumChunk, count - c * kSumChunk));
+        });
     double total = 0;
     for (const double sum : sums)
         total += sum;
@@ -248,7 +274,8 @@ void sum_squares_cpu(const KernelCall& call) {
         x = wide;
     }
     Tensor out = call.outputs[0];
-    *out.data_mut<double>() = x.dtype() == DType::Float32 ? sum_squares_typed<float>(x) : sum_squares_typed<double>(x);
+    *out.data_mut<double>() =
+        x.dtype() == DType::Float32 ? sum_squares_typed<float>(x) : sum_squares_typed<double>(x);
 }
 
 /// Inputs: gradient, the sum of squares over all gradients, the largest norm allowed.
@@ -282,7 +309,8 @@ Cost elements(const ShapeCall& call, double flops, double reads_and_writes) {
     double count = 1;
     for (const std::int64_t size : call.inputs[0].shape)
         count *= static_cast<double>(size);
-    return {flops * count, reads_and_writes * count * static_cast<double>(size_of(call.inputs[0].dtype))};
+    return {flops * count,
+            reads_and_writes * count * static_cast<double>(size_of(call.inputs[0].dtype))};
 }
 Cost sgd_cost(const ShapeCall& call, std::span<const TensorMeta>) {
     return (call.present >> 2) & 1U ? elements(call, 7, 5) : elements(call, 4, 3);
@@ -290,21 +318,27 @@ Cost sgd_cost(const ShapeCall& call, std::span<const TensorMeta>) {
 Cost adam_cost(const ShapeCall& call, std::span<const TensorMeta>) {
     return (call.present >> 4) & 1U ? elements(call, 15, 9) : elements(call, 14, 7);
 }
-Cost sum_squares_cost(const ShapeCall& call, std::span<const TensorMeta>) { return elements(call, 2, 1); }
-Cost clip_cost(const ShapeCall& call, std::span<const TensorMeta>) { return elements(call, 1, 2); }
+Cost sum_squares_cost(const ShapeCall& call, std::span<const TensorMeta>) {
+    return elements(call, 2, 1);
+}
+Cost clip_cost(const ShapeCall& call, std::span<const TensorMeta>) {
+    return elements(call, 1, 2);
+}
 
 } // namespace
 
 std::span<const Op> optim_ops() {
     static const std::vector<Op> rows = {
         {.name = "sgd_step_",
-         .help = "SGD: g += wd w; b = momentum b + (1 - dampening) g; w -= lr (g + momentum b if nesterov, else b).",
+         .help = "SGD: g += wd w; b = momentum b + (1 - dampening) g; w -= lr (g + momentum b if "
+                 "nesterov, else b).",
          .shape = sgd_shape,
          .kernel = {sgd_cpu},
          .cost = sgd_cost,
          .flags = kInPlace | kNoGrad},
         {.name = "adam_step_",
-         .help = "Adam and AdamW: w -= lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps), with m and v as moving averages.",
+         .help = "Adam and AdamW: w -= lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps), "
+                 "with m and v as moving averages.",
          .shape = adam_shape,
          .kernel = {adam_cpu},
          .cost = adam_cost,
@@ -316,7 +350,8 @@ std::span<const Op> optim_ops() {
          .cost = sum_squares_cost,
          .flags = kNoGrad},
         {.name = "clip_grad_norm_",
-         .help = "g *= min(1, max_norm / (norm + 1e-6)), where norm is that of all gradients together.",
+         .help =
+             "g *= min(1, max_norm / (norm + 1e-6)), where norm is that of all gradients together.",
          .shape = clip_shape,
          .kernel = {clip_cpu},
          .cost = clip_cost,

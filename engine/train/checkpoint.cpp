@@ -34,7 +34,9 @@ std::string unescape(std::string_view text, const std::string& path) {
             continue;
         }
         unsigned value = 0;
-        if (i + 2 >= text.size() || std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16).ptr != text.data() + i + 3)
+        if (i + 2 >= text.size() ||
+            std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16).ptr !=
+                text.data() + i + 3)
             throw FileError(fmt::format("has a broken name '{}'", text), path);
         result += static_cast<char>(value);
         i += 2;
@@ -54,10 +56,12 @@ class Reader {
             throw FileError(fmt::format("is no complete checkpoint: '{}' is missing", name), path_);
         return found->second;
     }
-    template <class T> T number(const std::string& name, T least = std::numeric_limits<T>::lowest()) const {
+    template <class T>
+    T number(const std::string& name, T least = std::numeric_limits<T>::lowest()) const {
         const std::string& value = text(name);
         T result{};
-        const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), result);
+        const auto [end, error] =
+            std::from_chars(value.data(), value.data() + value.size(), result);
         if (error != std::errc{} || end != value.data() + value.size() || !(result >= least))
             throw FileError(fmt::format("has the impossible {} '{}'", name, value), path_);
         return result;
@@ -105,7 +109,8 @@ void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
         const auto& [name, state] = checkpoint.optimizers[i];
         file.attributes.emplace_back(fmt::format("optimizer {}", i), name);
         for (const nn::NamedTensor& tensor : state)
-            file.tensors.push_back({fmt::format("optimizer {}/{}", i, escape(tensor.name)), tensor.tensor});
+            file.tensors.push_back(
+                {fmt::format("optimizer {}/{}", i, escape(tensor.name)), tensor.tensor});
     }
     file.tensors.push_back({"epoch/losses", pack(checkpoint.epoch_losses)});
     file.tensors.push_back({"epoch/metrics", pack(checkpoint.epoch_metrics)});
@@ -118,7 +123,10 @@ Checkpoint load_checkpoint(const std::string& path) {
     if (reader.text("format") != kFormat)
         throw FileError("is no checkpoint", path);
     if (const auto version = reader.number<std::int64_t>("format_version"); version > kVersion)
-        throw FileError(fmt::format("was written by a newer version (format {}, {} is the newest known here)", version, kVersion), path);
+        throw FileError(
+            fmt::format("was written by a newer version (format {}, {} is the newest known here)",
+                        version, kVersion),
+            path);
     Checkpoint checkpoint;
     checkpoint.step = reader.number<std::int64_t>("step", 0);
     checkpoint.epoch = reader.number<std::int64_t>("epoch", 0);
@@ -137,7 +145,9 @@ Checkpoint load_checkpoint(const std::string& path) {
     for (const nn::NamedTensor& entry : file.tensors) {
         const auto slash = entry.name.find('/');
         const std::string group = entry.name.substr(0, slash);
-        const std::string_view rest = slash == std::string::npos ? std::string_view() : std::string_view(entry.name).substr(slash + 1);
+        const std::string_view rest = slash == std::string::npos
+                                          ? std::string_view()
+                                          : std::string_view(entry.name).substr(slash + 1);
         if (group == "weights") {
             checkpoint.weights.push_back({unescape(rest, path), entry.tensor});
         } else if (entry.name == "epoch/losses") {
@@ -147,9 +157,11 @@ Checkpoint load_checkpoint(const std::string& path) {
             checkpoint.epoch_metrics = unpack(entry.tensor, path);
             has_metrics = true;
         } else if (const auto found = groups.find(group); found != groups.end()) {
-            checkpoint.optimizers[found->second].second.push_back({unescape(rest, path), entry.tensor});
+            checkpoint.optimizers[found->second].second.push_back(
+                {unescape(rest, path), entry.tensor});
         } else {
-            throw FileError(fmt::format("holds '{}', which is no part of a checkpoint", entry.name), path);
+            throw FileError(fmt::format("holds '{}', which is no part of a checkpoint", entry.name),
+                            path);
         }
     }
     if (!has_losses || !has_metrics)

@@ -42,7 +42,9 @@ std::optional<Bad> first_bad(const Tensor& tensor) {
     return scan<double>(x);
 }
 
-const char* word(bool nan) { return nan ? "NaN" : "infinite"; }
+const char* word(bool nan) {
+    return nan ? "NaN" : "infinite";
+}
 
 /// ", sample 345 of the data" when the value has a row for each sample of the batch.
 std::string sample_of(const Tensor& value, std::int64_t index, const Batch& batch) {
@@ -50,7 +52,8 @@ std::string sample_of(const Tensor& value, std::int64_t index, const Batch& batc
     if (value.dim() == 0 || count == 0 || value.size(0) != count)
         return {};
     const std::int64_t row = index / (value.numel() / count);
-    return fmt::format(", for sample {} of the training data", batch.samples[static_cast<std::size_t>(row)]);
+    return fmt::format(", for sample {} of the training data",
+                       batch.samples[static_cast<std::size_t>(row)]);
 }
 
 /// No weight of a network that learns is larger; the loss did not go wrong for want of luck.
@@ -82,8 +85,8 @@ class FirstBad : public Tap {
             return;
         if (const auto bad = first_bad(value)) {
             node = at;
-            text = fmt::format("the first value that is {} is in the output '{}' of '{}'{}", word(bad->nan), port, at,
-                               sample_of(value, bad->index, batch_));
+            text = fmt::format("the first value that is {} is in the output '{}' of '{}'{}",
+                               word(bad->nan), port, at, sample_of(value, bad->index, batch_));
         }
     }
     std::string node, text;
@@ -94,16 +97,18 @@ class FirstBad : public Tap {
 
 } // namespace
 
-Diagnosis explain_loss(Model& model, const Batch& batch, const nn::ForwardContext& context, std::size_t loss, double value,
-                       std::int64_t step) {
+Diagnosis explain_loss(Model& model, const Batch& batch, const nn::ForwardContext& context,
+                       std::size_t loss, double value, std::int64_t step) {
     Diagnosis result;
     result.node = model.loss_names()[loss];
-    const std::string what = fmt::format("In step {} the loss '{}' became {}", step, result.node, word(std::isnan(value)));
+    const std::string what = fmt::format("In step {} the loss '{}' became {}", step, result.node,
+                                         word(std::isnan(value)));
 
     for (std::size_t i = 0; i < batch.fields.size(); ++i)
         if (const auto bad = first_bad(batch.fields[i])) {
-            result.text = fmt::format("{}: the data already hold a value that is {} in field {}{}.", what, word(bad->nan), i + 1,
-                                      sample_of(batch.fields[i], bad->index, batch));
+            result.text =
+                fmt::format("{}: the data already hold a value that is {} in field {}{}.", what,
+                            word(bad->nan), i + 1, sample_of(batch.fields[i], bad->index, batch));
             return result;
         }
 
@@ -121,10 +126,13 @@ Diagnosis explain_loss(Model& model, const Batch& batch, const nn::ForwardContex
     if (tap.node.empty() && !std::isfinite(largest.value))
         result.node = largest.name.substr(0, largest.name.rfind('.'));
     if (largest.value > kGrown)
-        result.text += fmt::format("; the weight '{}' has grown to {:.2g}: a smaller learning rate or clipping the gradient may help",
+        result.text += fmt::format("; the weight '{}' has grown to {:.2g}: a smaller learning rate "
+                                   "or clipping the gradient may help",
                                    largest.name, largest.value);
     else if (std::isnan(largest.value))
-        result.text += fmt::format("; the weight '{}' is NaN already: a smaller learning rate or clipping the gradient may help", largest.name);
+        result.text += fmt::format("; the weight '{}' is NaN already: a smaller learning rate or "
+                                   "clipping the gradient may help",
+                                   largest.name);
     result.text += '.';
     return result;
 }

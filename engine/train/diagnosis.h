@@ -12,9 +12,10 @@ struct Diagnosis {
     std::string node; ///< where it began: the node, else the loss
 };
 
-/// `batch` was just run and gave `value` for loss number `loss`; the weights are still those it was run with.
-/// Looks at the batch and the weights, then runs the batch again and looks at every output.
-Diagnosis explain_loss(Model& model, const Batch& batch, const nn::ForwardContext& context, std::size_t loss, double value,
-                       std::int64_t step);
+/// `batch` was just run and gave `value` for loss number `loss`; the weights are still those it was
+/// run with. Looks at the batch and the weights, then runs the batch again and looks at every
+/// output.
+Diagnosis explain_loss(Model& model, const Batch& batch, const nn::ForwardContext& context,
+                       std::size_t loss, double value, std::int64_t step);
 
 } // namespace wiregrad::train

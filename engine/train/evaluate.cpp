@@ -32,9 +32,11 @@ std::vector<double> read_losses(const StepValues& values) {
 }
 
 void check_values(Model& model, const StepValues& values) {
-    if (values.losses.size() != model.loss_names().size() || values.metrics.size() != model.metric_names().size())
-        throw Error(fmt::format("the model has {} losses and {} metrics but gave {} and {}", model.loss_names().size(),
-                                model.metric_names().size(), values.losses.size(), values.metrics.size()));
+    if (values.losses.size() != model.loss_names().size() ||
+        values.metrics.size() != model.metric_names().size())
+        throw Error(fmt::format("the model has {} losses and {} metrics but gave {} and {}",
+                                model.loss_names().size(), model.metric_names().size(),
+                                values.losses.size(), values.metrics.size()));
 }
 
 void Sums::clear(const Model& model) {
@@ -42,17 +44,24 @@ void Sums::clear(const Model& model) {
     metrics.assign(model.metric_names().size(), {});
 }
 
-void Sums::add(const std::vector<double>& values, const std::vector<MetricSum>& sums, std::int64_t samples) {
+void Sums::add(const std::vector<double>& values, const std::vector<MetricSum>& sums,
+               std::int64_t samples) {
     for (std::size_t i = 0; i < values.size(); ++i)
         losses[i] += {values[i] * static_cast<double>(samples), static_cast<double>(samples)};
     for (std::size_t i = 0; i < sums.size(); ++i)
         metrics[i] += sums[i];
 }
 
-std::vector<double> Sums::mean_losses() const { return means(losses); }
-std::vector<double> Sums::mean_metrics() const { return means(metrics); }
+std::vector<double> Sums::mean_losses() const {
+    return means(losses);
+}
+std::vector<double> Sums::mean_metrics() const {
+    return means(metrics);
+}
 
-std::optional<EvalRecord> evaluate_until(Model& model, BatchSource& source, const std::string& split, const std::function<bool()>& stop) {
+std::optional<EvalRecord> evaluate_until(Model& model, BatchSource& source,
+                                         const std::string& split,
+                                         const std::function<bool()>& stop) {
     const autograd::NoGrad no_grad;
     nn::ForwardContext context;
     context.training = false;

@@ -1,4 +1,5 @@
-// Running sums of losses and metrics over batches, and evaluation that can be cut short. The trainer's thread.
+// Running sums of losses and metrics over batches, and evaluation that can be cut short. The
+// trainer's thread.
 #pragma once
 
 #include <functional>
@@ -21,13 +22,16 @@ void check_values(Model& model, const StepValues& values);
 class Sums {
   public:
     void clear(const Model& model);
-    void add(const std::vector<double>& losses, const std::vector<MetricSum>& metrics, std::int64_t samples);
+    void add(const std::vector<double>& losses, const std::vector<MetricSum>& metrics,
+             std::int64_t samples);
     std::vector<double> mean_losses() const;
     std::vector<double> mean_metrics() const;
     std::vector<MetricSum> losses, metrics;
 };
 
 /// Nothing when `stop` said so between two batches.
-std::optional<EvalRecord> evaluate_until(Model& model, BatchSource& source, const std::string& split, const std::function<bool()>& stop);
+std::optional<EvalRecord> evaluate_until(Model& model, BatchSource& source,
+                                         const std::string& split,
+                                         const std::function<bool()>& stop);
 
 } // namespace wiregrad::train

@@ -22,11 +22,13 @@ Tensor plain(const Tensor& x, DType dtype) {
 }
 
 [[noreturn]] void misfit(const Tensor& x, const Tensor& target) {
-    throw ShapeError(fmt::format("accuracy: {} {} does not fit to the target {} {}", name_of(x.dtype()), x.shape().str(),
-                                 name_of(target.dtype()), target.shape().str()));
+    throw ShapeError(fmt::format("accuracy: {} {} does not fit to the target {} {}",
+                                 name_of(x.dtype()), x.shape().str(), name_of(target.dtype()),
+                                 target.shape().str()));
 }
 
-/// Rank of the target's value among the C values, where a tie goes to the first; x is [outer, C, inner].
+/// Rank of the target's value among the C values, where a tie goes to the first; x is [outer, C,
+/// inner].
 template <class F> void for_each_target(const Tensor& x, const Tensor& target, const F& f) {
     Shape expected = x.shape();
     if (x.dim() < 2 || !is_integral(target.dtype()))
@@ -48,21 +50,24 @@ template <class F> void for_each_target(const Tensor& x, const Tensor& target, c
 
 MetricSum ranked(const Tensor& x, const Tensor& target, std::int64_t k, std::int64_t ignore_index) {
     MetricSum result;
-    for_each_target(x, target, [&](const float* values, std::int64_t stride, std::int64_t classes, std::int64_t label) {
-        if (label == ignore_index)
-            return;
-        if (label < 0 || label >= classes)
-            throw ValueError(fmt::format("accuracy: label {} is outside the {} classes", label, classes));
-        const float own = values[label * stride];
-        std::int64_t better = 0;
-        for (std::int64_t c = 0; c < classes; ++c) {
-            const float other = values[c * stride];
-            better += other > own || (other == own && c < label);
-        }
-        // A NaN is no answer, and beside one nothing else is a right one.
-        result.sum += own == own && better < k;
-        result.count += 1;
-    });
+    for_each_target(
+        x, target,
+        [&](const float* values, std::int64_t stride, std::int64_t classes, std::int64_t label) {
+            if (label == ignore_index)
+                return;
+            if (label < 0 || label >= classes)
+                throw ValueError(
+                    fmt::format("accuracy: label {} is outside the {} classes", label, classes));
+            const float own = values[label * stride];
+            std::int64_t better = 0;
+            for (std::int64_t c = 0; c < classes; ++c) {
+                const float other = values[c * stride];
+                better += other > own || (other == own && c < label);
+            }
+            // A NaN is no answer, and beside one nothing else is a right one.
+            result.sum += own == own && better < k;
+            result.count += 1;
+        });
     return result;
 }
 
@@ -72,7 +77,8 @@ MetricSum accuracy(const Tensor& x, const Tensor& target, std::int64_t ignore_in
     Shape column = target.shape();
     if (column.size() < kMaxDims)
         column.push_back(1);
-    const bool binary = is_floating(x.dtype()) && (x.shape() == target.shape() || x.shape() == column);
+    const bool binary =
+        is_floating(x.dtype()) && (x.shape() == target.shape() || x.shape() == column);
     if (!binary)
         return ranked(x, target, 1, ignore_index);
     const Tensor values = plain(x, DType::Float32), wanted = plain(target, DType::Float32);
@@ -83,7 +89,8 @@ MetricSum accuracy(const Tensor& x, const Tensor& target, std::int64_t ignore_in
     return result;
 }
 
-MetricSum top_k_accuracy(const Tensor& x, const Tensor& target, std::int64_t k, std::int64_t ignore_index) {
+MetricSum top_k_accuracy(const Tensor& x, const Tensor& target, std::int64_t k,
+                         std::int64_t ignore_index) {
     if (x.dim() != 2)
         misfit(x, target);
     if (k < 1)

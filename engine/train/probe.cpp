@@ -11,7 +11,9 @@ namespace wiregrad {
 namespace {
 
 /// Finite elements have x - x = 0; the others have NaN there.
-template <class T> bool finite(T x) { return x - x == T{0}; }
+template <class T> bool finite(T x) {
+    return x - x == T{0};
+}
 
 template <class T> void statistics(const T* x, std::int64_t n, int bins, ProbeRecord& record) {
     constexpr int kLanes = 8;
@@ -65,7 +67,8 @@ template <class T> void statistics(const T* x, std::int64_t n, int bins, ProbeRe
         squares[i % kLanes] += away * away;
         if (bins > 0) {
             const double place = (value / 2 - first / 2) * scale + offset;
-            ++record.histogram[static_cast<std::size_t>(std::clamp(static_cast<int>(place), 0, bins - 1))];
+            ++record.histogram[static_cast<std::size_t>(
+                std::clamp(static_cast<int>(place), 0, bins - 1))];
         }
     }
     double square = 0;
@@ -74,7 +77,8 @@ template <class T> void statistics(const T* x, std::int64_t n, int bins, ProbeRe
     record.std = count > 1 ? std::sqrt(square / static_cast<double>(count - 1)) : 0;
 }
 
-/// Cuts leading dimensions until `limit` elements hold them; the first dimensions go down to 1 before later ones are cut.
+/// Cuts leading dimensions until `limit` elements hold them; the first dimensions go down to 1
+/// before later ones are cut.
 Shape cut(const Shape& shape, std::int64_t limit) {
     Shape result = shape;
     std::int64_t left = numel(shape);
@@ -118,7 +122,8 @@ ProbeRecord measure(const ProbeRequest& request, const Tensor& tensor, std::int6
 
     if (request.max_elements > 0) {
         record.slice_shape = cut(x.shape(), request.max_elements);
-        // Leading dimensions are cut, and those before a cut one are 1: the slice is one run from the start.
+        // Leading dimensions are cut, and those before a cut one are 1: the slice is one run from
+        // the start.
         const auto count = static_cast<std::size_t>(numel(record.slice_shape));
         record.slice.resize(count);
         if (single)

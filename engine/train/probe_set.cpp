@@ -9,16 +9,14 @@
 namespace wiregrad::train {
 namespace {
 
-/// Measuring at the very beginning, when no time has passed that a share could be taken of.
-constexpr double kGraceSeconds = 0.05;
-
 bool of_weight(const ProbeRequest& request) {
-    return request.value.what == ProbeWhat::Weight || request.value.what == ProbeWhat::WeightGradient;
+    return request.value.what == ProbeWhat::Weight ||
+           request.value.what == ProbeWhat::WeightGradient;
 }
 
 bool is_weight(const ValueId& id, const std::string& name) {
-    return name.size() == id.node.size() + 1 + id.name.size() && name.starts_with(id.node) && name[id.node.size()] == '.' &&
-           name.ends_with(id.name);
+    return name.size() == id.node.size() + 1 + id.name.size() && name.starts_with(id.node) &&
+           name[id.node.size()] == '.' && name.ends_with(id.name);
 }
 
 double since(std::chrono::steady_clock::time_point start) {
@@ -31,14 +29,17 @@ void ProbeSet::set(std::vector<ProbeRequest> requests) {
     std::vector<Probe> fresh;
     for (ProbeRequest& request : requests) {
         Probe probe;
-        const auto old = std::find_if(probes_.begin(), probes_.end(), [&](const Probe& p) { return p.request.value == request.value; });
+        const auto old = std::find_if(probes_.begin(), probes_.end(), [&](const Probe& p) {
+            return p.request.value == request.value;
+        });
         if (old != probes_.end())
             probe = *old;
         probe.request = std::move(request);
         fresh.push_back(std::move(probe));
     }
     std::stable_sort(fresh.begin(), fresh.end(), [](const Probe& a, const Probe& b) {
-        return std::tie(a.request.value.node, a.request.value.name) < std::tie(b.request.value.node, b.request.value.name);
+        return std::tie(a.request.value.node, a.request.value.name) <
+               std::tie(b.request.value.node, b.request.value.name);
     });
     probes_ = std::move(fresh);
     forward_due_ = weights_due_ = false;
@@ -47,21 +48,30 @@ void ProbeSet::set(std::vector<ProbeRequest> requests) {
 void ProbeSet::begin_step(std::int64_t step, double run_seconds) {
     step_ = step;
     forward_due_ = weights_due_ = false;
-    const bool affordable = spent_seconds_ <= budget_ * run_seconds + kGraceSeconds || budget_ >= 1;
+    const bool affordable =
+        spent_seconds_ <= budget_ * run_seconds + grace_seconds_ || budget_ >= 1;
     const auto now = Clock::now();
     for (Probe& probe : probes_) {
-        const double interval = probe.request.max_per_second > 0 ? 1 / probe.request.max_per_second : std::numeric_limits<double>::infinity();
-        probe.due = affordable && (!probe.reported || (step - probe.last_step >= probe.request.every_steps &&
-                                                       std::chrono::duration<double>(now - probe.last).count() >= interval));
+        const double interval = probe.request.max_per_second > 0
+                                    ? 1 / probe.request.max_per_second
+                                    : std::numeric_limits<double>::infinity();
+        probe.due =
+            affordable && (!probe.reported ||
+                           (step - probe.last_step >= probe.request.every_steps &&
+                            std::chrono::duration<double>(now - probe.last).count() >= interval));
         (of_weight(probe.request) ? weights_due_ : forward_due_) |= probe.due;
     }
 }
 
-template <class F> void ProbeSet::for_each_due(const std::string& node, const std::string& port, const F& f) {
-    const auto first = std::lower_bound(probes_.begin(), probes_.end(), std::tie(node, port), [](const Probe& p, const auto& key) {
-        return std::tie(p.request.value.node, p.request.value.name) < key;
-    });
-    for (auto probe = first; probe != probes_.end() && probe->request.value.node == node && probe->request.value.name == port; ++probe)
+template <class F>
+void ProbeSet::for_each_due(const std::string& node, const std::string& port, const F& f) {
+    const auto first = std::lower_bound(
+        probes_.begin(), probes_.end(), std::tie(node, port), [](const Probe& p, const auto& key) {
+            return std::tie(p.request.value.node, p.request.value.name) < key;
+        });
+    for (auto probe = first; probe != probes_.end() && probe->request.value.node == node &&
+                             probe->request.value.name == port;
+         ++probe)
         if (probe->due && !of_weight(probe->request))
             f(*probe);
 }
@@ -78,7 +88,8 @@ void ProbeSet::see(const std::string& node, const std::string& port, const Tenso
         if (probe.request.value.what == ProbeWhat::Activation)
             measure_now(index, value);
         else if (value.requires_grad() && autograd::enabled())
-            // Two losses give two gradients; the first one is shown. Probes do not change before backward is over.
+            // Two losses give two gradients; the first one is shown. Probes do not change before
+            // backward is over.
             autograd::register_hook(value, [this, index, step = step_](const Tensor& gradient) {
                 if (step == step_ && index < probes_.size() && probes_[index].due)
                     measure_now(index, gradient);
@@ -86,7 +97,8 @@ void ProbeSet::see(const std::string& node, const std::string& port, const Tenso
     });
 }
 
-void ProbeSet::see_weights(const std::vector<nn::NamedTensor>& parameters, const std::vector<nn::NamedTensor>& buffers) {
+void ProbeSet::see_weights(const std::vector<nn::NamedTensor>& parameters,
+                           const std::vector<nn::NamedTensor>& buffers) {
     if (!weights_due_)
         return;
     for (std::size_t i = 0; i < probes_.size(); ++i) {
@@ -97,7 +109,8 @@ void ProbeSet::see_weights(const std::vector<nn::NamedTensor>& parameters, const
             for (const nn::NamedTensor& entry : *list) {
                 if (!is_weight(id, entry.name))
                     continue;
-                const Tensor value = id.what == ProbeWhat::Weight ? entry.tensor : entry.tensor.grad();
+                const Tensor value =
+                    id.what == ProbeWhat::Weight ? entry.tensor : entry.tensor.grad();
                 if (value.defined())
                     measure_now(i, value);
             }

@@ -1,5 +1,5 @@
-// The probes of a run: which of them are due at this step, and their measurement during forward and backward.
-// The trainer's thread only.
+// The probes of a run: which of them are due at this step, and their measurement during forward and
+// backward. The trainer's thread only.
 #pragma once
 
 #include <chrono>
@@ -13,11 +13,15 @@ namespace wiregrad::train {
 class ProbeSet : public Tap {
   public:
     using Report = std::function<void(ProbeRecord)>;
-    /// `budget`: share of the run's time that measuring may take.
-    ProbeSet(double budget, Report report) : budget_(budget), report_(std::move(report)) {}
+    /// `budget`: share of the run's time that measuring may take, beyond `grace_seconds` at the
+    /// beginning, when hardly any time has passed that a share could be taken of. From 1 on: no
+    /// limit.
+    ProbeSet(double budget, Report report, double grace_seconds = 0.05)
+        : budget_(budget), grace_seconds_(grace_seconds), report_(std::move(report)) {}
 
     void set(std::vector<ProbeRequest> requests); ///< a probe that stays keeps its rhythm
-    /// Decides what is due at `step`. Call before forward; `run_seconds` is the time the budget is a share of.
+    /// Decides what is due at `step`. Call before forward; `run_seconds` is the time the budget is
+    /// a share of.
     void begin_step(std::int64_t step, double run_seconds);
     /// Whether forward should be given this as its tap.
     bool wants_forward() const { return forward_due_; }
@@ -27,7 +31,8 @@ class ProbeSet : public Tap {
     void see(const std::string& node, const std::string& port, const Tensor& value) override;
 
     /// After backward: gradients of weights, then the weights themselves (as this step used them).
-    void see_weights(const std::vector<nn::NamedTensor>& parameters, const std::vector<nn::NamedTensor>& buffers);
+    void see_weights(const std::vector<nn::NamedTensor>& parameters,
+                     const std::vector<nn::NamedTensor>& buffers);
     /// The weights now, due or not: for a run that stands still.
     void report_weights(const std::vector<nn::NamedTensor>& state, std::int64_t step);
 
@@ -39,10 +44,11 @@ class ProbeSet : public Tap {
         Clock::time_point last{};
         bool reported = false, due = false;
     };
-    template <class F> void for_each_due(const std::string& node, const std::string& port, const F& f);
+    template <class F>
+    void for_each_due(const std::string& node, const std::string& port, const F& f);
     void measure_now(std::size_t index, const Tensor& value);
 
-    double budget_;
+    double budget_, grace_seconds_;
     Report report_;
     std::vector<Probe> probes_; ///< sorted by node and name
     std::int64_t step_ = 0;

@@ -28,7 +28,10 @@ namespace {
 class Stopwatch {
   public:
     explicit Stopwatch(double seconds = 0) : before_(seconds), start_(Clock::now()) {}
-    double seconds() const { return before_ + (running_ ? std::chrono::duration<double>(Clock::now() - start_).count() : 0); }
+    double seconds() const {
+        return before_ +
+               (running_ ? std::chrono::duration<double>(Clock::now() - start_).count() : 0);
+    }
     void pause() {
         before_ = seconds();
         running_ = false;
@@ -68,11 +71,27 @@ void lower_priority(int threads) {
     constexpr int kNice = 10;
 #pragma omp parallel num_threads(threads)
     {
-        // On Linux this is the calling thread alone. Where it is refused, training is as quick as ever.
+        // On Linux this is the calling thread alone. Where it is refused, training is as quick as
+        // ever.
         if (::getpriority(PRIO_PROCESS, 0) < kNice)
             ::setpriority(PRIO_PROCESS, 0, kNice);
     }
 }
+
+/// The number of threads is the process's; a run that asks for its own gives it back.
+class ThreadCount {
+  public:
+    explicit ThreadCount(int wanted) : before_(num_threads()) {
+        if (wanted > 0)
+            set_num_threads(wanted);
+    }
+    ~ThreadCount() { set_num_threads(before_); }
+    ThreadCount(const ThreadCount&) = delete;
+    ThreadCount& operator=(const ThreadCount&) = delete;
+
+  private:
+    int before_;
+};
 
 /// The loss is no number: carries what was found out.
 struct NonFinite {
@@ -88,7 +107,8 @@ struct Trainer::Impl {
 
     Impl(TrainPlan given, std::shared_ptr<Sink> to)
         : plan(std::move(given)), sink(to ? std::move(to) : std::make_shared<Sink>()),
-          probes(plan.probe_budget, [this](ProbeRecord record) { sink->on_probe(std::move(record)); }) {}
+          probes(plan.probe_budget,
+                 [this](ProbeRecord record) { sink->on_probe(std::move(record)); }) {}
 
     // --- shared between threads
     TrainPlan plan;
@@ -155,10 +175,10 @@ void Trainer::Impl::prepare(bool resume) {
             throw ValueError("the optimizer minimises no loss", own.name);
         for (const std::size_t loss : own.losses)
             if (loss >= plan.model->loss_names().size())
-                throw ValueError(fmt::format("the optimizer minimises loss {} of {}", loss + 1, plan.model->loss_names().size()), own.name);
+                throw ValueError(fmt::format("the optimizer minimises loss {} of {}", loss + 1,
+                                             plan.model->loss_names().size()),
+                                 own.name);
     }
-    if (plan.threads > 0)
-        set_num_threads(plan.threads);
     omp_set_num_threads(num_threads());
     lower_priority(num_threads());
     context.training = true;
@@ -175,18 +195,26 @@ void Trainer::Impl::restore() {
     const std::string& path = plan.checkpoint_path;
     const Checkpoint saved = load_checkpoint(path);
     if (saved.graph_hash != plan.graph_hash)
-        throw FileError("the checkpoint belongs to another graph, so its run cannot be resumed", path);
+        throw FileError("the checkpoint belongs to another graph, so its run cannot be resumed",
+                        path);
     if (saved.seed != plan.seed)
-        throw FileError(fmt::format("the checkpoint belongs to a run with seed {}, this one has {}", saved.seed, plan.seed), path);
-    if (saved.optimizers.size() != plan.optimizers.size() || saved.epoch_losses.size() != sums.losses.size() ||
-        saved.epoch_metrics.size() != sums.metrics.size() || saved.batch > plan.train->batches_per_epoch())
-        throw FileError("the checkpoint does not fit to this run: other optimizers, losses, metrics or data", path);
+        throw FileError(fmt::format("the checkpoint belongs to a run with seed {}, this one has {}",
+                                    saved.seed, plan.seed),
+                        path);
+    if (saved.optimizers.size() != plan.optimizers.size() ||
+        saved.epoch_losses.size() != sums.losses.size() ||
+        saved.epoch_metrics.size() != sums.metrics.size() ||
+        saved.batch > plan.train->batches_per_epoch())
+        throw FileError(
+            "the checkpoint does not fit to this run: other optimizers, losses, metrics or data",
+            path);
     plan.model->module().load(saved.weights);
     for (std::size_t i = 0; i < saved.optimizers.size(); ++i) {
         if (saved.optimizers[i].first != plan.optimizers[i].name)
-            throw FileError(fmt::format("the checkpoint has an optimizer '{}' where this run has '{}'", saved.optimizers[i].first,
-                                        plan.optimizers[i].name),
-                            path);
+            throw FileError(
+                fmt::format("the checkpoint has an optimizer '{}' where this run has '{}'",
+                            saved.optimizers[i].first, plan.optimizers[i].name),
+                path);
         plan.optimizers[i].optimizer->load(saved.optimizers[i].second);
     }
     step = saved.step;
@@ -293,13 +321,15 @@ void Trainer::Impl::train_step() {
     StepRecord record;
     double lr = 0;
     {
-        const StepValues values = plan.model->forward(data, context, probes.wants_forward() ? &probes : nullptr);
+        const StepValues values =
+            plan.model->forward(data, context, probes.wants_forward() ? &probes : nullptr);
         check_values(*plan.model, values);
         // Read before the update: weights that gave a bad loss are still there to be looked at.
         record.losses = read_losses(values);
         for (std::size_t i = 0; i < record.losses.size(); ++i)
             if (!std::isfinite(record.losses[i]))
-                throw NonFinite{explain_loss(*plan.model, data, context, i, record.losses[i], number)};
+                throw NonFinite{
+                    explain_loss(*plan.model, data, context, i, record.losses[i], number)};
         differentiate(values);
         for (const MetricSum& metric : values.metrics)
             record.metrics.push_back(metric.value());
@@ -336,7 +366,8 @@ bool Trainer::Impl::end_epoch() {
     record.train_losses = sums.mean_losses();
     record.train_metrics = sums.mean_metrics();
     if (plan.validation != nullptr && plan.validation->batches_per_epoch() > 0) {
-        const auto result = evaluate_until(*plan.model, *plan.validation, "validation", [&] { return stopped(); });
+        const auto result =
+            evaluate_until(*plan.model, *plan.validation, "validation", [&] { return stopped(); });
         if (!result)
             return false;
         record.losses = result->losses;
@@ -392,7 +423,8 @@ void Trainer::Impl::save() {
         save_checkpoint(plan.checkpoint_path, checkpoint);
         checkpoint_error.clear();
     } catch (const FileError& error) {
-        // A full disk is no reason to lose the run: the older checkpoint is whole, and the next one may fit.
+        // A full disk is no reason to lose the run: the older checkpoint is whole, and the next one
+        // may fit.
         checkpoint_error = error.what();
         sink->on_warning(checkpoint_error);
     }
@@ -431,6 +463,7 @@ void Trainer::Impl::run(bool resume) {
         done.error = std::move(text);
         done.error_node = std::move(node);
     };
+    const ThreadCount threads(plan.threads);
     try {
         set_state(RunState::Preparing);
         prepare(resume);
@@ -474,9 +507,12 @@ void Trainer::Impl::run(bool resume) {
     over.notify_all();
 }
 
-Trainer::Trainer(TrainPlan plan, std::shared_ptr<Sink> sink) : impl_(std::make_unique<Impl>(std::move(plan), std::move(sink))) {}
+Trainer::Trainer(TrainPlan plan, std::shared_ptr<Sink> sink)
+    : impl_(std::make_unique<Impl>(std::move(plan), std::move(sink))) {}
 
-Trainer::~Trainer() { stop(); }
+Trainer::~Trainer() {
+    stop();
+}
 
 void Trainer::start(bool resume) {
     const std::lock_guard lock(impl_->mutex);
@@ -486,10 +522,18 @@ void Trainer::start(bool resume) {
     impl_->thread = std::jthread([impl = impl_.get(), resume] { impl->run(resume); });
 }
 
-void Trainer::pause() { impl_->send(Impl::Order::Pause); }
-void Trainer::resume() { impl_->send(Impl::Order::Resume); }
-void Trainer::step_once() { impl_->send(Impl::Order::StepOnce); }
-void Trainer::step_epoch() { impl_->send(Impl::Order::StepEpoch); }
+void Trainer::pause() {
+    impl_->send(Impl::Order::Pause);
+}
+void Trainer::resume() {
+    impl_->send(Impl::Order::Resume);
+}
+void Trainer::step_once() {
+    impl_->send(Impl::Order::StepOnce);
+}
+void Trainer::step_epoch() {
+    impl_->send(Impl::Order::StepEpoch);
+}
 
 void Trainer::stop() {
     const std::lock_guard lock(impl_->mutex);
@@ -497,7 +541,9 @@ void Trainer::stop() {
     impl_->mail.notify_one();
 }
 
-void Trainer::set_probes(std::vector<ProbeRequest> probes) { impl_->send(std::move(probes)); }
+void Trainer::set_probes(std::vector<ProbeRequest> probes) {
+    impl_->send(std::move(probes));
+}
 
 bool Trainer::post(std::function<void(Model&)> task) {
     const std::lock_guard lock(impl_->mutex);
@@ -508,7 +554,9 @@ bool Trainer::post(std::function<void(Model&)> task) {
     return true;
 }
 
-RunState Trainer::state() const { return impl_->state; }
+RunState Trainer::state() const {
+    return impl_->state;
+}
 
 void Trainer::wait() {
     std::unique_lock lock(impl_->mutex);
@@ -516,6 +564,8 @@ void Trainer::wait() {
         impl_->over.wait(lock, [&] { return impl_->finished; });
 }
 
-Model& Trainer::model() { return *impl_->plan.model; }
+Model& Trainer::model() {
+    return *impl_->plan.model;
+}
 
 } // namespace wiregrad::train

@@ -12,10 +12,13 @@ using train::Checkpoint;
 
 Checkpoint example() {
     Checkpoint checkpoint;
-    checkpoint.weights = {{"conv 1.weight", Tensor::from(std::vector<float>{1, std::nanf(""), -0.0F, 4}, {2, 2})},
-                          {"a/b%.weight", Tensor::from(std::vector<double>{0.1}, {1})},
-                          {".", Tensor::from(std::vector<std::int64_t>{7}, {})}};
-    checkpoint.optimizers = {{"adam ü", {{"a/b%.weight.exp_avg", Tensor::full({3}, 2)}, {"step", Tensor::scalar(5, DType::Float64)}}},
+    checkpoint.weights = {
+        {"conv 1.weight", Tensor::from(std::vector<float>{1, std::nanf(""), -0.0F, 4}, {2, 2})},
+        {"a/b%.weight", Tensor::from(std::vector<double>{0.1}, {1})},
+        {".", Tensor::from(std::vector<std::int64_t>{7}, {})}};
+    checkpoint.optimizers = {{"adam ü",
+                              {{"a/b%.weight.exp_avg", Tensor::full({3}, 2)},
+                               {"step", Tensor::scalar(5, DType::Float64)}}},
                              {"without state", {}}};
     checkpoint.step = 1234567890123;
     checkpoint.epoch = 3;

@@ -25,7 +25,9 @@ std::vector<std::byte> bytes_of(std::string_view text) {
     const auto* begin = reinterpret_cast<const std::byte*>(text.data());
     return {begin, begin + text.size()};
 }
-std::string text_of(const std::vector<std::byte>& bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+std::string text_of(const std::vector<std::byte>& bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 template <class F> std::string error_of(const F& f) {
     try {
@@ -83,13 +85,18 @@ TEST(AtomicFile, FollowsLinksAndRefusesWhatIsNoFile) {
     io::write_file(folder / "link", "new");
     EXPECT_TRUE(std::filesystem::is_symlink(folder / "link"));
     EXPECT_EQ(text_of(io::read_file(folder / "real")), "new");
-    EXPECT_THAT(error_of([&] { io::write_file(folder.path(), "x"); }), HasSubstr("not a regular file"));
-    EXPECT_THAT(error_of([&] { io::write_file("/dev/full", "x"); }), HasSubstr("not a regular file"));
-    EXPECT_THAT(error_of([&] { io::write_file(folder / "no/such/file", "x"); }), HasSubstr("No such file"));
+    EXPECT_THAT(error_of([&] { io::write_file(folder.path(), "x"); }),
+                HasSubstr("not a regular file"));
+    EXPECT_THAT(error_of([&] { io::write_file("/dev/full", "x"); }),
+                HasSubstr("not a regular file"));
+    EXPECT_THAT(error_of([&] { io::write_file(folder / "no/such/file", "x"); }),
+                HasSubstr("No such file"));
     EXPECT_THAT(error_of([&] { (void)io::read_file(folder / "missing"); }), HasSubstr("missing"));
     EXPECT_THAT(error_of([&] { (void)io::read_file(folder.path()); }), HasSubstr("folder"));
-    EXPECT_THAT(error_of([&] { (void)io::read_file(folder / "real", 2); }), HasSubstr("2 bytes allowed"));
-    EXPECT_THAT(error_of([&] { (void)io::read_file("/dev/zero", 100000); }), HasSubstr("100000 bytes allowed"));
+    EXPECT_THAT(error_of([&] { (void)io::read_file(folder / "real", 2); }),
+                HasSubstr("2 bytes allowed"));
+    EXPECT_THAT(error_of([&] { (void)io::read_file("/dev/zero", 100000); }),
+                HasSubstr("100000 bytes allowed"));
 }
 
 TEST(AtomicFile, LeavesTheOldFileWholeWhenTheDiskIsFull) {
@@ -110,7 +117,8 @@ TEST(AtomicFile, LeavesTheOldFileWholeWhenTheDiskIsFull) {
     EXPECT_THAT(error, HasSubstr(path));
     EXPECT_THAT(hdf5_error, HasSubstr("File too large"));
     EXPECT_EQ(text_of(io::read_file(path)), "old");
-    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1); // nothing left beside it
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}),
+              1); // nothing left beside it
 }
 
 TEST(AtomicFile, SaysThatAFolderIsReadOnly) {
@@ -118,7 +126,8 @@ TEST(AtomicFile, SaysThatAFolderIsReadOnly) {
         GTEST_SKIP() << "root may write everywhere";
     const TempFolder folder;
     ASSERT_EQ(::chmod(folder.path().c_str(), 0500), 0);
-    EXPECT_THAT(error_of([&] { io::write_file(folder / "x", "y"); }), HasSubstr("Permission denied"));
+    EXPECT_THAT(error_of([&] { io::write_file(folder / "x", "y"); }),
+                HasSubstr("Permission denied"));
     ASSERT_EQ(::chmod(folder.path().c_str(), 0700), 0);
 }
 
@@ -143,14 +152,16 @@ TEST(AtomicFile, IsTheOldOrTheNewFileWhenKilledWhileSaving) {
         }
         char started = 0;
         ASSERT_EQ(::read(pipe_ends[0], &started, 1), 1); // a save is about to begin
-        ::usleep(std::uniform_int_distribution<useconds_t>(0, 6000)(random)); // somewhere within it; any moment will do
+        ::usleep(std::uniform_int_distribution<useconds_t>(0, 6000)(
+            random)); // somewhere within it; any moment will do
         ASSERT_EQ(::kill(child, SIGKILL), 0);
         ASSERT_EQ(::waitpid(child, nullptr, 0), child);
         ::close(pipe_ends[0]);
         ::close(pipe_ends[1]);
         const std::string found = text_of(io::read_file(path));
         ASSERT_EQ(found.size(), size);
-        ASSERT_EQ(found.find_first_not_of(found[0]), std::string::npos) << "a mixture after round " << round;
+        ASSERT_EQ(found.find_first_not_of(found[0]), std::string::npos)
+            << "a mixture after round " << round;
     }
     io::write_file(path, "after"); // what a killed writer left does not stand in the way
     EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
@@ -209,56 +220,92 @@ std::string npy(std::string_view dict, std::string_view data, int major = 1) {
 
 TEST(Npy, ReadsOtherOrdersVersionsAndIntegers) {
     using namespace std::string_literals;
-    const auto read = [](const std::string& text) { return io::parse_npy(bytes_of(text), "x.npy"); };
-    const Tensor fortran = read(npy("{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3), }\n", "\1\2\3\4\5\6"));
+    const auto read = [](const std::string& text) {
+        return io::parse_npy(bytes_of(text), "x.npy");
+    };
+    const Tensor fortran =
+        read(npy("{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3), }\n", "\1\2\3\4\5\6"));
     EXPECT_EQ(fortran.shape(), (Shape{2, 3}));
     EXPECT_TRUE(fortran.is_contiguous());
     EXPECT_THAT(fortran.to_vector(), ElementsAre(1, 3, 5, 2, 4, 6));
-    EXPECT_THAT(read(npy("{\"shape\":(2,),'fortran_order':False,'descr':'>i4'}", "\0\0\1\0\xff\xff\xff\xfe"s, 2)).to_vector(), ElementsAre(256, -2));
-    EXPECT_THAT(read(npy("{'descr': '>f8', 'fortran_order': False, 'shape': (1,)}", "\x3f\xf8\0\0\0\0\0\0"s, 3)).to_vector(), ElementsAre(1.5));
-    EXPECT_THAT(read(npy("{'descr': '>f2', 'fortran_order': False, 'shape': (1L,)}", "\x3c\0"s)).to_vector(), ElementsAre(1));
-    const Tensor signed_bytes = read(npy("{'descr': '|i1', 'fortran_order': False, 'shape': (2,)}", "\xff\x7f"));
+    EXPECT_THAT(read(npy("{\"shape\":(2,),'fortran_order':False,'descr':'>i4'}",
+                         "\0\0\1\0\xff\xff\xff\xfe"s, 2))
+                    .to_vector(),
+                ElementsAre(256, -2));
+    EXPECT_THAT(read(npy("{'descr': '>f8', 'fortran_order': False, 'shape': (1,)}",
+                         "\x3f\xf8\0\0\0\0\0\0"s, 3))
+                    .to_vector(),
+                ElementsAre(1.5));
+    EXPECT_THAT(read(npy("{'descr': '>f2', 'fortran_order': False, 'shape': (1L,)}", "\x3c\0"s))
+                    .to_vector(),
+                ElementsAre(1));
+    const Tensor signed_bytes =
+        read(npy("{'descr': '|i1', 'fortran_order': False, 'shape': (2,)}", "\xff\x7f"));
     EXPECT_EQ(signed_bytes.dtype(), DType::Int32);
     EXPECT_THAT(signed_bytes.to_vector(), ElementsAre(-1, 127));
-    EXPECT_THAT(read(npy("{'descr': '<u2', 'fortran_order': False, 'shape': (1,)}", "\xff\xff")).to_vector(), ElementsAre(65535));
-    EXPECT_THAT(read(npy("{'descr': '<u4', 'fortran_order': False, 'shape': ()}", "\xff\xff\xff\xff")).to_vector(), ElementsAre(4294967295.0));
-    EXPECT_THAT(read(npy("{'descr': '|b1', 'fortran_order': False, 'shape': (2,)}", "\7\0"s)).to_vector(), ElementsAre(1, 0));
-    EXPECT_THAT(read(npy("{'descr': '|u1', 'fortran_order': False, 'shape': (1,)}", "\5 and more")).to_vector(), ElementsAre(5));
+    EXPECT_THAT(read(npy("{'descr': '<u2', 'fortran_order': False, 'shape': (1,)}", "\xff\xff"))
+                    .to_vector(),
+                ElementsAre(65535));
+    EXPECT_THAT(
+        read(npy("{'descr': '<u4', 'fortran_order': False, 'shape': ()}", "\xff\xff\xff\xff"))
+            .to_vector(),
+        ElementsAre(4294967295.0));
+    EXPECT_THAT(
+        read(npy("{'descr': '|b1', 'fortran_order': False, 'shape': (2,)}", "\7\0"s)).to_vector(),
+        ElementsAre(1, 0));
+    EXPECT_THAT(read(npy("{'descr': '|u1', 'fortran_order': False, 'shape': (1,)}", "\5 and more"))
+                    .to_vector(),
+                ElementsAre(5));
 }
 
 TEST(Npy, RefusesHostileFiles) {
     using namespace std::string_literals;
-    const auto error = [](const std::string& text) { return error_of([&] { (void)io::parse_npy(bytes_of(text), "x.npy"); }); };
+    const auto error = [](const std::string& text) {
+        return error_of([&] { (void)io::parse_npy(bytes_of(text), "x.npy"); });
+    };
     const auto dict = [](const std::string& descr, const std::string& shape) {
         return "{'descr': '" + descr + "', 'fortran_order': False, 'shape': " + shape + "}";
     };
     EXPECT_THAT(error(""), HasSubstr("not a .npy file"));
     EXPECT_THAT(error("PK\3\4"), HasSubstr("x.npy"));
     EXPECT_THAT(error("\x93NUMPY\1"), HasSubstr("truncated"));
-    EXPECT_THAT(error(npy(dict("<f4", "(3,)"), "0123456789")), HasSubstr("do not fit in the 10 bytes"));
+    EXPECT_THAT(error(npy(dict("<f4", "(3,)"), "0123456789")),
+                HasSubstr("do not fit in the 10 bytes"));
     EXPECT_THAT(error(npy(dict("<f4", "(1,)"), "0123", 4)), HasSubstr("version 4"));
     EXPECT_THAT(error("\x93NUMPY\2\0\xff\xff\xff\x7f{}"s), HasSubstr("claims a .npy header"));
     EXPECT_THAT(error("\x93NUMPY\1\0\x50\0{}"s), HasSubstr("truncated"));
-    EXPECT_THAT(error(npy(dict("<f4", "(4611686018427387904, 4)"), "0123")), HasSubstr("do not fit"));
-    EXPECT_THAT(error(npy(dict("<f8", "(1152921504606846976, 2)"), "0123")), HasSubstr("do not fit"));
-    EXPECT_THAT(error(npy(dict("<f4", "(0, 4611686018427387904, 4)"), "0123")), HasSubstr("do not fit"));
+    EXPECT_THAT(error(npy(dict("<f4", "(4611686018427387904, 4)"), "0123")),
+                HasSubstr("do not fit"));
+    EXPECT_THAT(error(npy(dict("<f8", "(1152921504606846976, 2)"), "0123")),
+                HasSubstr("do not fit"));
+    EXPECT_THAT(error(npy(dict("<f4", "(0, 4611686018427387904, 4)"), "0123")),
+                HasSubstr("do not fit"));
     EXPECT_THAT(error(npy(dict("<f4", "(9223372036854775808,)"), "0123")), HasSubstr("broken"));
     EXPECT_THAT(error(npy(dict("<f4", "(-1,)"), "0123")), HasSubstr("broken"));
     EXPECT_THAT(error(npy(dict("<f4", "(1,1,1,1,1,1,1,1,1)"), "0123")), HasSubstr("more than 8"));
     EXPECT_THAT(error(npy(dict("|O", "(1,)"), "01234567")), HasSubstr("Python objects"));
     EXPECT_THAT(error(npy(dict("<c8", "(1,)"), "01234567")), HasSubstr("'<c8'"));
-    EXPECT_THAT(error(npy(dict("<f99999999999", "(1,)"), "01234567")), HasSubstr("elements of type"));
-    EXPECT_THAT(error(npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,)}", "0123")), HasSubstr("structured"));
+    EXPECT_THAT(error(npy(dict("<f99999999999", "(1,)"), "01234567")),
+                HasSubstr("elements of type"));
+    EXPECT_THAT(
+        error(npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,)}", "0123")),
+        HasSubstr("structured"));
     EXPECT_THAT(error(npy("{'descr': '<f4', 'shape': (1,)}", "0123")), HasSubstr("broken"));
-    EXPECT_THAT(error(npy("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,)}", "0123")), HasSubstr("broken"));
+    EXPECT_THAT(error(npy("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,)}",
+                          "0123")),
+                HasSubstr("broken"));
     EXPECT_THAT(error(npy("{'descr': '<f4", "0123")), HasSubstr("broken"));
-    EXPECT_THAT(error(npy(dict("<u8", "(1,)"), "\xff\xff\xff\xff\xff\xff\xff\xff")), HasSubstr("int64"));
+    EXPECT_THAT(error(npy(dict("<u8", "(1,)"), "\xff\xff\xff\xff\xff\xff\xff\xff")),
+                HasSubstr("int64"));
 }
 
 /// Flips, cuts and splices a good file: whatever comes, it is a tensor or a FileError.
-template <class Parse> void survive_mutations(const std::vector<std::byte>& good, const Parse& parse) {
+template <class Parse>
+void survive_mutations(const std::vector<std::byte>& good, const Parse& parse) {
     std::mt19937 random(11);
-    const auto below = [&](std::size_t n) { return std::uniform_int_distribution<std::size_t>(0, n - 1)(random); };
+    const auto below = [&](std::size_t n) {
+        return std::uniform_int_distribution<std::size_t>(0, n - 1)(random);
+    };
     int refused = 0;
     for (int round = 0; round < 4000; ++round) {
         std::vector<std::byte> bytes = good;
@@ -267,13 +314,15 @@ template <class Parse> void survive_mutations(const std::vector<std::byte>& good
                 break;
             switch (below(4)) {
             case 0:
-                bytes[below(std::min<std::size_t>(bytes.size(), 200))] = static_cast<std::byte>(below(256));
+                bytes[below(std::min<std::size_t>(bytes.size(), 200))] =
+                    static_cast<std::byte>(below(256));
                 break;
             case 1:
                 bytes.resize(below(bytes.size()) + 1);
                 break;
             case 2:
-                bytes.insert(bytes.begin() + static_cast<std::ptrdiff_t>(below(std::min<std::size_t>(bytes.size(), 200))),
+                bytes.insert(bytes.begin() + static_cast<std::ptrdiff_t>(
+                                                 below(std::min<std::size_t>(bytes.size(), 200))),
                              static_cast<std::byte>("0123456789,()[]{}'"[below(18)]));
                 break;
             default:
@@ -290,7 +339,8 @@ template <class Parse> void survive_mutations(const std::vector<std::byte>& good
 }
 
 TEST(Npy, SurvivesMutations) {
-    survive_mutations(io::encode_npy(Tensor::zeros({3, 4, 5}, DType::Float64)), [](const auto& bytes) { (void)io::parse_npy(bytes, "x"); });
+    survive_mutations(io::encode_npy(Tensor::zeros({3, 4, 5}, DType::Float64)),
+                      [](const auto& bytes) { (void)io::parse_npy(bytes, "x"); });
 }
 
 TEST(Npy, AgreesWithNumPy) {
@@ -300,7 +350,8 @@ TEST(Npy, AgreesWithNumPy) {
     const auto tensors = one_of_each();
     for (const auto& [name, tensor] : tensors)
         io::write_npy(folder / (name + ".npy"), tensor);
-    const io::Hdf5File answer = test::ask_python("import glob, os\nfor f in glob.glob('" + folder.path() + R"(/*.npy'):
+    const io::Hdf5File answer =
+        test::ask_python("import glob, os\nfor f in glob.glob('" + folder.path() + R"(/*.npy'):
     a = np.load(f)
     put(os.path.basename(f)[:-4], a)
     swapped = a.astype(a.dtype.newbyteorder('>'))
@@ -324,22 +375,26 @@ TEST(SafeTensors, KeepsEveryDTypeAndMetadata) {
     EXPECT_EQ(back.metadata, file.metadata);
     ASSERT_EQ(back.tensors.size(), file.tensors.size());
     for (const auto& [name, tensor] : file.tensors) {
-        const auto found = std::find_if(back.tensors.begin(), back.tensors.end(), [&](const auto& t) { return t.name == name; });
+        const auto found = std::find_if(back.tensors.begin(), back.tensors.end(),
+                                        [&](const auto& t) { return t.name == name; });
         ASSERT_NE(found, back.tensors.end());
         EXPECT_TRUE(test::same_bits(found->tensor, tensor)) << name;
     }
-    EXPECT_THROW((void)io::encode_safetensors({{file.tensors[0], file.tensors[0]}, {}}), ValueError);
+    EXPECT_THROW((void)io::encode_safetensors({{file.tensors[0], file.tensors[0]}, {}}),
+                 ValueError);
 }
 
 std::string safetensors(std::string_view json, std::string_view data) {
     const std::uint64_t length = json.size();
-    return std::string(reinterpret_cast<const char*>(&length), 8) + std::string(json) + std::string(data);
+    return std::string(reinterpret_cast<const char*>(&length), 8) + std::string(json) +
+           std::string(data);
 }
 
 TEST(SafeTensors, ReadsAFileWrittenByHand) {
     const auto file = io::parse_safetensors(
-        bytes_of(safetensors(R"({"b":{"dtype":"U8","shape":[2],"data_offsets":[4,6]},"a":{"dtype":"I32","shape":[],"data_offsets":[0,4]}}  )",
-                             std::string_view("\x01\x01\0\0\x07\x08", 6))),
+        bytes_of(safetensors(
+            R"({"b":{"dtype":"U8","shape":[2],"data_offsets":[4,6]},"a":{"dtype":"I32","shape":[],"data_offsets":[0,4]}}  )",
+            std::string_view("\x01\x01\0\0\x07\x08", 6))),
         "x");
     ASSERT_EQ(file.tensors.size(), 2U);
     EXPECT_EQ(file.tensors[0].name, "a");
@@ -348,40 +403,61 @@ TEST(SafeTensors, ReadsAFileWrittenByHand) {
 }
 
 TEST(SafeTensors, RefusesHostileFiles) {
-    const auto error = [](const std::string& text) { return error_of([&] { (void)io::parse_safetensors(bytes_of(text), "x.st"); }); };
-    const auto tensor = [&](const std::string& fields, std::string_view data = "01234567") { return error(safetensors("{\"a\":{" + fields + "}}", data)); };
+    const auto error = [](const std::string& text) {
+        return error_of([&] { (void)io::parse_safetensors(bytes_of(text), "x.st"); });
+    };
+    const auto tensor = [&](const std::string& fields, std::string_view data = "01234567") {
+        return error(safetensors("{\"a\":{" + fields + "}}", data));
+    };
     EXPECT_THAT(error("1234"), HasSubstr("too short"));
     EXPECT_THAT(error(std::string(8, '\xff') + "{}"), HasSubstr("claims a header"));
     EXPECT_THAT(error(safetensors("[]", "")), HasSubstr("not a JSON object"));
     EXPECT_THAT(error(safetensors("{\"a\":", "")), HasSubstr("not a JSON object"));
     EXPECT_THAT(error(safetensors(std::string(100000, '['), "")), HasSubstr("nested too deeply"));
-    EXPECT_THAT(tensor(R"("dtype":"F32","shape":[2],"data_offsets":[0,4])"), HasSubstr("needs 8 bytes"));
-    EXPECT_THAT(tensor(R"("dtype":"F32","shape":[2],"data_offsets":[0,16])"), HasSubstr("there are 8 bytes"));
-    EXPECT_THAT(tensor(R"("dtype":"F32","shape":[2],"data_offsets":[8,0])"), HasSubstr("bytes 8 to 0"));
-    EXPECT_THAT(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[4,8])"), HasSubstr("where 0 was expected"));
-    EXPECT_THAT(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[0,4])"), HasSubstr("account for 4"));
-    EXPECT_THAT(tensor(R"("dtype":"F8","shape":[8],"data_offsets":[0,8])"), HasSubstr("unknown dtype \"F8\""));
-    EXPECT_THAT(tensor(R"("dtype":"U8","shape":[-8],"data_offsets":[0,8])"), HasSubstr("whole number"));
-    EXPECT_THAT(tensor(R"("dtype":"U8","shape":[8.5],"data_offsets":[0,8])"), HasSubstr("whole number"));
-    EXPECT_THAT(tensor(R"("dtype":"U8","shape":[4611686018427387904,16],"data_offsets":[0,0])"), HasSubstr("too large"));
-    EXPECT_THAT(tensor(R"("dtype":"U8","shape":[0,4611686018427387904,16],"data_offsets":[0,0])"), HasSubstr("too large"));
-    EXPECT_THAT(tensor(R"("dtype":"U8","shape":[1,1,1,1,1,1,1,1,8],"data_offsets":[0,8])"), HasSubstr("9 dimensions"));
-    EXPECT_THAT(tensor(R"("dtype":"U8","shape":"8","data_offsets":[0,8])"), HasSubstr("not a list"));
+    EXPECT_THAT(tensor(R"("dtype":"F32","shape":[2],"data_offsets":[0,4])"),
+                HasSubstr("needs 8 bytes"));
+    EXPECT_THAT(tensor(R"("dtype":"F32","shape":[2],"data_offsets":[0,16])"),
+                HasSubstr("there are 8 bytes"));
+    EXPECT_THAT(tensor(R"("dtype":"F32","shape":[2],"data_offsets":[8,0])"),
+                HasSubstr("bytes 8 to 0"));
+    EXPECT_THAT(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[4,8])"),
+                HasSubstr("where 0 was expected"));
+    EXPECT_THAT(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[0,4])"),
+                HasSubstr("account for 4"));
+    EXPECT_THAT(tensor(R"("dtype":"F8","shape":[8],"data_offsets":[0,8])"),
+                HasSubstr("unknown dtype \"F8\""));
+    EXPECT_THAT(tensor(R"("dtype":"U8","shape":[-8],"data_offsets":[0,8])"),
+                HasSubstr("whole number"));
+    EXPECT_THAT(tensor(R"("dtype":"U8","shape":[8.5],"data_offsets":[0,8])"),
+                HasSubstr("whole number"));
+    EXPECT_THAT(tensor(R"("dtype":"U8","shape":[4611686018427387904,16],"data_offsets":[0,0])"),
+                HasSubstr("too large"));
+    EXPECT_THAT(tensor(R"("dtype":"U8","shape":[0,4611686018427387904,16],"data_offsets":[0,0])"),
+                HasSubstr("too large"));
+    EXPECT_THAT(tensor(R"("dtype":"U8","shape":[1,1,1,1,1,1,1,1,8],"data_offsets":[0,8])"),
+                HasSubstr("9 dimensions"));
+    EXPECT_THAT(tensor(R"("dtype":"U8","shape":"8","data_offsets":[0,8])"),
+                HasSubstr("not a list"));
     EXPECT_THAT(tensor(R"("dtype":"U8","data_offsets":[0,8])"), HasSubstr("no dtype, shape"));
     EXPECT_THAT(error(safetensors(R"({"__metadata__":{"a":1}})", "")), HasSubstr("not a string"));
-    EXPECT_THAT(error(safetensors(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}})", "012345")),
-                HasSubstr("where 4 was expected"));
+    EXPECT_THAT(
+        error(safetensors(
+            R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}})",
+            "012345")),
+        HasSubstr("where 4 was expected"));
 }
 
 TEST(SafeTensors, SurvivesMutations) {
-    survive_mutations(io::encode_safetensors({one_of_each(), {{"a", "b"}}}), [](const auto& bytes) { (void)io::parse_safetensors(bytes, "x"); });
+    survive_mutations(io::encode_safetensors({one_of_each(), {{"a", "b"}}}),
+                      [](const auto& bytes) { (void)io::parse_safetensors(bytes, "x"); });
 }
 
 // --- hdf5
 
 TEST(Hdf5, KeepsEveryDTypeGroupsOrderAndAttributes) {
     const TempFolder folder;
-    io::Hdf5File file{one_of_each(), {{"z", "first"}, {"a", ""}, {"text", std::string(200'000, 'x') + "ä"}}};
+    io::Hdf5File file{one_of_each(),
+                      {{"z", "first"}, {"a", ""}, {"text", std::string(200'000, 'x') + "ä"}}};
     file.tensors.push_back({"group/inner/z.weight", Tensor::full({2}, 4)});
     file.tensors.push_back({"group/inner/a.weight", Tensor::full({1}, 5)});
     io::write_hdf5(folder / "a.h5", file);
@@ -390,7 +466,8 @@ TEST(Hdf5, KeepsEveryDTypeGroupsOrderAndAttributes) {
     ASSERT_EQ(back.tensors.size(), file.tensors.size());
     for (std::size_t i = 0; i < back.tensors.size(); ++i) {
         EXPECT_EQ(back.tensors[i].name, file.tensors[i].name);
-        EXPECT_TRUE(test::same_bits(back.tensors[i].tensor, file.tensors[i].tensor)) << back.tensors[i].name;
+        EXPECT_TRUE(test::same_bits(back.tensors[i].tensor, file.tensors[i].tensor))
+            << back.tensors[i].name;
     }
 }
 
@@ -400,12 +477,14 @@ TEST(Hdf5, RefusesImpossibleNames) {
         EXPECT_THROW((void)io::encode_hdf5({{{name, x}}, {}}), ValueError) << name;
     EXPECT_THROW((void)io::encode_hdf5({{{std::string("a\0b", 3), x}}, {}}), ValueError);
     EXPECT_THROW((void)io::encode_hdf5({{{"a", x}, {"a", x}}, {}}), ValueError);
-    EXPECT_THROW((void)io::encode_hdf5({{{"a", x}, {"a/b", x}}, {}}), FileError); // a tensor is no group
+    EXPECT_THROW((void)io::encode_hdf5({{{"a", x}, {"a/b", x}}, {}}),
+                 FileError); // a tensor is no group
 }
 
 TEST(Hdf5, ReadsRows) {
     const TempFolder folder;
-    io::write_hdf5(folder / "a.h5", {{{"x", Tensor::from(std::vector<float>{0, 1, 2, 3, 4, 5, 6, 7}, {4, 2})}}, {}});
+    io::write_hdf5(folder / "a.h5",
+                   {{{"x", Tensor::from(std::vector<float>{0, 1, 2, 3, 4, 5, 6, 7}, {4, 2})}}, {}});
     const io::Hdf5Reader reader(folder / "a.h5");
     EXPECT_EQ(reader.entries().at(0).shape, (Shape{4, 2}));
     EXPECT_THAT(reader.read_rows("x", 1, 2).to_vector(), ElementsAre(2, 3, 4, 5));
@@ -423,15 +502,32 @@ TEST(Hdf5, RefusesBrokenFiles) {
     };
     EXPECT_THAT(error(""), HasSubstr("not a readable HDF5 file"));
     EXPECT_THAT(error("just some text that is no HDF5 file at all"), HasSubstr("x.h5"));
-    EXPECT_THAT(error_of([&] { (void)io::read_hdf5(folder / "missing.h5"); }), HasSubstr("not a readable HDF5 file"));
-    EXPECT_THAT(error_of([&] { (void)io::read_hdf5(folder.path()); }), HasSubstr("not a readable HDF5 file"));
+    EXPECT_THAT(error_of([&] { (void)io::read_hdf5(folder / "missing.h5"); }),
+                HasSubstr("not a readable HDF5 file"));
+    EXPECT_THAT(error_of([&] { (void)io::read_hdf5(folder.path()); }),
+                HasSubstr("not a readable HDF5 file"));
     const std::string good = text_of(io::encode_hdf5({one_of_each(), {{"a", "b"}}}));
-    for (std::size_t size = 0; size < good.size(); size += 97)
+    for (std::size_t size = 0; size + 16 < good.size(); size += 97)
         EXPECT_THAT(error(good.substr(0, size)), HasSubstr("HDF5")) << size;
     // Headers carry checksums: a flipped bit there is found.
     std::string flipped = good;
     flipped[20] = static_cast<char>(flipped[20] ^ 1);
     EXPECT_THAT(error(flipped), HasSubstr("HDF5"));
+}
+
+TEST(Hdf5, NoticesEveryDamageToItsOwnFiles) {
+    const TempFolder folder;
+    io::Hdf5File file{one_of_each(), {{"a", "b"}}};
+    file.tensors.push_back({"group/x", Tensor::zeros({3})});
+    const std::vector<std::byte> good = io::encode_hdf5(file);
+    std::mt19937 random(3);
+    for (int round = 0; round < 300; ++round) {
+        std::vector<std::byte> bytes = good;
+        bytes[random() % (bytes.size() - 12)] ^= static_cast<std::byte>(1U << random() % 8);
+        io::write_file(folder / "x.h5", bytes);
+        EXPECT_THAT(error_of([&] { (void)io::read_hdf5(folder / "x.h5"); }),
+                    HasSubstr("is damaged"));
+    }
 }
 
 TEST(Hdf5, IsReadByH5pyAndReadsItsFiles) {
@@ -442,8 +538,10 @@ TEST(Hdf5, IsReadByH5pyAndReadsItsFiles) {
     std::vector<nn::NamedTensor> readable = file.tensors; // NumPy has no bfloat16
     std::erase_if(readable, [](const auto& t) { return t.tensor.dtype() == DType::BFloat16; });
     io::write_hdf5(folder / "ours.h5", {readable, file.attributes});
-    const io::Hdf5File answer = test::ask_python("ours = h5py.File('" + folder.path() + "/ours.h5', 'r')\ntheirs = h5py.File('" + folder.path() +
-                                                 R"(/theirs.h5', 'w')
+    const io::Hdf5File answer =
+        test::ask_python("ours = h5py.File('" + folder.path() +
+                         "/ours.h5', 'r')\ntheirs = h5py.File('" + folder.path() +
+                         R"(/theirs.h5', 'w')
 title = ours.attrs['title']
 assert (title.decode() if isinstance(title, bytes) else title) == 'ä'
 for name in ours:
@@ -462,10 +560,13 @@ theirs.close()
 )");
     for (const auto& [name, tensor] : readable)
         EXPECT_EQ(test::at(answer, name).to_vector(), tensor.to_vector()) << name;
-    EXPECT_THAT(error_of([&] { const io::Hdf5Reader reader(folder / "theirs.h5"); }), HasSubstr("nested deeper"));
-    (void)test::ask_python("f = h5py.File('" + folder.path() + "/theirs.h5', 'a')\ndel f['loop']\nf.close()\n");
+    EXPECT_THAT(error_of([&] { const io::Hdf5Reader reader(folder / "theirs.h5"); }),
+                HasSubstr("nested deeper"));
+    (void)test::ask_python("f = h5py.File('" + folder.path() +
+                           "/theirs.h5', 'a')\ndel f['loop']\nf.close()\n");
     const io::Hdf5Reader reader(folder / "theirs.h5");
-    EXPECT_THAT(reader.attributes(), ::testing::UnorderedElementsAre(std::pair("text", "über"), std::pair("fixed", "abc")));
+    EXPECT_THAT(reader.attributes(), ::testing::UnorderedElementsAre(std::pair("text", "über"),
+                                                                     std::pair("fixed", "abc")));
     EXPECT_EQ(reader.read("deflated").to_vector()[999], 999);
     EXPECT_EQ(reader.read_rows("deflated", 9, 1).to_vector()[0], 900);
     EXPECT_THAT(error_of([&] { (void)reader.read("bomb"); }), HasSubstr("stores only"));

@@ -16,15 +16,25 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 /// The layers of the golden, in the order in which they draw.
-std::vector<std::pair<std::string, std::shared_ptr<nn::Module>>> golden_layers(DType dtype = DType::Float32) {
+std::vector<std::pair<std::string, std::shared_ptr<nn::Module>>>
+golden_layers(DType dtype = DType::Float32) {
     return {
         {"Linear", std::make_shared<nn::Linear>(7, 5, true, dtype)},
-        {"Conv2d", std::make_shared<nn::Conv2d>(
-                       nn::Conv2dOptions{.in_channels = 4, .out_channels = 6, .kernel_size = {3, 5}, .groups = 2, .dtype = dtype})},
-        {"ConvTranspose2d", std::make_shared<nn::ConvTranspose2d>(nn::ConvTranspose2dOptions{
-                                .in_channels = 4, .out_channels = 6, .kernel_size = {3, 2}, .groups = 2, .dtype = dtype})},
-        {"BatchNorm2d", std::make_shared<nn::BatchNorm2d>(nn::BatchNormOptions{.num_features = 3, .dtype = dtype})},
-        {"LayerNorm", std::make_shared<nn::LayerNorm>(nn::LayerNormOptions{.normalized_shape = {2, 3}, .dtype = dtype})},
+        {"Conv2d", std::make_shared<nn::Conv2d>(nn::Conv2dOptions{.in_channels = 4,
+                                                                  .out_channels = 6,
+                                                                  .kernel_size = {3, 5},
+                                                                  .groups = 2,
+                                                                  .dtype = dtype})},
+        {"ConvTranspose2d",
+         std::make_shared<nn::ConvTranspose2d>(nn::ConvTranspose2dOptions{.in_channels = 4,
+                                                                          .out_channels = 6,
+                                                                          .kernel_size = {3, 2},
+                                                                          .groups = 2,
+                                                                          .dtype = dtype})},
+        {"BatchNorm2d", std::make_shared<nn::BatchNorm2d>(
+                            nn::BatchNormOptions{.num_features = 3, .dtype = dtype})},
+        {"LayerNorm", std::make_shared<nn::LayerNorm>(
+                          nn::LayerNormOptions{.normalized_shape = {2, 3}, .dtype = dtype})},
         {"Embedding", std::make_shared<nn::Embedding>(5, 7, -2, dtype)},
         {"small Embedding", std::make_shared<nn::Embedding>(3, 3, std::nullopt, dtype)},
         {"last Linear", std::make_shared<nn::Linear>(2, 2, false, dtype)},
@@ -110,17 +120,21 @@ for dtype in (torch.float32, torch.float64):
     for (const DType dtype : {DType::Float32, DType::Float64})
         for (const std::uint64_t seed : {0ULL, 1ULL, 123456789ULL, 98765432123456789ULL}) {
             Generator generator(seed);
-            const std::string prefix = "torch." + std::string(name_of(dtype)) + "/" + std::to_string(seed) + "/";
+            const std::string prefix =
+                "torch." + std::string(name_of(dtype)) + "/" + std::to_string(seed) + "/";
             for (const auto& [name, layer] : golden_layers(dtype)) {
                 layer->reset_parameters(generator);
                 for (const nn::NamedTensor& weight : layer->state())
-                    EXPECT_TRUE(test::same_bits(weight.tensor, test::at(answer, prefix + name + "/" + weight.name))) << prefix << name << "." << weight.name;
+                    EXPECT_TRUE(test::same_bits(
+                        weight.tensor, test::at(answer, prefix + name + "/" + weight.name)))
+                        << prefix << name << "." << weight.name;
             }
         }
 }
 
 TEST(Generator, DrawsWhatPyTorchDraws) {
-    EXPECT_THAT(Generator(0).randperm(10).to_vector(), ElementsAre(4, 1, 7, 5, 3, 9, 0, 8, 6, 2)); // PyTorch, seed 0
+    EXPECT_THAT(Generator(0).randperm(10).to_vector(),
+                ElementsAre(4, 1, 7, 5, 3, 9, 0, 8, 6, 2)); // PyTorch, seed 0
     EXPECT_EQ(Generator(5489).random(), 3499211612U); // the reference implementation of mt19937
     if (!test::python_has("torch, h5py"))
         GTEST_SKIP() << "no PyTorch with h5py in /usr/bin/python3";
@@ -136,13 +150,18 @@ for dtype in (torch.float32, torch.float64):
     Generator generator(7);
     for (const DType dtype : {DType::Float32, DType::Float64})
         for (const std::int64_t n : {1, 2, 3, 15, 16, 17, 31, 32, 100000}) {
-            const std::string prefix = "torch." + std::string(name_of(dtype)) + "/", number = " " + std::to_string(n);
+            const std::string prefix = "torch." + std::string(name_of(dtype)) + "/",
+                              number = " " + std::to_string(n);
             Tensor x = Tensor::empty({n}, dtype);
             generator.normal_(x, 0.25, 3);
-            EXPECT_TRUE(test::same_bits(x, test::at(answer, prefix + "normal" + number))) << prefix << n;
+            EXPECT_TRUE(test::same_bits(x, test::at(answer, prefix + "normal" + number)))
+                << prefix << n;
             generator.uniform_(x, -0.3, 1.7);
-            EXPECT_TRUE(test::same_bits(x, test::at(answer, prefix + "uniform" + number))) << prefix << n;
-            EXPECT_TRUE(test::same_bits(generator.randperm(n), test::at(answer, prefix + "perm" + number))) << prefix << n;
+            EXPECT_TRUE(test::same_bits(x, test::at(answer, prefix + "uniform" + number)))
+                << prefix << n;
+            EXPECT_TRUE(
+                test::same_bits(generator.randperm(n), test::at(answer, prefix + "perm" + number)))
+                << prefix << n;
         }
 }
 
@@ -184,7 +203,8 @@ TEST(Init, RefusesWhatHasNoFan) {
 
 struct Pair : nn::Module {
     std::shared_ptr<nn::Linear> first = std::make_shared<nn::Linear>(3, 4);
-    std::shared_ptr<nn::BatchNorm1d> second = std::make_shared<nn::BatchNorm1d>(nn::BatchNormOptions{.num_features = 4});
+    std::shared_ptr<nn::BatchNorm1d> second =
+        std::make_shared<nn::BatchNorm1d>(nn::BatchNormOptions{.num_features = 4});
     Tensor& scale;
     Pair() : scale(add_parameter("scale", Tensor::full({1}, 2))) {
         add_child("first", first);
@@ -205,10 +225,12 @@ std::vector<std::string> names(const std::vector<nn::NamedTensor>& tensors) {
 
 TEST(Module, NamesDepthFirst) {
     const Pair pair;
-    EXPECT_THAT(names(pair.parameters()), ElementsAre("scale", "first.weight", "first.bias", "second.weight", "second.bias"));
+    EXPECT_THAT(names(pair.parameters()),
+                ElementsAre("scale", "first.weight", "first.bias", "second.weight", "second.bias"));
     EXPECT_THAT(names(pair.buffers()), ElementsAre("second.running_mean", "second.running_var"));
-    EXPECT_THAT(names(pair.state()), ElementsAre("scale", "first.weight", "first.bias", "second.weight", "second.bias",
-                                                 "second.running_mean", "second.running_var"));
+    EXPECT_THAT(names(pair.state()),
+                ElementsAre("scale", "first.weight", "first.bias", "second.weight", "second.bias",
+                            "second.running_mean", "second.running_var"));
     for (const auto& parameter : pair.parameters())
         EXPECT_TRUE(parameter.tensor.requires_grad());
     for (const auto& buffer : pair.buffers())
@@ -272,14 +294,26 @@ TEST(Layers, RefuseImpossibleArguments) {
 TEST(Layers, KnowTheirShapesWithoutData) {
     const ShapeOnly shapes;
     const auto shape_of = [](nn::Module&& layer, const Shape& shape, DType dtype = DType::Float32) {
-        return layer.forward(std::vector{Tensor::empty(shape, dtype)}, {.training = false}).at(0).shape();
+        return layer.forward(std::vector{Tensor::empty(shape, dtype)}, {.training = false})
+            .at(0)
+            .shape();
     };
     EXPECT_EQ(shape_of(nn::Linear(3, 4), {5, 3}), (Shape{5, 4}));
-    EXPECT_EQ(shape_of(nn::Conv2d({.in_channels = 3, .out_channels = 8, .kernel_size = {5, 5}}), {2, 3, 28, 28}), (Shape{2, 8, 24, 24}));
-    EXPECT_EQ(shape_of(nn::Conv2d({.in_channels = 3, .out_channels = 8, .kernel_size = {4, 3}, .same_padding = true}), {2, 3, 28, 28}),
-              (Shape{2, 8, 28, 28}));
-    EXPECT_EQ(shape_of(nn::ConvTranspose2d({.in_channels = 3, .out_channels = 8, .kernel_size = {2, 2}, .stride = {2, 2}}), {2, 3, 7, 7}),
-              (Shape{2, 8, 14, 14}));
+    EXPECT_EQ(shape_of(nn::Conv2d({.in_channels = 3, .out_channels = 8, .kernel_size = {5, 5}}),
+                       {2, 3, 28, 28}),
+              (Shape{2, 8, 24, 24}));
+    EXPECT_EQ(
+        shape_of(
+            nn::Conv2d(
+                {.in_channels = 3, .out_channels = 8, .kernel_size = {4, 3}, .same_padding = true}),
+            {2, 3, 28, 28}),
+        (Shape{2, 8, 28, 28}));
+    EXPECT_EQ(
+        shape_of(
+            nn::ConvTranspose2d(
+                {.in_channels = 3, .out_channels = 8, .kernel_size = {2, 2}, .stride = {2, 2}}),
+            {2, 3, 7, 7}),
+        (Shape{2, 8, 14, 14}));
     EXPECT_EQ(shape_of(nn::Embedding(10, 6), {2, 4}, DType::Int64), (Shape{2, 4, 6}));
     EXPECT_EQ(shape_of(nn::LayerNorm({.normalized_shape = {6}}), {2, 4, 6}), (Shape{2, 4, 6}));
 }
@@ -316,17 +350,28 @@ show('embedding', nn.Embedding(7, 3), torch.randint(0, 7, (2, 5)))
         if (!shape.empty()) {
             EXPECT_TRUE(test::same_bits(randn(shape), x)) << name; // the draws are in step
         }
-        const std::vector<double> got = layer.forward(std::vector{x}, {}).at(0).to_vector(), wanted = test::at(answer, name + "/y").to_vector();
+        const std::vector<double> got = layer.forward(std::vector{x}, {}).at(0).to_vector(),
+                                  wanted = test::at(answer, name + "/y").to_vector();
         ASSERT_EQ(got.size(), wanted.size()) << name;
         for (std::size_t i = 0; i < got.size(); ++i)
             ASSERT_NEAR(got[i], wanted[i], 1e-12) << name << " " << i;
     };
     check("linear", nn::Linear(5, 3, true, f64), {4, 5});
     check("same",
-          nn::Conv2d({.in_channels = 2, .out_channels = 4, .kernel_size = {4, 3}, .dilation = {1, 2}, .same_padding = true, .dtype = f64}),
+          nn::Conv2d({.in_channels = 2,
+                      .out_channels = 4,
+                      .kernel_size = {4, 3},
+                      .dilation = {1, 2},
+                      .same_padding = true,
+                      .dtype = f64}),
           {2, 2, 7, 9});
     check("transpose",
-          nn::ConvTranspose2d({.in_channels = 2, .out_channels = 4, .stride = {2, 2}, .padding = {1, 1}, .output_padding = {1, 1}, .dtype = f64}),
+          nn::ConvTranspose2d({.in_channels = 2,
+                               .out_channels = 4,
+                               .stride = {2, 2},
+                               .padding = {1, 1},
+                               .output_padding = {1, 1},
+                               .dtype = f64}),
           {2, 2, 5, 4});
     check("norm", nn::BatchNorm2d({.num_features = 3, .dtype = f64}), {4, 3, 2, 2});
     check("norm1", nn::BatchNorm1d({.num_features = 3, .dtype = f64}), {4, 3});

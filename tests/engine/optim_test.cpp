@@ -44,7 +44,8 @@ std::vector<double> trace(const Make& make, const std::vector<double>& gradients
     return values;
 }
 
-void expect_trace(const Make& make, const std::vector<double>& gradients, const std::vector<double>& wanted) {
+void expect_trace(const Make& make, const std::vector<double>& gradients,
+                  const std::vector<double>& wanted) {
     const std::vector<double> got = trace(make, gradients);
     for (std::size_t i = 0; i < wanted.size(); ++i)
         EXPECT_NEAR(got[i], wanted[i], 1e-12) << "step " << i + 1;
@@ -54,11 +55,13 @@ void expect_trace(const Make& make, const std::vector<double>& gradients, const 
 TEST(Optimizers, FollowPyTorchsTraces) {
     const std::vector<double> up{.1, .2, .3}, down{.3, .2, .1};
     expect_trace(adam({}), up, {.9990000001, .998034818135, .997076816955});
-    expect_trace(adam({.weight_decay = 1e-2, .decoupled = true}), up, {.9989900001, .998014828235, .997046846907});
+    expect_trace(adam({.weight_decay = 1e-2, .decoupled = true}), up,
+                 {.9989900001, .998014828235, .997046846907});
     expect_trace(adam({.amsgrad = true}), down, {.999000000033, .998029647943, .997136027359});
     expect_trace(sgd({.lr = .1, .momentum = .9}), up, {.99, .961, .9049});
     expect_trace(sgd({.lr = .1, .momentum = .9, .dampening = .5}), up, {.99, .971, .9389});
-    expect_trace(sgd({.lr = .1, .momentum = .9, .weight_decay = .01, .nesterov = true}), up, {.9791, .93032971, .846550012551});
+    expect_trace(sgd({.lr = .1, .momentum = .9, .weight_decay = .01, .nesterov = true}), up,
+                 {.9791, .93032971, .846550012551});
 }
 
 struct Case {
@@ -76,14 +79,18 @@ std::vector<Case> cases() {
         {"Adam(p, lr=0.01)", adam({.lr = .01})},
         {"Adam(p, lr=0.01, betas=(0.3, 0.9), eps=1e-5, weight_decay=0.02)",
          adam({.lr = .01, .beta1 = .3, .beta2 = .9, .eps = 1e-5, .weight_decay = .02})},
-        {"Adam(p, lr=0.01, betas=(0.0, 0.99), amsgrad=True)", adam({.lr = .01, .beta1 = 0, .beta2 = .99, .amsgrad = true})},
-        {"AdamW(p, lr=0.01, weight_decay=0.1)", adam({.lr = .01, .weight_decay = .1, .decoupled = true})},
-        {"AdamW(p, lr=0.01, weight_decay=0.1, amsgrad=True)", adam({.lr = .01, .weight_decay = .1, .amsgrad = true, .decoupled = true})},
+        {"Adam(p, lr=0.01, betas=(0.0, 0.99), amsgrad=True)",
+         adam({.lr = .01, .beta1 = 0, .beta2 = .99, .amsgrad = true})},
+        {"AdamW(p, lr=0.01, weight_decay=0.1)",
+         adam({.lr = .01, .weight_decay = .1, .decoupled = true})},
+        {"AdamW(p, lr=0.01, weight_decay=0.1, amsgrad=True)",
+         adam({.lr = .01, .weight_decay = .1, .amsgrad = true, .decoupled = true})},
     };
 }
 
-// A quadratic bowl with a wobble, so that gradients depend on the weights: errors would grow. The second weight has
-// no gradient in two of three steps, the rate falls as a schedule does, and gradients are clipped.
+// A quadratic bowl with a wobble, so that gradients depend on the weights: errors would grow. The
+// second weight has no gradient in two of three steps, the rate falls as a schedule does, and
+// gradients are clipped.
 TEST(Optimizers, StayWithPyTorchOver1000Steps) {
     if (!test::python_has("torch, h5py"))
         GTEST_SKIP() << "no PyTorch with h5py in /usr/bin/python3";
@@ -93,7 +100,8 @@ TEST(Optimizers, StayWithPyTorchOver1000Steps) {
         script += "def make" + std::to_string(i) + "(p): return torch.optim." + all[i].torch + "\n";
     script += R"(
 n = 7
-for case in range()" + std::to_string(all.size()) + R"():
+for case in range()" +
+              std::to_string(all.size()) + R"():
     a = torch.linspace(-1, 2, n).requires_grad_()
     b = torch.linspace(3, 1, n).requires_grad_()
     scale = torch.linspace(0.1, 3, n)
@@ -129,7 +137,8 @@ for case in range()" + std::to_string(all.size()) + R"():
             Tensor ga = Tensor::empty({n}, DType::Float64), gb = Tensor::empty({n}, DType::Float64);
             for (int i = 0; i < n; ++i) {
                 const double w = a.data<double>()[i];
-                ga.data_mut<double>()[i] = scale[static_cast<std::size_t>(i)] * w + std::sin(5 * w + step);
+                ga.data_mut<double>()[i] =
+                    scale[static_cast<std::size_t>(i)] * w + std::sin(5 * w + step);
                 gb.data_mut<double>()[i] = b.data<double>()[i] * .5 + .1;
             }
             optimizer->zero_grad();
@@ -156,8 +165,10 @@ TEST(Optimizers, WorkInFloat32OnLargeWeightsAsInDouble) {
     for (const Case& one : cases()) {
         std::vector<double> start(n), slope(n);
         for (std::int64_t i = 0; i < n; ++i) {
-            start[static_cast<std::size_t>(i)] = static_cast<float>(std::sin(0.37 * static_cast<double>(i)));
-            slope[static_cast<std::size_t>(i)] = static_cast<float>(std::cos(0.91 * static_cast<double>(i)));
+            start[static_cast<std::size_t>(i)] =
+                static_cast<float>(std::sin(0.37 * static_cast<double>(i)));
+            slope[static_cast<std::size_t>(i)] =
+                static_cast<float>(std::cos(0.91 * static_cast<double>(i)));
         }
         Tensor w32 = weight(start, DType::Float32), w64 = weight(start);
         const auto o32 = one.make({{"w", w32}}), o64 = one.make({{"w", w64}});
@@ -184,7 +195,8 @@ TEST(Optimizers, DoNotDependOnTheNumberOfThreads) {
         for (int step = 1; step < 4; ++step) {
             Tensor g = Tensor::empty({200'003});
             for (std::int64_t i = 0; i < g.numel(); ++i)
-                g.data_mut<float>()[i] = static_cast<float>(std::sin(static_cast<double>(i * step)));
+                g.data_mut<float>()[i] =
+                    static_cast<float>(std::sin(static_cast<double>(i * step)));
             w.set_grad(g);
             train::clip_grad_norm(optimizer->parameters(), 10);
             optimizer->step(1);
@@ -199,7 +211,8 @@ TEST(Optimizers, DoNotDependOnTheNumberOfThreads) {
 TEST(Optimizers, TakeGradientsThatLieCrosswise) {
     Tensor w = Tensor::zeros({2, 3}, DType::Float64).set_requires_grad(true);
     const auto optimizer = train::make_sgd({{"w", w}}, {.lr = 1});
-    w.set_grad(Tensor::from(std::vector<double>{1, 2, 3, 4, 5, 6}, {3, 2}).as_strided({2, 3}, {1, 2}, 0));
+    w.set_grad(
+        Tensor::from(std::vector<double>{1, 2, 3, 4, 5, 6}, {3, 2}).as_strided({2, 3}, {1, 2}, 0));
     optimizer->step(1);
     EXPECT_THAT(w.to_vector(), ::testing::ElementsAre(-1, -3, -5, -2, -4, -6));
 }
@@ -249,15 +262,18 @@ TEST(Optimizers, RefuseImpossibleOptions) {
     EXPECT_THROW(train::make_sgd({}, {.lr = -1}), ValueError);
     EXPECT_THROW(train::make_sgd({}, {.lr = std::nan("")}), ValueError);
     EXPECT_THROW(train::make_sgd({}, {.nesterov = true}), ValueError);
-    EXPECT_THROW(train::make_sgd({}, {.momentum = .9, .dampening = .1, .nesterov = true}), ValueError);
+    EXPECT_THROW(train::make_sgd({}, {.momentum = .9, .dampening = .1, .nesterov = true}),
+                 ValueError);
     EXPECT_THROW(train::make_adam({}, {.beta1 = 1}), ValueError);
     EXPECT_THROW(train::make_adam({}, {.beta2 = -.1}), ValueError);
     EXPECT_THROW(train::make_adam({}, {.eps = -1}), ValueError);
     Tensor w = weight({1, 2});
     const auto optimizer = train::make_sgd({{"w", w}}, {});
-    const Tensor wrong_type[] = {w, Tensor::zeros({2}), Tensor(), Tensor::zeros({4}, DType::Float64), Tensor()};
+    const Tensor wrong_type[] = {w, Tensor::zeros({2}), Tensor(),
+                                 Tensor::zeros({4}, DType::Float64), Tensor()};
     EXPECT_THROW(call(find_op("sgd_step_"), wrong_type, Attrs{{"nesterov", false}}), DTypeError);
-    const Tensor wrong_shape[] = {w, Tensor::zeros({3}, DType::Float64), Tensor(), Tensor::zeros({4}, DType::Float64), Tensor()};
+    const Tensor wrong_shape[] = {w, Tensor::zeros({3}, DType::Float64), Tensor(),
+                                  Tensor::zeros({4}, DType::Float64), Tensor()};
     EXPECT_THROW(call(find_op("sgd_step_"), wrong_shape, Attrs{{"nesterov", false}}), ShapeError);
 }
 
@@ -309,10 +325,13 @@ run('cosine', lambda o: CosineAnnealingLR(o, 15, 0.05))
 )");
     const Schedule step{.kind = Schedule::Kind::Step, .step_size = 7, .gamma = .3};
     const Schedule annealed{.kind = Schedule::Kind::Cosine, .t_max = 15, .min_factor = .1};
-    const auto steps = test::at(answer, "step").to_vector(), cosines = test::at(answer, "cosine").to_vector();
+    const auto steps = test::at(answer, "step").to_vector(),
+               cosines = test::at(answer, "cosine").to_vector();
     for (std::size_t epoch = 0; epoch < 40; ++epoch) {
-        EXPECT_NEAR(step.factor(static_cast<std::int64_t>(epoch), 40), steps[epoch], 1e-12) << epoch;
-        EXPECT_NEAR(annealed.factor(static_cast<std::int64_t>(epoch), 40), cosines[epoch], 1e-12) << epoch;
+        EXPECT_NEAR(step.factor(static_cast<std::int64_t>(epoch), 40), steps[epoch], 1e-12)
+            << epoch;
+        EXPECT_NEAR(annealed.factor(static_cast<std::int64_t>(epoch), 40), cosines[epoch], 1e-12)
+            << epoch;
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "engine/train/probe_set.h"
 #include "tests/engine/referee.h"
 #include "tests/engine/toy.h"
 
@@ -10,17 +11,19 @@ namespace {
 
 using test::Memory;
 using test::toy_plan;
-using ::testing::ElementsAre;
 using ::testing::Each;
+using ::testing::ElementsAre;
 using train::Trainer;
 
 ProbeRecord look(const Tensor& tensor, int bins = 4, std::int64_t max_elements = 4096) {
-    return measure({.value = {"n", "out"}, .histogram_bins = bins, .max_elements = max_elements}, tensor, 7);
+    return measure({.value = {"n", "out"}, .histogram_bins = bins, .max_elements = max_elements},
+                   tensor, 7);
 }
 
 TEST(Measure, CountsByHand) {
     const float inf = std::numeric_limits<float>::infinity();
-    const auto r = look(Tensor::from(std::vector<float>{0, 1, 2, 3, 4, -0.0F, std::nanf(""), inf, -inf, inf, 1, 1}, {3, 4}));
+    const auto r = look(Tensor::from(
+        std::vector<float>{0, 1, 2, 3, 4, -0.0F, std::nanf(""), inf, -inf, inf, 1, 1}, {3, 4}));
     EXPECT_EQ(r.value.node, "n");
     EXPECT_EQ(r.step, 7);
     EXPECT_EQ(r.shape, (Shape{3, 4}));
@@ -102,14 +105,17 @@ TEST(Measure, CutsTheLeadingDimensions) {
     const auto none = look(x, 0, 0);
     EXPECT_TRUE(none.slice.empty());
     EXPECT_TRUE(none.histogram.empty());
-    const auto part = look(Tensor::from(std::vector<float>{0, 1, 2, 3, 4, 5, 6, 7}, {2, 2, 2}), 0, 5);
+    const auto part =
+        look(Tensor::from(std::vector<float>{0, 1, 2, 3, 4, 5, 6, 7}, {2, 2, 2}), 0, 5);
     EXPECT_EQ(part.slice_shape, (Shape{1, 2, 2}));
     EXPECT_THAT(part.slice, ElementsAre(0, 1, 2, 3));
 }
 
 // --- in a run
 
-ProbeRequest often(ValueId value) { return {.value = std::move(value), .max_elements = 100'000, .max_per_second = 1e12}; }
+ProbeRequest often(ValueId value) {
+    return {.value = std::move(value), .max_elements = 100'000, .max_per_second = 1e12};
+}
 
 TEST(Probes, ArriveAtEveryStepWithTheRightValues) {
     const auto memory = std::make_shared<Memory>();
@@ -117,18 +123,23 @@ TEST(Probes, ArriveAtEveryStepWithTheRightValues) {
     // What the model itself sees in step 3, by other means.
     Tensor input, weight, weight_gradient;
     train::Model* model = plan.model.get();
-    test::toy_model(plan).before_forward = [&](const train::Batch& batch, const nn::ForwardContext& context) {
+    test::toy_model(plan).before_forward = [&](const train::Batch& batch,
+                                               const nn::ForwardContext& context) {
         if (context.training && context.state.random.to_vector()[1] == 2) {
             input = batch.fields[0].clone();
             weight = model->module().parameters()[0].tensor.clone();
         }
     };
     Trainer trainer(std::move(plan), memory);
-    trainer.set_probes({often({"first", "out", ProbeWhat::Activation}), often({"second", "out", ProbeWhat::ActivationGradient}),
-                        often({"first", "weight", ProbeWhat::Weight}), often({"second", "bias", ProbeWhat::WeightGradient}),
-                        often({"norm", "running_mean", ProbeWhat::Weight}), often({"nothing", "out", ProbeWhat::Activation}),
-                        {.value = {"act", "out", ProbeWhat::Activation}, .every_steps = 3, .max_per_second = 1e12},
-                        {.value = {"drop", "out", ProbeWhat::Activation}, .max_per_second = 1e-9}});
+    trainer.set_probes(
+        {often({"first", "out", ProbeWhat::Activation}),
+         often({"second", "out", ProbeWhat::ActivationGradient}),
+         often({"first", "weight", ProbeWhat::Weight}),
+         often({"second", "bias", ProbeWhat::WeightGradient}),
+         often({"norm", "running_mean", ProbeWhat::Weight}),
+         often({"nothing", "out", ProbeWhat::Activation}),
+         {.value = {"act", "out", ProbeWhat::Activation}, .every_steps = 3, .max_per_second = 1e12},
+         {.value = {"drop", "out", ProbeWhat::Activation}, .max_per_second = 1e-9}});
     trainer.start();
     trainer.wait();
     const auto of = [&](const std::string& node, const std::string& name, ProbeWhat what) {
@@ -144,7 +155,8 @@ TEST(Probes, ArriveAtEveryStepWithTheRightValues) {
         EXPECT_EQ(activation[i].step, static_cast<std::int64_t>(i + 1));
     const auto weights = of("first", "weight", ProbeWhat::Weight);
     ASSERT_EQ(weights.size(), 7U);
-    EXPECT_EQ(std::vector<double>(weights[2].slice.begin(), weights[2].slice.end()), weight.to_vector()); // as step 3 used it
+    EXPECT_EQ(std::vector<double>(weights[2].slice.begin(), weights[2].slice.end()),
+              weight.to_vector()); // as step 3 used it
     // first = x W^T + b; the bias drops out of differences between samples.
     const auto& a = activation[2];
     ASSERT_EQ(a.shape, (Shape{8, 16}));
@@ -154,7 +166,8 @@ TEST(Probes, ArriveAtEveryStepWithTheRightValues) {
         EXPECT_NEAR(a.slice[16 + j] - a.slice[j], wanted, 1e-5);
     }
     // The gradient of the last bias is the sum of that of the outputs over the samples.
-    const auto outputs = of("second", "out", ProbeWhat::ActivationGradient), bias = of("second", "bias", ProbeWhat::WeightGradient);
+    const auto outputs = of("second", "out", ProbeWhat::ActivationGradient),
+               bias = of("second", "bias", ProbeWhat::WeightGradient);
     ASSERT_EQ(outputs.size(), 7U);
     ASSERT_EQ(bias.size(), 7U);
     for (std::size_t step = 0; step < 7; ++step)
@@ -169,7 +182,8 @@ TEST(Probes, ArriveAtEveryStepWithTheRightValues) {
     for (const auto& record : of("act", "out", ProbeWhat::Activation))
         steps.push_back(record.step);
     EXPECT_THAT(steps, ElementsAre(1, 4, 7));
-    EXPECT_EQ(of("drop", "out", ProbeWhat::Activation).size(), 1U); // at once, and not again in thirty years
+    EXPECT_EQ(of("drop", "out", ProbeWhat::Activation).size(),
+              1U); // at once, and not again in thirty years
     EXPECT_TRUE(of("nothing", "out", ProbeWhat::Activation).empty());
 }
 
@@ -179,32 +193,37 @@ TEST(Probes, ReportWeightsAtOnceWhenPaused) {
     trainer.pause();
     trainer.start();
     ASSERT_TRUE(memory->wait_paused(0));
-    trainer.set_probes({{.value = {"second", "weight", ProbeWhat::Weight}}, {.value = {"act", "out", ProbeWhat::Activation}}});
+    trainer.set_probes({{.value = {"second", "weight", ProbeWhat::Weight}},
+                        {.value = {"act", "out", ProbeWhat::Activation}}});
     ASSERT_TRUE(memory->wait([](const Memory& m) { return m.probes.size() == 1; }));
     EXPECT_EQ(memory->probes[0].shape, (Shape{2, 16}));
 }
 
 TEST(Probes, AreThinnedByTheirBudget) {
-    const auto count = [](double budget) {
-        const auto memory = std::make_shared<Memory>();
-        auto plan = toy_plan({.epochs = 40, .samples = 64, .batch = 64, .width = 2000, .validation = false, .test = false});
-        plan.probe_budget = budget;
-        Trainer trainer(std::move(plan), memory);
-        trainer.set_probes({often({"act", "out", ProbeWhat::Activation})});
-        trainer.start();
-        trainer.wait();
-        EXPECT_EQ(memory->steps.size(), 40U);
-        return memory->probes.size();
+    const auto count = [](double budget, double run_seconds) {
+        int reports = 0;
+        train::ProbeSet probes(
+            budget, [&](ProbeRecord) { ++reports; }, 0);
+        probes.set({often({"act", "out", ProbeWhat::Activation})});
+        const Tensor value = Tensor::zeros({1000});
+        for (int step = 1; step <= 10; ++step) {
+            probes.begin_step(step, run_seconds);
+            if (probes.wants("act", "out"))
+                probes.see("act", "out", value);
+        }
+        return reports;
     };
-    EXPECT_EQ(count(1), 40U);
-    const std::size_t none = count(0); // only the grace at the beginning
-    EXPECT_GE(none, 1U);
-    EXPECT_LT(none, 40U);
+    EXPECT_EQ(count(0, 1e9), 1);      // nothing was spent before the first
+    EXPECT_EQ(count(0.03, 1e-12), 1); // measuring took longer than that
+    EXPECT_EQ(count(0.03, 1e9), 10);
+    EXPECT_EQ(count(1, 0), 10);
 }
 
 TEST(Accuracy, CountsRightAnswers) {
     const Tensor x = Tensor::from(std::vector<float>{1, 3, 2, 5, 5, 0, 0, 1, 9, 7, 8, 6}, {4, 3});
-    const auto target = [](const std::vector<std::int64_t>& values) { return Tensor::from(values, {static_cast<std::int64_t>(values.size())}); };
+    const auto target = [](const std::vector<std::int64_t>& values) {
+        return Tensor::from(values, {static_cast<std::int64_t>(values.size())});
+    };
     auto sum = train::accuracy(x, target({1, 0, 2, 0}));
     EXPECT_EQ(sum.sum, 3); // the tie 5, 5 counts for the first
     EXPECT_EQ(sum.count, 4);
@@ -217,7 +236,10 @@ TEST(Accuracy, CountsRightAnswers) {
     const Tensor logits = Tensor::from(std::vector<float>{2, -1, 0.5F, -3}, {4, 1});
     EXPECT_EQ(train::accuracy(logits, Tensor::from(std::vector<float>{1, 0, 0, 0}, {4})).sum, 3);
     // Per pixel: [N, C, H].
-    EXPECT_EQ(train::accuracy(Tensor::from(std::vector<float>{1, 0, 0, 1}, {1, 2, 2}), Tensor::from(std::vector<std::int64_t>{0, 0}, {1, 2})).sum, 1);
+    EXPECT_EQ(train::accuracy(Tensor::from(std::vector<float>{1, 0, 0, 1}, {1, 2, 2}),
+                              Tensor::from(std::vector<std::int64_t>{0, 0}, {1, 2}))
+                  .sum,
+              1);
     EXPECT_EQ(train::accuracy(Tensor::full({1, 3}, std::nan("")), target({0})).sum, 0);
     EXPECT_THROW(train::accuracy(x, target({1, 2, 3, 0})), ValueError);
     EXPECT_THROW(train::accuracy(x, target({1, 2})), ShapeError);

@@ -1,5 +1,5 @@
-// Asks Debian's PyTorch (or NumPy, h5py) the same question: tensors go in and come back by HDF5 files.
-// Tests that use it skip where /usr/bin/python3 lacks the modules.
+// Asks Debian's PyTorch (or NumPy, h5py) the same question: tensors go in and come back by HDF5
+// files. Tests that use it skip where /usr/bin/python3 lacks the modules.
 #pragma once
 
 #include <cstdlib>
@@ -19,7 +19,8 @@ namespace wiregrad::test {
 class TempFolder {
   public:
     TempFolder() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "wiregrad-test-XXXXXX").string();
+        std::string pattern =
+            (std::filesystem::temp_directory_path() / "wiregrad-test-XXXXXX").string();
         if (::mkdtemp(pattern.data()) == nullptr)
             throw FileError("no temporary folder", pattern);
         path_ = pattern;
@@ -37,11 +38,14 @@ class TempFolder {
     std::filesystem::path path_;
 };
 
-/// Whether all of "numpy, h5py" are installed; they are found, not loaded, which would take seconds.
+/// Whether all of "numpy, h5py" are installed; they are found, not loaded, which would take
+/// seconds.
 inline bool python_has(const std::string& modules) {
-    const std::string script = "from importlib.util import find_spec; import sys; "
-                               "sys.exit(not all(find_spec(m.strip()) for m in sys.argv[1].split(\",\")))";
-    return std::system(("/usr/bin/python3 -c '" + script + "' '" + modules + "' >/dev/null 2>&1").c_str()) == 0;
+    const std::string script =
+        "from importlib.util import find_spec; import sys; "
+        "sys.exit(not all(find_spec(m.strip()) for m in sys.argv[1].split(\",\")))";
+    return std::system(("/usr/bin/python3 -c '" + script + "' '" + modules + "' >/dev/null 2>&1")
+                           .c_str()) == 0;
 }
 
 /// Runs `script` with `given` (a dict of arrays) and `put(name, array)` for answers; numpy is np.
@@ -56,7 +60,8 @@ answers = h5py.File(sys.argv[2], 'w', track_order=True)
 def put(name, array):
     answers[name] = np.asarray(array)
 )") + script + "\nanswers.close()\n"));
-    const std::string command = "/usr/bin/python3 " + (folder / "script.py") + " " + (folder / "in.h5") + " " + (folder / "out.h5");
+    const std::string command = "/usr/bin/python3 " + (folder / "script.py") + " " +
+                                (folder / "in.h5") + " " + (folder / "out.h5");
     if (std::system(command.c_str()) != 0)
         throw Error("the referee failed");
     return io::read_hdf5(folder / "out.h5");
@@ -72,7 +77,8 @@ inline const Tensor& at(const io::Hdf5File& file, const std::string& name) {
 /// Shape, dtype and every byte.
 inline ::testing::AssertionResult same_bits(const Tensor& a, const Tensor& b) {
     if (!(a.shape() == b.shape()) || a.dtype() != b.dtype())
-        return ::testing::AssertionFailure() << name_of(a.dtype()) << a.shape().str() << " and " << name_of(b.dtype()) << b.shape().str();
+        return ::testing::AssertionFailure() << name_of(a.dtype()) << a.shape().str() << " and "
+                                             << name_of(b.dtype()) << b.shape().str();
     const Tensor x = a.contiguous(), y = b.contiguous();
     const auto *p = static_cast<const unsigned char*>(x.numel() > 0 ? x.raw() : nullptr),
                *q = static_cast<const unsigned char*>(y.numel() > 0 ? y.raw() : nullptr);
@@ -85,9 +91,10 @@ inline ::testing::AssertionResult same_bits(const Tensor& a, const Tensor& b) {
         }
     if (differing == 0)
         return ::testing::AssertionSuccess();
-    return ::testing::AssertionFailure() << differing << " of " << x.numel() << " elements differ, the first is number " << first << ": "
-                                         << x.to_vector()[static_cast<std::size_t>(first)] << " and "
-                                         << y.to_vector()[static_cast<std::size_t>(first)];
+    return ::testing::AssertionFailure()
+           << differing << " of " << x.numel() << " elements differ, the first is number " << first
+           << ": " << x.to_vector()[static_cast<std::size_t>(first)] << " and "
+           << y.to_vector()[static_cast<std::size_t>(first)];
 }
 
 } // namespace wiregrad::test

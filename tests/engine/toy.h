@@ -1,4 +1,5 @@
-// A small real model on toy data, a sink that remembers, and waiting on conditions: for the tests of the trainer.
+// A small real model on toy data, a sink that remembers, and waiting on conditions: for the tests
+// of the trainer.
 #pragma once
 
 #include <chrono>
@@ -23,15 +24,17 @@ namespace wiregrad::test {
 class Rings : public train::BatchSource {
   public:
     Rings(std::int64_t samples, std::int64_t batch, std::uint64_t seed, bool shuffled = true)
-        : samples_(samples), batch_(batch), seed_(seed), shuffled_(shuffled), points_(Tensor::empty({samples, 2})),
-          classes_(Tensor::empty({samples}, DType::Int64)) {
+        : samples_(samples), batch_(batch), seed_(seed), shuffled_(shuffled),
+          points_(Tensor::empty({samples, 2})), classes_(Tensor::empty({samples}, DType::Int64)) {
         nn::Generator generator(99);
         Tensor noise = Tensor::empty({samples, 2});
         generator.normal_(noise, 0, 0.1);
         for (std::int64_t i = 0; i < samples; ++i) {
             const double radius = i % 2 == 0 ? 0.5 : 1.5, angle = 2.4 * static_cast<double>(i);
-            points_.data_mut<float>()[2 * i] = static_cast<float>(radius * std::cos(angle)) + noise.data<float>()[2 * i];
-            points_.data_mut<float>()[2 * i + 1] = static_cast<float>(radius * std::sin(angle)) + noise.data<float>()[2 * i + 1];
+            points_.data_mut<float>()[2 * i] =
+                static_cast<float>(radius * std::cos(angle)) + noise.data<float>()[2 * i];
+            points_.data_mut<float>()[2 * i + 1] =
+                static_cast<float>(radius * std::sin(angle)) + noise.data<float>()[2 * i + 1];
             classes_.data_mut<std::int64_t>()[i] = i % 2;
         }
     }
@@ -48,7 +51,8 @@ class Rings : public train::BatchSource {
         for (std::int64_t i = 0; i < count; ++i) {
             const std::int64_t sample = order.data<std::int64_t>()[index * batch_ + i];
             batch.samples.push_back(sample);
-            std::copy_n(points_.data<float>() + 2 * sample, 2, batch.fields[0].data_mut<float>() + 2 * i);
+            std::copy_n(points_.data<float>() + 2 * sample, 2,
+                        batch.fields[0].data_mut<float>() + 2 * i);
             batch.fields[1].data_mut<std::int64_t>()[i] = classes_.data<std::int64_t>()[sample];
         }
         return batch;
@@ -62,14 +66,16 @@ class Rings : public train::BatchSource {
     Tensor points_, classes_;
 };
 
-/// Nodes: first (Linear), norm (BatchNorm1d), act (tanh), drop, second (Linear), loss (cross entropy); metric "accuracy".
+/// Nodes: first (Linear), norm (BatchNorm1d), act (tanh), drop, second (Linear), loss (cross
+/// entropy); metric "accuracy".
 class ToyModel : public train::Model {
   public:
     struct Net : nn::Module {
         std::shared_ptr<nn::Linear> first, second;
         std::shared_ptr<nn::BatchNorm1d> norm;
         explicit Net(std::int64_t width)
-            : first(std::make_shared<nn::Linear>(2, width)), second(std::make_shared<nn::Linear>(width, 2)),
+            : first(std::make_shared<nn::Linear>(2, width)),
+              second(std::make_shared<nn::Linear>(width, 2)),
               norm(std::make_shared<nn::BatchNorm1d>(nn::BatchNormOptions{.num_features = width})) {
             add_child("first", first);
             add_child("norm", norm);
@@ -84,7 +90,8 @@ class ToyModel : public train::Model {
     Net& module() override { return net_; }
     const std::vector<std::string>& loss_names() const override { return losses_; }
     const std::vector<std::string>& metric_names() const override { return metrics_; }
-    train::StepValues forward(const train::Batch& batch, const nn::ForwardContext& context, train::Tap* tap) override {
+    train::StepValues forward(const train::Batch& batch, const nn::ForwardContext& context,
+                              train::Tap* tap) override {
         const auto see = [&](const char* node, const Tensor& value) {
             if (tap != nullptr && tap->wants(node, "out"))
                 tap->see(node, "out", value);
@@ -92,7 +99,9 @@ class ToyModel : public train::Model {
         };
         if (before_forward)
             before_forward(batch, context);
-        const auto run = [&](nn::Module& layer, const Tensor& x) { return layer.forward({&x, 1}, context).at(0); };
+        const auto run = [&](nn::Module& layer, const Tensor& x) {
+            return layer.forward({&x, 1}, context).at(0);
+        };
         Tensor x = batch.fields[0];
         if (change_input)
             x = see("change", change_input(x));
@@ -142,7 +151,10 @@ class Memory : public train::Sink {
         return changed_.wait_for(lock, std::chrono::minutes(1), [&] { return condition(*this); });
     }
     bool wait_paused(std::size_t steps_done) {
-        return wait([=](const Memory& m) { return m.steps.size() == steps_done && !m.states.empty() && m.states.back() == train::RunState::Paused; });
+        return wait([=](const Memory& m) {
+            return m.steps.size() == steps_done && !m.states.empty() &&
+                   m.states.back() == train::RunState::Paused;
+        });
     }
     std::vector<double> losses() const {
         std::vector<double> result;
@@ -200,8 +212,12 @@ inline train::TrainPlan toy_plan(const ToyOptions& options = {}) {
     plan.probe_budget = 1;
     return plan;
 }
-inline ToyModel& toy_model(const train::TrainPlan& plan) { return static_cast<ToyModel&>(*plan.model); }
-inline Rings& toy_data(const train::TrainPlan& plan) { return static_cast<Rings&>(*plan.train); }
+inline ToyModel& toy_model(const train::TrainPlan& plan) {
+    return static_cast<ToyModel&>(*plan.model);
+}
+inline Rings& toy_data(const train::TrainPlan& plan) {
+    return static_cast<Rings&>(*plan.train);
+}
 
 /// Runs to the end and returns what was reported.
 inline std::shared_ptr<Memory> run_to_end(train::TrainPlan plan, bool resume = false) {
