@@ -41,9 +41,9 @@ bool isWeight(ProbeWhat what) { return what == ProbeWhat::Weight || what == Prob
 QString labelOf(const ValueId& value, const graph::NodeType* type) {
     const QString name = QString::fromStdString(value.name);
     const graph::PortSpec* port = type ? type->output(value.name) : nullptr;
-    const QString output = type && type->outputs.size() == 1 ? QStringLiteral("output")
-                           : port                            ? QString::fromStdString(port->label)
-                                                             : name;
+    const QString output = type && type->outputs.size() == 1
+                               ? QStringLiteral("output")
+                               : QStringLiteral("output %1").arg(port ? QString::fromStdString(port->label) : name);
     switch (value.what) {
     case ProbeWhat::Activation:
         return output.left(1).toUpper() + output.mid(1);
@@ -57,9 +57,8 @@ QString labelOf(const ValueId& value, const graph::NodeType* type) {
     return name;
 }
 
-enum Stat { Shape_, Type, Step, Min, Max, Mean, Std, Zeros, Nans, Infs, StatCount };
-constexpr const char* kStatNames[StatCount] = {"Shape", "Type", "Step", "Least",    "Greatest",
-                                               "Mean",  "Std",  "Zeros", "Not a number", "Infinite"};
+enum Stat { Shape_, Type, Step, Min, Max, Mean, Std, Zeros, Broken, StatCount };
+constexpr const char* kStatNames[StatCount] = {"Shape", "Type", "Step", "Min", "Max", "Mean", "Std", "Zeros", "NaN, ∞"};
 constexpr const char* kStatHelp[StatCount] = {
     "Size of each dimension; the first of an activation is the batch",
     "How a number is stored",
@@ -69,8 +68,7 @@ constexpr const char* kStatHelp[StatCount] = {
     "The mean of the finite values",
     "Their standard deviation: how far they spread around the mean",
     "Share of exact zeros. After a ReLU these are the silent units",
-    "Values that are not a number (NaN): something was divided by zero or overflowed",
-    "Values that are infinite: something overflowed"};
+    "Values that are not a number (NaN) or infinite: something was divided by zero or overflowed"};
 
 } // namespace
 
@@ -100,6 +98,7 @@ struct InspectorPanel::Impl {
     EmptyState* empty = nullptr;
     std::array<TextLabel*, StatCount> stats{};
     HistogramView* histogram = nullptr;
+    TextLabel* histogramTitle = nullptr;
     TextLabel* number = nullptr;
     QWidget* tabs = nullptr;
     QHBoxLayout* tabRow = nullptr;
@@ -215,10 +214,8 @@ void InspectorPanel::Impl::setValue(const ValueId& next) {
     hasValue = true;
     record.reset();
     resubscribe();
-    arrived(); // it may have been probed before
-    if (!record) {
-        fetchWeight();
-    }
+    arrived();     // it may have been probed before
+    fetchWeight(); // and outside a run the model knows it better
     refreshBody();
 }
 
@@ -358,13 +355,15 @@ void InspectorPanel::Impl::refreshBody() {
     stats[Mean]->setText(numberText(now.mean));
     stats[Std]->setText(numberText(now.std));
     stats[Zeros]->setText(percentText(double(now.zeros) / count, 1));
-    stats[Nans]->setText(countText(now.nans));
-    stats[Infs]->setText(countText(now.infs));
-    stats[Nans]->setToken(now.nans > 0 ? Token::Error : Token::Text);
-    stats[Infs]->setToken(now.infs > 0 ? Token::Error : Token::Text);
+    const bool broken = now.nans + now.infs > 0;
+    stats[Broken]->setText(broken ? QStringLiteral("%1 NaN, %2 infinite").arg(countText(now.nans), countText(now.infs))
+                                  : QStringLiteral("none"));
+    stats[Broken]->setToken(broken ? Token::Error : Token::Text);
     setKinds(picturesFor(now));
-    histogram->setVisible(!now.histogram.empty() && numel(now.shape) > 1);
-    if (histogram->isVisibleTo(q)) {
+    const bool spread = !now.histogram.empty() && numel(now.shape) > 1;
+    histogram->setVisible(spread);
+    histogramTitle->setVisible(spread);
+    if (spread) {
         histogram->show(now);
     }
     showKind();
@@ -430,10 +429,11 @@ QWidget* InspectorPanel::Impl::makeBody() {
     grid->setHorizontalSpacing(theme.space(3));
     grid->setVerticalSpacing(theme.space(1));
     const auto place = [&](Stat stat, int row, int cell, int span) {
-        auto* caption = new TextLabel(QString::fromLatin1(kStatNames[stat]), Token::TextMuted, 0.92, QFont::Normal, body);
+        auto* caption = new TextLabel(QString::fromUtf8(kStatNames[stat]), Token::TextMuted, 0.92, QFont::Normal, body);
         stats[stat] = new TextLabel({}, Token::Text, 0.95, QFont::Normal, body);
         stats[stat]->setTextInteractionFlags(Qt::TextSelectableByMouse);
-        stats[stat]->setObjectName(QStringLiteral("stat_%1").arg(QString::fromLatin1(kStatNames[stat]).toLower()));
+        stats[stat]->setObjectName(QStringLiteral("stat_%1").arg(stat == Broken ? QStringLiteral("broken")
+                                                                                   : QString::fromLatin1(kStatNames[stat]).toLower()));
         const QString help = QString::fromLatin1(kStatHelp[stat]);
         caption->setToolTip(help);
         stats[stat]->setToolTip(help);
@@ -448,13 +448,14 @@ QWidget* InspectorPanel::Impl::makeBody() {
     place(Mean, 3, 0, 1);
     place(Std, 3, 1, 1);
     place(Zeros, 4, 0, 1);
-    place(Nans, 4, 1, 1);
-    place(Infs, 5, 0, 1);
+    place(Broken, 4, 1, 1);
     grid->setColumnStretch(1, 1);
     grid->setColumnStretch(3, 1);
     column->addLayout(grid);
 
-    column->addWidget(sectionTitle(QStringLiteral("Distribution"), body));
+    histogramTitle = sectionTitle(QStringLiteral("Distribution"), body);
+    column->addSpacing(theme.space(1));
+    column->addWidget(histogramTitle);
     histogram = new HistogramView(body);
     column->addWidget(histogram);
 
@@ -505,6 +506,7 @@ InspectorPanel::InspectorPanel(Document& document, TrainSession& session, QWidge
     d->pin = iconButton(QStringLiteral("pin"), QStringLiteral("Stay on this value while the selection moves"), this);
     d->pin->setObjectName(QStringLiteral("inspectorPin"));
     d->pin->setCheckable(true);
+    line->setSpacing(theme.space(2));
     line->addWidget(d->title);
     line->addWidget(d->subtitle, 1);
     line->addWidget(d->pin);
@@ -597,9 +599,7 @@ void InspectorPanel::showEvent(QShowEvent* event) {
     QWidget::showEvent(event);
     d->resubscribe();
     d->arrived();
-    if (!d->record) {
-        d->fetchWeight();
-    }
+    d->fetchWeight();
     d->refreshBody();
 }
 

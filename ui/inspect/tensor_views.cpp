@@ -392,14 +392,11 @@ void HeatMapView::paintEvent(QPaintEvent*) {
 
 ImageTilesView::ImageTilesView(QWidget* parent) : TensorView(parent) {
     setObjectName(QStringLiteral("images"));
-    QSizePolicy policy(QSizePolicy::Expanding, QSizePolicy::Fixed);
-    policy.setHeightForWidth(true);
-    setSizePolicy(policy);
+    setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
 }
 
 QSize ImageTilesView::sizeHint() const {
-    const int width = Theme::instance().space(70);
-    return {width, heightForWidth(width)};
+    return {Theme::instance().space(50), heightFor(width())};
 }
 
 ImageTilesView::Grid ImageTilesView::grid(int width) const {
@@ -410,15 +407,16 @@ ImageTilesView::Grid ImageTilesView::grid(int width) const {
     const int w = tiles_.front().image.width(), h = tiles_.front().image.height();
     constexpr int gap = 3;
     const int count = static_cast<int>(tiles_.size());
-    // The largest whole enlargement with which all tiles take at most about a screenful; tiles at most a fifth of the width,
+    // The largest whole enlargement with which all tiles take at most about a screenful; tiles at most a quarter of the width,
     // so that they compare.
     grid.zoom = 1;
     for (int zoom = 2; zoom <= 32; ++zoom) {
         const int fit = (width + gap) / (w * zoom + gap);
         const int columns = columnsWanted_ > 0 ? columnsWanted_ : fit;
         const int rows = columns > 0 ? (count + columns - 1) / columns : count;
-        const bool wide = w * zoom > std::max(width / 5, 28);
-        if (fit < 1 || columns > fit || wide || rows * (h * zoom + gap) > std::max(280, h * zoom + gap)) {
+        const bool wide = w * zoom > std::max(width / 4, 28);
+        const int tallest = columnsWanted_ > 0 ? 420 : 300;
+        if (fit < 1 || columns > fit || wide || rows * (h * zoom + gap) > std::max(tallest, h * zoom + gap)) {
             break;
         }
         grid.zoom = zoom;
@@ -430,7 +428,7 @@ ImageTilesView::Grid ImageTilesView::grid(int width) const {
     return grid;
 }
 
-int ImageTilesView::heightForWidth(int width) const {
+int ImageTilesView::heightFor(int width) const {
     if (tiles_.empty()) {
         return 0;
     }
@@ -441,6 +439,11 @@ int ImageTilesView::heightForWidth(int width) const {
 }
 
 void ImageTilesView::prepare() {
+    makeTiles();
+    setFixedHeight(heightFor(width())); // rather than height for width, which a scroll area only half obeys
+}
+
+void ImageTilesView::makeTiles() {
     tiles_.clear();
     columnsWanted_ = 0;
     colour_ = false;
@@ -650,7 +653,7 @@ void BarsView::paintEvent(QPaintEvent*) {
             continue;
         }
         const double y = valueY(values_[i]);
-        QColor colour = theme.color(values_[i] < 0 ? Token::HeatLow : Token::HeatHigh);
+        QColor colour = theme.color(low_ >= 0 ? Token::Curve1 : values_[i] < 0 ? Token::HeatLow : Token::HeatHigh);
         if (answers) {
             colour = theme.color(std::ptrdiff_t(i) == best ? Token::Accent : Token::Curve1);
             colour.setAlphaF(std::ptrdiff_t(i) == best ? 1.0F : 0.45F);

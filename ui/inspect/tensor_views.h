@@ -103,8 +103,6 @@ class ImageTilesView : public TensorView {
     explicit ImageTilesView(QWidget* parent = nullptr);
     QString textAt(QPointF position) const override;
     QSize sizeHint() const override;
-    bool hasHeightForWidth() const override { return true; }
-    int heightForWidth(int width) const override;
     int tiles() const { return static_cast<int>(tiles_.size()); }
     const QImage& tile(int index) const { return tiles_[static_cast<std::size_t>(index)].image; }
     const ColourScale& scale() const { return scale_; }
@@ -124,6 +122,8 @@ class ImageTilesView : public TensorView {
         double pitchX = 1, pitchY = 1;
     };
     Grid grid(int width) const;
+    int heightFor(int width) const;
+    void makeTiles();
     std::vector<Tile> tiles_;
     int columnsWanted_ = 0; ///< filters × inputs keep their columns; 0: as many as fit
     bool colour_ = false;   ///< tiles are red, green, blue planes

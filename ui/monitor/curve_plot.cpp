@@ -4,6 +4,7 @@
 #include <QChart>
 #include <QGraphicsItem>
 #include <QGraphicsLayout>
+#include <QGraphicsScene>
 #include <QMouseEvent>
 #include <QPainter>
 #include <QWheelEvent>
@@ -122,6 +123,7 @@ struct CurvePlot::Impl {
     static void setTicks(QCategoryAxis* axis, double from, double to, const std::vector<Tick>& ticks, QString& key);
     StepRange everything() const;
     void restyle();
+    void placePlot();
     QTransform transform(const QRectF& area) const;
     const CurvePoint* nearest(const std::vector<CurvePoint>& points, double step) const;
 };
@@ -448,35 +450,27 @@ void CurvePlot::Impl::makeLine(const std::vector<CurvePoint>& points, std::vecto
 
 void CurvePlot::Impl::rebuild() {
     if (rebuilding) {
-        return; // setting the axes changes the plot area, which asks for a rebuild
+        return; // setting the axes may report a plot area again
     }
     rebuilding = true;
     range = zoom.empty() ? everything() : zoom;
-    // Twice, when new labels change the width of the plot area; never more.
-    for (int round = 0; round < 2; ++round) {
-        const double width = chart->plotArea().width();
-        const auto pixels = static_cast<std::size_t>(std::clamp(width, 64.0, 8192.0));
-        for (const auto& drawn : curves) {
-            takeNewPoints(*drawn);
-            const Curve* curve = curveOf(*drawn);
-            drawn->seen = curve ? curve->size() : 0;
-            // A little from before the left edge, so that the line enters there; all of a curve that has few points.
-            const bool few = drawn->seen <= 512;
-            const double from = few ? -kEndOfSteps : range.from - 0.02 * (range.to - range.from);
-            const double to = few ? kEndOfSteps : range.to;
-            drawn->raw = curve && drawn->visible ? curve->sample(from, to, pixels) : std::vector<CurvePoint>{};
-            drawn->soft = drawn->visible && smoothing > 0 ? drawn->smooth.sample(from, to, pixels)
-                                                          : std::vector<CurvePoint>{};
-            makeLine(drawn->raw, drawn->rawLine);
-            makeLine(drawn->soft, drawn->softLine);
-        }
-        ++resamples;
-        updateRange();
-        setAxes();
-        if (std::abs(chart->plotArea().width() - width) < 1) {
-            break;
-        }
+    const auto pixels = static_cast<std::size_t>(std::clamp(chart->plotArea().width(), 64.0, 8192.0));
+    for (const auto& drawn : curves) {
+        takeNewPoints(*drawn);
+        const Curve* curve = curveOf(*drawn);
+        drawn->seen = curve ? curve->size() : 0;
+        // A little from before the left edge, so that the line enters there; all of a curve that has few points.
+        const bool few = drawn->seen <= 512;
+        const double from = few ? -kEndOfSteps : range.from - 0.02 * (range.to - range.from);
+        const double to = few ? kEndOfSteps : range.to;
+        drawn->raw = curve && drawn->visible ? curve->sample(from, to, pixels) : std::vector<CurvePoint>{};
+        drawn->soft = drawn->visible && smoothing > 0 ? drawn->smooth.sample(from, to, pixels) : std::vector<CurvePoint>{};
+        makeLine(drawn->raw, drawn->rawLine);
+        makeLine(drawn->soft, drawn->softLine);
     }
+    ++resamples;
+    updateRange();
+    setAxes();
     item->dirty();
     rebuilding = false;
 }
@@ -620,8 +614,23 @@ const CurvePoint* CurvePlot::Impl::nearest(const std::vector<CurvePoint>& points
     return &*after;
 }
 
+/// A plot area that does not depend on the labels of now: nothing jumps when they change, and a wheel turn keeps the step
+/// under the cursor.
+void CurvePlot::Impl::placePlot() {
+    const Theme& theme = Theme::instance();
+    const QFontMetrics metrics(theme.font(0.82));
+    const int left = metrics.horizontalAdvance(QStringLiteral("0.0005")) + theme.space(3);
+    const int bottom = metrics.height() + theme.space(2);
+    const int top = metrics.height() / 2 + 1, right = metrics.horizontalAdvance(QStringLiteral("0,000")) / 2 + 1;
+    const QSizeF size = chart->size();
+    if (size.width() > left + right + 8 && size.height() > top + bottom + 8) {
+        chart->setPlotArea(QRectF(left, top, size.width() - left - right, size.height() - top - bottom));
+    }
+}
+
 void CurvePlot::Impl::restyle() {
     const Theme& theme = Theme::instance();
+    placePlot();
     q->setBackgroundBrush(theme.color(Token::PlotBackground));
     chart->setBackgroundBrush(theme.color(Token::PlotBackground));
     for (QCategoryAxis* axis : {steps, values}) {
@@ -637,11 +646,10 @@ void CurvePlot::Impl::restyle() {
 
 // --- the widget
 
-CurvePlot::CurvePlot(const QString& title, QWidget* parent) : QChartView(parent), d(std::make_unique<Impl>(this)) {
+CurvePlot::CurvePlot(const QString& title, QWidget* parent) : QGraphicsView(parent), d(std::make_unique<Impl>(this)) {
     d->title = title;
     d->chart = new QChart;
     d->chart->legend()->hide();
-    d->chart->setMargins({0, 0, 0, 0});
     d->chart->layout()->setContentsMargins(0, 0, 0, 0);
     d->chart->setBackgroundRoundness(0);
     d->chart->setBackgroundPen(Qt::NoPen);
@@ -653,9 +661,11 @@ CurvePlot::CurvePlot(const QString& title, QWidget* parent) : QChartView(parent)
     }
     d->chart->addAxis(d->steps, Qt::AlignBottom);
     d->chart->addAxis(d->values, Qt::AlignLeft);
-    setChart(d->chart);
+    setScene(new QGraphicsScene(this));
+    scene()->addItem(d->chart);
+    setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     setFrameShape(QFrame::NoFrame);
-    setRubberBand(QChartView::NoRubberBand);
     setMouseTracking(true);
     viewport()->setMouseTracking(true);
     setFocusPolicy(Qt::StrongFocus);
@@ -925,7 +935,10 @@ void CurvePlot::mouseDoubleClickEvent(QMouseEvent* event) {
 void CurvePlot::leaveEvent(QEvent*) { emit crosshairMoved(kNothing); }
 
 void CurvePlot::resizeEvent(QResizeEvent* event) {
-    QChartView::resizeEvent(event);
+    QGraphicsView::resizeEvent(event);
+    scene()->setSceneRect(QRectF(QPointF(0, 0), event->size()));
+    d->chart->resize(event->size());
+    d->placePlot();
     d->item->geometryChanged();
 }
 

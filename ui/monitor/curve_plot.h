@@ -2,7 +2,7 @@
 // are and painted in one go; QLineSeries is never used (it strokes its whole path on each append). GUI thread.
 #pragma once
 
-#include <QChartView>
+#include <QGraphicsView>
 #include <QRectF>
 #include <QString>
 
@@ -31,7 +31,7 @@ struct StepRange {
     bool operator==(const StepRange&) const = default;
 };
 
-class CurvePlot : public QChartView {
+class CurvePlot : public QGraphicsView {
     Q_OBJECT
 
   public:

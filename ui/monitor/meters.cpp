@@ -14,9 +14,13 @@ constexpr double kCaptionSize = 0.82, kValueSize = 1.12;
 }
 
 MeterRow::MeterRow(QWidget* parent) : QWidget(parent) {
-    setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+    QSizePolicy policy(QSizePolicy::Expanding, QSizePolicy::Preferred);
+    policy.setHeightForWidth(true);
+    setSizePolicy(policy);
     connect(&Theme::instance(), &Theme::changed, this, [this] {
         widths_.clear();
+        measure();
+        updateGeometry();
         update();
     });
 }
@@ -36,40 +40,69 @@ void MeterRow::setMeters(std::vector<Meter> meters) {
         words << meter.caption + QLatin1Char(' ') + meter.value;
     }
     setAccessibleName(words.join(QStringLiteral(", ")));
+    const int before = heightForWidth(width());
+    measure();
+    if (heightForWidth(width()) != before) {
+        updateGeometry();
+    }
     update();
 }
 
-QSize MeterRow::sizeHint() const {
+void MeterRow::measure() {
     const Theme& theme = Theme::instance();
-    const int height = QFontMetrics(theme.font(kCaptionSize)).height() +
-                       QFontMetrics(theme.font(kValueSize, QFont::DemiBold)).height() + 2;
-    return {theme.space(100), height};
+    const QFontMetricsF caption(theme.font(kCaptionSize)), value(theme.font(kValueSize, QFont::DemiBold));
+    widths_.resize(meters_.size(), 0);
+    for (std::size_t i = 0; i < meters_.size(); ++i) {
+        widths_[i] = std::max({widths_[i], caption.horizontalAdvance(meters_[i].caption),
+                               value.horizontalAdvance(meters_[i].value)});
+    }
 }
 
-QSize MeterRow::minimumSizeHint() const { return {Theme::instance().space(20), sizeHint().height()}; }
+int MeterRow::lineHeight() const {
+    const Theme& theme = Theme::instance();
+    return QFontMetrics(theme.font(kCaptionSize)).height() +
+           QFontMetrics(theme.font(kValueSize, QFont::DemiBold)).height() + 2;
+}
+
+std::vector<QPointF> MeterRow::places(int width) const {
+    const Theme& theme = Theme::instance();
+    std::vector<QPointF> result;
+    double x = 0, y = 0;
+    for (const double each : widths_) {
+        if (x > 0 && x + each > width) {
+            x = 0;
+            y += lineHeight() + theme.space(1);
+        }
+        result.emplace_back(x, y);
+        x += each + theme.space(6);
+    }
+    return result;
+}
+
+int MeterRow::heightForWidth(int width) const {
+    const std::vector<QPointF> all = places(width);
+    return lineHeight() + (all.empty() ? 0 : static_cast<int>(all.back().y()));
+}
+
+QSize MeterRow::sizeHint() const { return {Theme::instance().space(100), lineHeight()}; }
+
+QSize MeterRow::minimumSizeHint() const { return {Theme::instance().space(20), lineHeight()}; }
 
 void MeterRow::paintEvent(QPaintEvent*) {
     const Theme& theme = Theme::instance();
     const QFont captionFont = theme.font(kCaptionSize), valueFont = theme.font(kValueSize, QFont::DemiBold);
     const QFontMetricsF captionMetrics(captionFont), valueMetrics(valueFont);
     QPainter painter(this);
-    widths_.resize(meters_.size(), 0);
-    double x = 0;
+    const std::vector<QPointF> all = places(width());
     for (std::size_t i = 0; i < meters_.size(); ++i) {
         const Meter& meter = meters_[i];
-        const double width = std::max(captionMetrics.horizontalAdvance(meter.caption),
-                                      valueMetrics.horizontalAdvance(meter.value));
-        widths_[i] = std::max(widths_[i], width);
-        if (x + widths_[i] > this->width()) {
-            break;
-        }
+        const QPointF at = all[i];
         painter.setFont(captionFont);
         painter.setPen(theme.color(Token::TextMuted));
-        painter.drawText(QPointF(x, captionMetrics.ascent()), meter.caption);
+        painter.drawText(at + QPointF(0, captionMetrics.ascent()), meter.caption);
         painter.setFont(valueFont);
         painter.setPen(theme.color(meter.colour));
-        painter.drawText(QPointF(x, captionMetrics.height() + 2 + valueMetrics.ascent()), meter.value);
-        x += widths_[i] + theme.space(6);
+        painter.drawText(at + QPointF(0, captionMetrics.height() + 2 + valueMetrics.ascent()), meter.value);
     }
 }
 
@@ -124,7 +157,7 @@ void PlotLegend::layOut() {
     double x = QFontMetricsF(theme.font(1.0, QFont::DemiBold)).horizontalAdvance(plot_.title()) + theme.space(5);
     for (Entry& entry : entries_) {
         // The value's column is as wide as any value: the next entry does not dance.
-        const double width = theme.space(6) + theme.space(1) + metrics.horizontalAdvance(entry.style.label) +
+        const double width = theme.space(6) + theme.space(2) + metrics.horizontalAdvance(entry.style.label) +
                              theme.space(2) +
                              std::max(metrics.horizontalAdvance(entry.value),
                                       metrics.horizontalAdvance(QStringLiteral("00.00 %")));
@@ -165,7 +198,7 @@ void PlotLegend::paintEvent(QPaintEvent*) {
             painter.drawEllipse(QPointF(place.left() + swatch / 2, middle), 3.2, 3.2);
             painter.setBrush(Qt::NoBrush);
         }
-        double x = place.left() + swatch + theme.space(1);
+        double x = place.left() + swatch + theme.space(2);
         painter.setPen(theme.color(Token::TextMuted));
         painter.drawText(QPointF(x, baseline(metrics)), entry.style.label);
         x += metrics.horizontalAdvance(entry.style.label) + theme.space(2);

@@ -11,7 +11,7 @@
 
 namespace wiregrad::studio {
 
-/// Captions with values under them, side by side; those that do not fit are left out from the end.
+/// Captions with values under them, side by side, in as many lines as the width asks for.
 class MeterRow : public QWidget {
     Q_OBJECT
 
@@ -26,11 +26,16 @@ class MeterRow : public QWidget {
     const std::vector<Meter>& meters() const { return meters_; }
     QSize sizeHint() const override;
     QSize minimumSizeHint() const override;
+    bool hasHeightForWidth() const override { return true; }
+    int heightForWidth(int width) const override;
 
   protected:
     void paintEvent(QPaintEvent* event) override;
 
   private:
+    void measure();
+    int lineHeight() const;
+    std::vector<QPointF> places(int width) const;
     std::vector<Meter> meters_;
     std::vector<double> widths_; ///< the widest each was: columns do not jump
 };

@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "engine/core/error.h"
 #include "ui/monitor/curve_plot.h"
@@ -68,23 +69,26 @@ bool isFraction(const graph::Graph& graph, const std::string& name) {
            (node && QString::fromStdString(node->type).contains(QStringLiteral("Accuracy")));
 }
 
-/// Two plots side by side, or above each other where there is no width.
-class PlotPair : public QWidget {
+/// Two widgets side by side, or above each other where there is no width.
+class Pair : public QWidget {
   public:
-    PlotPair() : box_(new QBoxLayout(QBoxLayout::LeftToRight, this)) {
+    /// In a panel lower than `lowest` they always stay side by side.
+    explicit Pair(int lowest) : lowest_(lowest), box_(new QBoxLayout(QBoxLayout::LeftToRight, this)) {
         box_->setContentsMargins(0, 0, 0, 0);
-        box_->setSpacing(Theme::instance().space(6));
+        box_->setSpacing(Theme::instance().space(5));
     }
-    void add(QWidget* plot) { box_->addWidget(plot, 1); }
+    void add(QWidget* widget, int stretch) { box_->addWidget(widget, stretch); }
 
   protected:
     void resizeEvent(QResizeEvent* event) override {
-        const bool narrow = width() < Theme::instance().space(130) && height() > Theme::instance().space(80);
+        const bool narrow = width() < Theme::instance().space(130) && panelHeight() > lowest_;
         box_->setDirection(narrow ? QBoxLayout::TopToBottom : QBoxLayout::LeftToRight);
         QWidget::resizeEvent(event);
     }
 
   private:
+    int panelHeight() const { return parentWidget() ? parentWidget()->height() : height(); }
+    int lowest_;
     QBoxLayout* box_;
 };
 
@@ -101,9 +105,10 @@ struct MonitorPanel::Impl {
     MeterRow* meters = nullptr;
     QSlider* smoothing = nullptr;
     QToolButton* logarithm = nullptr;
-    PlotPair* pair = nullptr;
+    Pair* pair = nullptr;
     CurvePlot *loss = nullptr, *metric = nullptr;
     PlotLegend *lossLegend = nullptr, *metricLegend = nullptr;
+    train::RunState state = train::RunState::Idle;
     QString configured; ///< what the plots show now
     std::uint64_t revision = 0;
     QElapsedTimer memoryClock;
@@ -289,10 +294,15 @@ MonitorPanel::MonitorPanel(Document& document, TrainSession& session, QWidget* p
     auto* column = new QVBoxLayout(page);
     column->setContentsMargins(theme.space(4), theme.space(3), theme.space(4), theme.space(2));
     column->setSpacing(theme.space(2));
-    auto* top = new QHBoxLayout;
-    top->setSpacing(theme.space(2));
+    auto* top = new Pair(0);
     d->meters = new MeterRow(page);
-    top->addWidget(d->meters, 1);
+    top->add(d->meters, 1);
+    auto* controls = new QWidget(page);
+    controls->setSizePolicy(QSizePolicy::Maximum, QSizePolicy::Maximum);
+    auto* controlRow = new QHBoxLayout(controls);
+    controlRow->setContentsMargins(0, 0, 0, 0);
+    controlRow->setSpacing(theme.space(2));
+    top->add(controls, 0);
     auto* smoothingLabel = new TextLabel(QStringLiteral("Smoothing"), Token::TextMuted, 0.92, QFont::Normal, page);
     d->smoothing = new QSlider(Qt::Horizontal, page);
     d->smoothing->setObjectName(QStringLiteral("smoothing"));
@@ -308,18 +318,18 @@ MonitorPanel::MonitorPanel(Document& document, TrainSession& session, QWidget* p
     d->logarithm->setToolTip(QStringLiteral("Logarithmic loss axis: a small loss that still falls becomes visible"));
     d->logarithm->setAccessibleName(QStringLiteral("Logarithmic loss axis"));
     smoothingLabel->setBuddy(d->smoothing);
-    top->addWidget(smoothingLabel);
-    top->addWidget(d->smoothing);
-    top->addWidget(d->logarithm);
-    column->addLayout(top);
+    controlRow->addWidget(smoothingLabel);
+    controlRow->addWidget(d->smoothing);
+    controlRow->addWidget(d->logarithm);
+    column->addWidget(top);
 
     d->loss = new CurvePlot(QStringLiteral("Loss"));
     d->metric = new CurvePlot(QStringLiteral("Metrics"));
     d->loss->setObjectName(QStringLiteral("lossPlot"));
     d->metric->setObjectName(QStringLiteral("metricPlot"));
-    d->pair = new PlotPair;
-    d->pair->add(d->withLegend(d->loss, d->lossLegend));
-    d->pair->add(d->withLegend(d->metric, d->metricLegend));
+    d->pair = new Pair(theme.space(100));
+    d->pair->add(d->withLegend(d->loss, d->lossLegend), 1);
+    d->pair->add(d->withLegend(d->metric, d->metricLegend), 1);
     column->addWidget(d->pair, 1);
     d->pages->addWidget(page);
 
@@ -343,7 +353,8 @@ MonitorPanel::MonitorPanel(Document& document, TrainSession& session, QWidget* p
     connect(&session, &TrainSession::frame, this, [this] { d->refresh(); });
     connect(&session, &TrainSession::finished, this, [this] { d->refresh(); });
     connect(&session, &TrainSession::stateChanged, this, [this] {
-        if (d->session.state() == train::RunState::Preparing) {
+        const train::RunState before = std::exchange(d->state, d->session.state());
+        if (d->state == train::RunState::Preparing && before != d->state) { // said again with each progress of it
             d->loss->reset();
             d->metric->reset();
         }

@@ -34,7 +34,7 @@ LogPanel::LogPanel(TrainSession& session, QWidget* parent) : QWidget(parent), d(
 
     auto* page = new QWidget(this);
     auto* column = new QVBoxLayout(page);
-    column->setContentsMargins(0, 0, 0, 0);
+    column->setContentsMargins(theme.space(2), 0, 0, 0);
     column->setSpacing(0);
     auto* bar = new QHBoxLayout;
     bar->setContentsMargins(theme.space(1), theme.space(1), theme.space(1), 0);

@@ -75,7 +75,6 @@ ProblemRow::ProblemRow(const graph::Problem& problem, const QString& place, QWid
         for (std::size_t at = 0; at < problem.fixes.size(); ++at) {
             auto* button = new QPushButton(QString::fromStdString(problem.fixes[at].label), this);
             button->setObjectName(QStringLiteral("fix%1").arg(at));
-            button->setIcon(theme.icon(QStringLiteral("fix")));
             button->setToolTip(QStringLiteral("Repairs this problem; one undo step"));
             button->setCursor(Qt::ArrowCursor);
             connect(button, &QPushButton::clicked, this, [this, at] { emit fixChosen(static_cast<int>(at)); });

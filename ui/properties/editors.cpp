@@ -1,5 +1,6 @@
 #include "ui/properties/editors.h"
 
+#include <QAbstractTextDocumentLayout>
 #include <QComboBox>
 #include <QDragEnterEvent>
 #include <QFileDialog>
@@ -223,6 +224,11 @@ class LineEditor : public ParamEditor {
 
     QWidget* field() const override { return edit_; }
 
+    void setPlaceholder(const QString& text) override {
+        placeholder_ = text;
+        edit_->setPlaceholderText(text);
+    }
+
     void show(const std::optional<ParamValue>& value) override {
         if (shownOnce_ && value == value_ && isPending()) {
             return; // somebody is typing, and nothing they see has changed
@@ -238,7 +244,7 @@ class LineEditor : public ParamEditor {
     }
 
   protected:
-    virtual QString placeholder() const { return {}; }
+    virtual QString placeholder() const { return placeholder_; }
 
     void commit() {
         if (!isPending()) {
@@ -306,6 +312,7 @@ class LineEditor : public ParamEditor {
     std::optional<ParamValue> value_;
     QString display_;
     bool shownOnce_ = false;
+    QString placeholder_;
 };
 
 class PathEditor : public LineEditor {
@@ -551,8 +558,9 @@ void ScrubLabel::keyPressEvent(QKeyEvent* event) {
 // --- small widgets
 
 UnitLineEdit::UnitLineEdit(const QString& unit, QWidget* parent) : QLineEdit(parent), unit_(unit) {
+    setTextMargins(Theme::instance().space(1), 0, 0, 0);
     if (!unit_.isEmpty()) {
-        setTextMargins(0, 0, fontMetrics().horizontalAdvance(unit_) + Theme::instance().space(2), 0);
+        setTextMargins(Theme::instance().space(1), 0, fontMetrics().horizontalAdvance(unit_) + Theme::instance().space(2), 0);
     }
 }
 
@@ -609,8 +617,13 @@ void Switch::paintEvent(QPaintEvent*) {
 MarkdownEdit::MarkdownEdit(QWidget* parent) : QTextEdit(parent) {
     setAcceptRichText(false);
     setTabChangesFocus(true);
-    setMinimumHeight(Theme::instance().space(20));
-    setMaximumHeight(Theme::instance().space(50));
+    setVerticalScrollBarPolicy(Qt::ScrollBarAsNeeded);
+    document()->setIndentWidth(Theme::instance().space(4));
+    // As tall as its text, between three lines and half a panel.
+    connect(document()->documentLayout(), &QAbstractTextDocumentLayout::documentSizeChanged, this, [this](QSizeF size) {
+        const Theme& theme = Theme::instance();
+        setFixedHeight(std::clamp(static_cast<int>(size.height()) + theme.space(2), theme.space(16), theme.space(60)));
+    });
     connect(&Theme::instance(), &Theme::changed, this, [this] {
         if (!editing_) {
             render();

@@ -35,6 +35,7 @@ class ParamEditor : public QWidget {
     /// Nothing: several values, shown as "mixed".
     virtual void show(const std::optional<graph::ParamValue>& value) = 0;
     virtual QWidget* field() const = 0; ///< what takes the focus
+    virtual void setPlaceholder(const QString& /*text*/) {} ///< shown in an empty line
 
   signals:
     /// `gesture` is not 0 where several changes are one step (wheel, arrow keys).

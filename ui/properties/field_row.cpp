@@ -2,6 +2,7 @@
 
 #include <QEvent>
 #include <QHBoxLayout>
+#include <QRegularExpression>
 #include <QToolButton>
 #include <QVBoxLayout>
 
@@ -126,7 +127,14 @@ void FieldRow::apply(const graph::ParamValue& next, quint64 gesture) {
     }
 }
 
-void FieldRow::setMessage(const QString& sentence) {
+void FieldRow::setMessage(const QString& text) {
+    // The engine names the parameter by its id ("kernel_size[0] must be ..."); here it has a label.
+    QString sentence = text;
+    static const QRegularExpression index(QStringLiteral("^\\[\\d+\\]"));
+    const QString id = QString::fromStdString(field_.spec.id);
+    if (sentence.startsWith(id)) {
+        sentence = QString::fromStdString(field_.spec.label) + sentence.mid(id.size()).remove(index);
+    }
     message_->setText(sentence);
     message_->setVisible(!sentence.isEmpty());
 }

@@ -51,7 +51,7 @@ class FieldRow : public QWidget {
   private:
     std::optional<graph::ParamValue> value() const;
     void apply(const graph::ParamValue& value, quint64 gesture);
-    void setMessage(const QString& sentence);
+    void setMessage(const QString& text);
 
     Document& document_;
     Field field_;

@@ -183,7 +183,7 @@ void PropertiesPanel::Impl::rebuild() {
 }
 
 void PropertiesPanel::Impl::buildProject(QVBoxLayout* column) {
-    heading(column, [] { return Theme::instance().icon(QStringLiteral("wiregrad")); }, QStringLiteral("Project"), {});
+    heading(column, [] { return Theme::instance().icon(QStringLiteral("settings")); }, QStringLiteral("Project"), {});
     const auto setTitle = [this](std::string name, std::string text) {
         return graph::Edit{graph::SetTitle{std::move(name), std::move(text)}};
     };
@@ -298,8 +298,8 @@ void PropertiesPanel::Impl::buildNode(QVBoxLayout* column, const graph::Node& on
     };
     name.resets = name.lockedInRun = false;
     FieldRow* row = addRow(column, std::move(name));
-    if (auto* edit = qobject_cast<QLineEdit*>(row->editor()->field()); edit && type) {
-        edit->setPlaceholderText(QString::fromStdString(type->label));
+    if (type) {
+        row->editor()->setPlaceholder(QString::fromStdString(type->label));
     }
     if (type) {
         buildParams(column, *type);
@@ -503,8 +503,8 @@ void PropertiesPanel::Impl::refreshFacts() {
         list.emplace_back(QStringLiteral("Nodes"), countText(std::int64_t(graph().nodes().size())));
         if (analysis.weights > 0) {
             list.emplace_back(QStringLiteral("Weights"), countText(analysis.weights));
-            list.emplace_back(QStringLiteral("Forward, a sample"), flopsText(analysis.flops));
-            list.emplace_back(QStringLiteral("Training memory"), QStringLiteral("about %1").arg(bytesText(analysis.training_bytes)));
+            list.emplace_back(QStringLiteral("Forward"), QStringLiteral("%1 a sample").arg(flopsText(analysis.flops)));
+            list.emplace_back(QStringLiteral("Memory"), QStringLiteral("about %1 to train").arg(bytesText(analysis.training_bytes)));
         }
     } else {
         std::int64_t weights = 0;
@@ -550,10 +550,10 @@ void PropertiesPanel::Impl::refreshFacts() {
             list.emplace_back(QStringLiteral("Weights"), countText(weights));
         }
         if (known && flops > 0) {
-            list.emplace_back(QStringLiteral("Forward, a sample"), flopsText(flops));
+            list.emplace_back(QStringLiteral("Forward"), QStringLiteral("%1 a sample").arg(flopsText(flops)));
         }
         if (known && bytes > 0) {
-            list.emplace_back(QStringLiteral("Activations, a batch"), bytesText(bytes));
+            list.emplace_back(QStringLiteral("Activations"), QStringLiteral("%1 a batch").arg(bytesText(bytes)));
         }
     }
     QString key;
