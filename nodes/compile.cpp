@@ -11,6 +11,7 @@
 #include "engine/nn/generator.h"
 #include "nodes/analysis.h"
 #include "nodes/infer.h"
+#include "nodes/problems.h"
 #include "nodes/project.h"
 
 namespace wiregrad::graph {
@@ -432,9 +433,11 @@ data::DatasetSpec dataset_spec(const Graph&, const Node& node) {
 
 std::unique_ptr<CompiledModel> compile_model(const Graph& graph, const CompileOptions& options) {
     const Inference inference = infer(graph);
-    for (const std::string& id : inference.order)
-        if (const Inferred& node = inference.at(id); !node.error.empty() && !node.node->muted)
-            throw ValueError(node.error, id);
+    // What the run needs must be whole; that nothing is trained yet does not matter here.
+    for (const Problem& problem : find_problems(graph, inference))
+        if (problem.severity == Severity::Error && (!inference.nodes.contains(problem.node) || !inference.at(problem.node).facts.known) &&
+            problem.code != "no-loss" && problem.code != "no-optimizer")
+            throw ValueError(problem.text, problem.node);
     return std::make_unique<GraphModel>(graph, inference, options);
 }
 

@@ -247,7 +247,7 @@ class Fixer {
             std::int64_t others = 1;
             for (std::size_t i = 0; i < wanted.size(); ++i)
                 if (i != open)
-                    others *= std::clamp<std::int64_t>(wanted[i], -1, 1000000);
+                    others = others > 0 && wanted[i] > 0 && wanted[i] <= count / others ? others * wanted[i] : 0;
             if (others > 0 && count % others == 0) {
                 auto shape_list = wanted;
                 shape_list[open] = -1;
