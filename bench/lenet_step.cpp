@@ -1,6 +1,6 @@
-// One training step of LeNet (batch 64, SGD with momentum 0.9) out of plain engine ops on random data.
-// Usage: lenet_step [SECONDS] [--profile]. Prints one JSON line with the median; --profile adds the time of each op.
-// WIREGRAD_THREADS sets the threads.
+// One training step of LeNet (batch 64, SGD with momentum 0.9) out of plain engine ops on random
+// data. Usage: lenet_step [SECONDS] [--profile]. Prints one JSON line with the median; --profile
+// adds the time of each op. WIREGRAD_THREADS sets the threads.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -20,7 +20,10 @@ using namespace wiregrad;
 
 namespace {
 
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double now() {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+}
 
 /// Processor time of this process: what a step costs on a machine that others use as well.
 double processor() {
@@ -42,7 +45,8 @@ class Profiler : public Interpreter {
     }
     void print(int steps) const {
         for (const auto& [name, entry] : times_)
-            std::fprintf(stderr, "%-24s %8.4f ms  %5.1f calls a step\n", name.c_str(), entry.first / steps * 1e3, 1.0 * entry.second / steps);
+            std::fprintf(stderr, "%-24s %8.4f ms  %5.1f calls a step\n", name.c_str(),
+                         entry.first / steps * 1e3, 1.0 * entry.second / steps);
     }
 
   private:
@@ -69,13 +73,16 @@ int main(int argc, char** argv) {
         weights.push_back({"w" + std::to_string(weights.size()), w});
         return w;
     };
-    const Tensor c1 = weight({6, 1, 5, 5}, 0.2), b1 = weight({6}, 0.2), c2 = weight({16, 6, 5, 5}, 0.08), b2 = weight({16}, 0.08);
-    const Tensor l1 = weight({120, 400}, 0.05), d1 = weight({120}, 0.05), l2 = weight({84, 120}, 0.09), d2 = weight({84}, 0.09),
-                 l3 = weight({10, 84}, 0.1), d3 = weight({10}, 0.1);
+    const Tensor c1 = weight({6, 1, 5, 5}, 0.2), b1 = weight({6}, 0.2),
+                 c2 = weight({16, 6, 5, 5}, 0.08), b2 = weight({16}, 0.08);
+    const Tensor l1 = weight({120, 400}, 0.05), d1 = weight({120}, 0.05),
+                 l2 = weight({84, 120}, 0.09), d2 = weight({84}, 0.09), l3 = weight({10, 84}, 0.1),
+                 d3 = weight({10}, 0.1);
     Tensor x = Tensor::empty({64, 1, 28, 28});
     fill_normal(x, 0, 1, 2, 0);
     Tensor target = Tensor::empty({64}, DType::Int64);
-    for (std::int64_t i = 0; i < 64; ++i) target.data_mut<std::int64_t>()[i] = (i * 7) % 10;
+    for (std::int64_t i = 0; i < 64; ++i)
+        target.data_mut<std::int64_t>()[i] = (i * 7) % 10;
     const auto optimizer = train::make_sgd(weights, {.lr = 0.01, .momentum = 0.9});
 
     auto step = [&] {
@@ -91,7 +98,8 @@ int main(int argc, char** argv) {
     const double first = step();
     double last = 0;
     std::vector<double> times, processor_times;
-    for (int i = 0; i < 5; ++i) step();
+    for (int i = 0; i < 5; ++i)
+        step();
     Profiler profiler;
     for (const double end = now() + seconds; now() < end || times.size() < 10;) {
         const double start = now(), processor_start = processor();
@@ -104,11 +112,14 @@ int main(int argc, char** argv) {
         times.push_back(now() - start);
         processor_times.push_back(processor() - processor_start);
     }
-    if (profile) profiler.print(static_cast<int>(times.size()));
+    if (profile)
+        profiler.print(static_cast<int>(times.size()));
     const std::size_t steps = times.size();
     std::sort(times.begin(), times.end());
     std::sort(processor_times.begin(), processor_times.end());
-    std::printf("{\"model\":\"lenet\",\"batch\":64,\"threads\":%d,\"isa\":\"%s\",\"ms_per_step_median\":%.4f,\"ms_per_step_min\":%.4f,\"cpu_ms_median\":%.4f,\"steps\":%zu,"
+    std::printf("{\"model\":\"lenet\",\"batch\":64,\"threads\":%d,\"isa\":\"%s\",\"ms_per_step_"
+                "median\":%.4f,\"ms_per_step_min\":%.4f,\"cpu_ms_median\":%.4f,\"steps\":%zu,"
                 "\"loss_first\":%.4f,\"loss_last\":%.4f}\n",
-                num_threads(), std::string(name_of(isa())).c_str(), times[steps / 2] * 1e3, times[0] * 1e3, processor_times[steps / 2] * 1e3, steps, first, last);
+                num_threads(), std::string(name_of(isa())).c_str(), times[steps / 2] * 1e3,
+                times[0] * 1e3, processor_times[steps / 2] * 1e3, steps, first, last);
 }

@@ -11,7 +11,9 @@ namespace {
 
 using namespace heavy;
 
-Tensor state(std::int64_t seed, std::int64_t step) { return Tensor::from<std::int64_t>({seed, step}, {2}); }
+Tensor state(std::int64_t seed, std::int64_t step) {
+    return Tensor::from<std::int64_t>({seed, step}, {2});
+}
 
 TEST(Dropout, KeepsTheRightShareAndScalesIt) {
     for (double p : {0.1, 0.5, 0.9}) {
@@ -34,7 +36,9 @@ TEST(Dropout, TheMaskIsThePhiloxStream) {
     const Tensor y = dropout(Tensor::full({1001}, 1.0), 0.3, state(11, 5), 9);
     const std::uint64_t offset = (std::uint64_t{9} << 32) ^ 5U;
     for (std::int64_t i = 0; i < y.numel(); ++i)
-        EXPECT_EQ(y.data<float>()[i] != 0, philox_bits(11, offset, static_cast<std::uint64_t>(i)) >= static_cast<std::uint64_t>(0.3 * 0x1p32)) << i;
+        EXPECT_EQ(y.data<float>()[i] != 0, philox_bits(11, offset, static_cast<std::uint64_t>(i)) >=
+                                               static_cast<std::uint64_t>(0.3 * 0x1p32))
+            << i;
 }
 
 TEST(Dropout, TheSameForEveryThreadCountAndDifferentByStepStreamAndSeed) {
@@ -47,7 +51,8 @@ TEST(Dropout, TheSameForEveryThreadCountAndDifferentByStepStreamAndSeed) {
     set_num_threads(threads);
     auto shared = [&](const Tensor& other) {
         double equal = 0;
-        for (std::int64_t i = 0; i < one.numel(); ++i) equal += one.data<float>()[i] == other.data<float>()[i];
+        for (std::int64_t i = 0; i < one.numel(); ++i)
+            equal += one.data<float>()[i] == other.data<float>()[i];
         return equal / static_cast<double>(one.numel());
     };
     EXPECT_NEAR(shared(dropout(x, 0.5, state(1, 3), 3)), 0.5, 0.02);
@@ -57,7 +62,9 @@ TEST(Dropout, TheSameForEveryThreadCountAndDifferentByStepStreamAndSeed) {
 
 TEST(Dropout, GradientsUseTheSameMask) {
     const Tensor random = state(3, 4);
-    auto f = [&](const std::vector<Tensor>& in) { return std::vector<Tensor>{dropout(square(in[0]), 0.4, random, 2)}; };
+    auto f = [&](const std::vector<Tensor>& in) {
+        return std::vector<Tensor>{dropout(square(in[0]), 0.4, random, 2)};
+    };
     EXPECT_EQ(autograd::gradcheck(f, {noise({5, 7}, 1)}, {.double_backward = true}), "");
 }
 
@@ -65,9 +72,11 @@ TEST(Dropout, Extremes) {
     const Tensor x = noise({100}, 1);
     EXPECT_TRUE(same(dropout(x, 0, state(1, 1), 0), x));
     EXPECT_TRUE(same(dropout(x, 1, state(1, 1), 0), Tensor::zeros({100}, DType::Float64)));
-    EXPECT_EQ(message_of<ValueError>([&] { dropout(x, 1.5, state(1, 1), 0); }), "dropout: p is 1.5, it must lie in [0, 1]");
+    EXPECT_EQ(message_of<ValueError>([&] { dropout(x, 1.5, state(1, 1), 0); }),
+              "dropout: p is 1.5, it must lie in [0, 1]");
     EXPECT_NE(message_of<ValueError>([&] { dropout(x, 0.5, state(1, 1), -1); }), "");
-    EXPECT_NE(message_of<ShapeError>([&] { dropout(x, 0.5, Tensor::zeros({3}, DType::Int64), 0); }), "");
+    EXPECT_NE(message_of<ShapeError>([&] { dropout(x, 0.5, Tensor::zeros({3}, DType::Int64), 0); }),
+              "");
 }
 
 } // namespace

@@ -1,5 +1,6 @@
-// OpenBLAS behind one file, loaded at run time with the core type that this CPU deserves (its own detection does not know
-// recent CPUs and falls back to SSE3). Where the library is missing every function says so and does nothing. Any thread.
+// OpenBLAS behind one file, loaded at run time with the core type that this CPU deserves (its own
+// detection does not know recent CPUs and falls back to SSE3). Where the library is missing every
+// function says so and does nothing. Any thread.
 #pragma once
 
 #include <string>

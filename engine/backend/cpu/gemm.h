@@ -1,5 +1,5 @@
-// Matrix products: one entry that chooses OpenBLAS, oneDNN or the plain kernel by shape and type (never by timing trials).
-// Any thread.
+// Matrix products: one entry that chooses OpenBLAS, oneDNN or the plain kernel by shape and type
+// (never by timing trials). Any thread.
 #pragma once
 
 #include "engine/backend/cpu/geometry.h"

@@ -1,12 +1,14 @@
-// Descriptors of heavy kernels: plain sizes, no tensors. Layouts are row-major NCHW / OIHW unless a kernel says otherwise.
-// Shared by the plain kernels, the fast ones and the vendor wrappers; plain values, any thread.
+// Descriptors of heavy kernels: plain sizes, no tensors. Layouts are row-major NCHW / OIHW unless a
+// kernel says otherwise. Shared by the plain kernels, the fast ones and the vendor wrappers; plain
+// values, any thread.
 #pragma once
 
 #include <cstdint>
 
 namespace wiregrad::cpu {
 
-/// A two-dimensional convolution (cross-correlation). Weight is [out_channels, in_channels / groups, kernel_h, kernel_w].
+/// A two-dimensional convolution (cross-correlation). Weight is [out_channels, in_channels /
+/// groups, kernel_h, kernel_w].
 struct ConvGeometry {
     std::int64_t batch = 0, in_channels = 0, in_h = 0, in_w = 0;
     std::int64_t out_channels = 0, out_h = 0, out_w = 0;
@@ -20,7 +22,8 @@ struct ConvGeometry {
     std::int64_t out_plane() const { return out_h * out_w; }
     std::int64_t taps() const { return kernel_h * kernel_w; }
     double flops() const {
-        return 2.0 * static_cast<double>(batch * out_channels * out_plane()) * static_cast<double>(group_in() * taps());
+        return 2.0 * static_cast<double>(batch * out_channels * out_plane()) *
+               static_cast<double>(group_in() * taps());
     }
 };
 

@@ -41,15 +41,19 @@ struct Key {
 struct KeyHash {
     std::size_t operator()(const Key& key) const {
         const ConvGeometry& g = key.geometry;
-        std::size_t hash = static_cast<std::size_t>(key.kind) * 2 + static_cast<std::size_t>(key.bias) + static_cast<std::size_t>(key.threads) * 8;
-        for (std::int64_t v : {g.batch, g.in_channels, g.in_h, g.in_w, g.out_channels, g.out_h, g.out_w, g.kernel_h, g.kernel_w, g.stride_h,
-                               g.stride_w, g.pad_h, g.pad_w, g.dilation_h, g.dilation_w, g.groups})
+        std::size_t hash = static_cast<std::size_t>(key.kind) * 2 +
+                           static_cast<std::size_t>(key.bias) +
+                           static_cast<std::size_t>(key.threads) * 8;
+        for (std::int64_t v : {g.batch, g.in_channels, g.in_h, g.in_w, g.out_channels, g.out_h,
+                               g.out_w, g.kernel_h, g.kernel_w, g.stride_h, g.stride_w, g.pad_h,
+                               g.pad_w, g.dilation_h, g.dilation_w, g.groups})
             hash = (hash ^ static_cast<std::size_t>(v)) * 0x9E3779B97F4A7C15ULL;
         return hash;
     }
 };
 
-/// One tensor of a primitive: as the engine holds it and, where the primitive wants another layout, a copy in that one.
+/// One tensor of a primitive: as the engine holds it and, where the primitive wants another layout,
+/// a copy in that one.
 struct Operand {
     int argument = 0;
     bool output = false;
@@ -60,15 +64,18 @@ struct Operand {
 };
 
 Operand operand(int argument, bool output, const Desc& plain, const Desc& inner) {
-    Operand made{argument, output, memory(plain, engine(), nullptr), memory(inner, engine(), nullptr), {}};
-    if (plain == inner) return made;
+    Operand made{
+        argument, output, memory(plain, engine(), nullptr), memory(inner, engine(), nullptr), {}};
+    if (plain == inner)
+        return made;
     const auto& from = output ? made.inner : made.plain;
     const auto& to = output ? made.plain : made.inner;
     made.reorder = dnnl::reorder(from, to);
     return made;
 }
 
-/// A primitive with its operands, ready to run once their addresses are set. Unserved shapes are remembered as empty.
+/// A primitive with its operands, ready to run once their addresses are set. Unserved shapes are
+/// remembered as empty.
 struct Bound {
     dnnl::primitive primitive;
     std::vector<Operand> operands;
@@ -88,16 +95,19 @@ void run(Bound& bound, std::initializer_list<const float*> addresses) {
         Operand& operand = bound.operands[i];
         operand.plain.set_data_handle(const_cast<float*>(address));
         float* inner = const_cast<float*>(address);
-        if (operand.reordered()) inner = block(i).floats(operand.inner.get_desc().get_size() / sizeof(float) + 16);
+        if (operand.reordered())
+            inner = block(i).floats(operand.inner.get_desc().get_size() / sizeof(float) + 16);
         operand.inner.set_data_handle(inner);
-        if (operand.reordered() && !operand.output) operand.reorder.execute(stream(), operand.plain, operand.inner);
+        if (operand.reordered() && !operand.output)
+            operand.reorder.execute(stream(), operand.plain, operand.inner);
         ++i;
     }
     if (const std::size_t bytes = bound.scratchpad.get_desc().get_size(); bytes > 0)
         bound.scratchpad.set_data_handle(block(4).floats(bytes / sizeof(float) + 16));
     bound.primitive.execute(stream(), bound.arguments);
     for (Operand& operand : bound.operands)
-        if (operand.reordered() && operand.output) operand.reorder.execute(stream(), operand.inner, operand.plain);
+        if (operand.reordered() && operand.output)
+            operand.reorder.execute(stream(), operand.inner, operand.plain);
     stream().wait();
 }
 
@@ -110,11 +120,15 @@ struct Descs {
 /// `any` leaves the layout to oneDNN, else NCHW.
 Descs descs(const ConvGeometry& g, bool any) {
     const auto image = any ? memory::format_tag::any : memory::format_tag::nchw;
-    const memory::dims weight = g.groups == 1 ? memory::dims{g.out_channels, g.in_channels, g.kernel_h, g.kernel_w}
-                                              : memory::dims{g.groups, g.group_out(), g.group_in(), g.kernel_h, g.kernel_w};
-    const auto filter = any ? memory::format_tag::any : g.groups == 1 ? memory::format_tag::oihw : memory::format_tag::goihw;
-    return {Desc({g.batch, g.in_channels, g.in_h, g.in_w}, kFloat, image), Desc(weight, kFloat, filter),
-            Desc({g.out_channels}, kFloat, memory::format_tag::x), Desc({g.batch, g.out_channels, g.out_h, g.out_w}, kFloat, image)};
+    const memory::dims weight =
+        g.groups == 1 ? memory::dims{g.out_channels, g.in_channels, g.kernel_h, g.kernel_w}
+                      : memory::dims{g.groups, g.group_out(), g.group_in(), g.kernel_h, g.kernel_w};
+    const auto filter = any             ? memory::format_tag::any
+                        : g.groups == 1 ? memory::format_tag::oihw
+                                        : memory::format_tag::goihw;
+    return {Desc({g.batch, g.in_channels, g.in_h, g.in_w}, kFloat, image),
+            Desc(weight, kFloat, filter), Desc({g.out_channels}, kFloat, memory::format_tag::x),
+            Desc({g.batch, g.out_channels, g.out_h, g.out_w}, kFloat, image)};
 }
 
 template <class PrimitiveDesc> bool is_reference(const PrimitiveDesc& pd) {
@@ -124,50 +138,68 @@ template <class PrimitiveDesc> bool is_reference(const PrimitiveDesc& pd) {
 template <class Primitive, class PrimitiveDesc> void bind(Bound& bound, const PrimitiveDesc& pd) {
     bound.primitive = Primitive(pd);
     bound.scratchpad = memory(pd.scratchpad_desc(), engine(), nullptr);
-    for (const Operand& operand : bound.operands) bound.arguments.emplace(operand.argument, operand.inner);
+    for (const Operand& operand : bound.operands)
+        bound.arguments.emplace(operand.argument, operand.inner);
     bound.arguments.emplace(DNNL_ARG_SCRATCHPAD, bound.scratchpad);
 }
 
 Bound make(const Key& key) {
     const ConvGeometry& g = key.geometry;
     const Descs any = descs(g, true), plain = descs(g, false);
-    const memory::dims stride{g.stride_h, g.stride_w}, dilation{g.dilation_h - 1, g.dilation_w - 1}, before{g.pad_h, g.pad_w};
-    const memory::dims after{(g.out_h - 1) * g.stride_h + g.dilation_h * (g.kernel_h - 1) + 1 - g.in_h - g.pad_h,
-                             (g.out_w - 1) * g.stride_w + g.dilation_w * (g.kernel_w - 1) + 1 - g.in_w - g.pad_w};
+    const memory::dims stride{g.stride_h, g.stride_w}, dilation{g.dilation_h - 1, g.dilation_w - 1},
+        before{g.pad_h, g.pad_w};
+    const memory::dims after{
+        (g.out_h - 1) * g.stride_h + g.dilation_h * (g.kernel_h - 1) + 1 - g.in_h - g.pad_h,
+        (g.out_w - 1) * g.stride_w + g.dilation_w * (g.kernel_w - 1) + 1 - g.in_w - g.pad_w};
     dnnl::primitive_attr attr;
     attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
     const auto algorithm = dnnl::algorithm::convolution_direct;
     const dnnl::convolution_forward::desc forward =
         key.bias && key.kind == Kind::Forward
-            ? dnnl::convolution_forward::desc(dnnl::prop_kind::forward_training, algorithm, any.x, any.w, any.bias, any.y, stride, dilation, before, after)
-            : dnnl::convolution_forward::desc(dnnl::prop_kind::forward_training, algorithm, any.x, any.w, any.y, stride, dilation, before, after);
+            ? dnnl::convolution_forward::desc(dnnl::prop_kind::forward_training, algorithm, any.x,
+                                              any.w, any.bias, any.y, stride, dilation, before,
+                                              after)
+            : dnnl::convolution_forward::desc(dnnl::prop_kind::forward_training, algorithm, any.x,
+                                              any.w, any.y, stride, dilation, before, after);
     const dnnl::convolution_forward::primitive_desc forward_pd(forward, attr, engine());
     Bound bound;
     if (key.kind == Kind::Forward) {
-        if (is_reference(forward_pd)) return bound;
+        if (is_reference(forward_pd))
+            return bound;
         bound.operands.push_back(operand(DNNL_ARG_SRC, false, plain.x, forward_pd.src_desc()));
-        bound.operands.push_back(operand(DNNL_ARG_WEIGHTS, false, plain.w, forward_pd.weights_desc()));
+        bound.operands.push_back(
+            operand(DNNL_ARG_WEIGHTS, false, plain.w, forward_pd.weights_desc()));
         bound.operands.push_back(operand(DNNL_ARG_DST, true, plain.y, forward_pd.dst_desc()));
-        if (key.bias) bound.operands.push_back(operand(DNNL_ARG_BIAS, false, plain.bias, plain.bias));
+        if (key.bias)
+            bound.operands.push_back(operand(DNNL_ARG_BIAS, false, plain.bias, plain.bias));
         bind<dnnl::convolution_forward>(bound, forward_pd);
     } else if (key.kind == Kind::InputGrad) {
-        const dnnl::convolution_backward_data::desc desc(algorithm, any.x, any.w, any.y, stride, dilation, before, after);
+        const dnnl::convolution_backward_data::desc desc(algorithm, any.x, any.w, any.y, stride,
+                                                         dilation, before, after);
         const dnnl::convolution_backward_data::primitive_desc pd(desc, attr, engine(), forward_pd);
-        if (is_reference(pd)) return bound;
+        if (is_reference(pd))
+            return bound;
         bound.operands.push_back(operand(DNNL_ARG_DIFF_DST, false, plain.y, pd.diff_dst_desc()));
         bound.operands.push_back(operand(DNNL_ARG_WEIGHTS, false, plain.w, pd.weights_desc()));
         bound.operands.push_back(operand(DNNL_ARG_DIFF_SRC, true, plain.x, pd.diff_src_desc()));
         bind<dnnl::convolution_backward_data>(bound, pd);
     } else {
         const dnnl::convolution_backward_weights::desc desc =
-            key.bias ? dnnl::convolution_backward_weights::desc(algorithm, any.x, any.w, any.bias, any.y, stride, dilation, before, after)
-                     : dnnl::convolution_backward_weights::desc(algorithm, any.x, any.w, any.y, stride, dilation, before, after);
-        const dnnl::convolution_backward_weights::primitive_desc pd(desc, attr, engine(), forward_pd);
-        if (is_reference(pd)) return bound;
+            key.bias
+                ? dnnl::convolution_backward_weights::desc(algorithm, any.x, any.w, any.bias, any.y,
+                                                           stride, dilation, before, after)
+                : dnnl::convolution_backward_weights::desc(algorithm, any.x, any.w, any.y, stride,
+                                                           dilation, before, after);
+        const dnnl::convolution_backward_weights::primitive_desc pd(desc, attr, engine(),
+                                                                    forward_pd);
+        if (is_reference(pd))
+            return bound;
         bound.operands.push_back(operand(DNNL_ARG_SRC, false, plain.x, pd.src_desc()));
         bound.operands.push_back(operand(DNNL_ARG_DIFF_DST, false, plain.y, pd.diff_dst_desc()));
-        bound.operands.push_back(operand(DNNL_ARG_DIFF_WEIGHTS, true, plain.w, pd.diff_weights_desc()));
-        if (key.bias) bound.operands.push_back(operand(DNNL_ARG_DIFF_BIAS, true, plain.bias, plain.bias));
+        bound.operands.push_back(
+            operand(DNNL_ARG_DIFF_WEIGHTS, true, plain.w, pd.diff_weights_desc()));
+        if (key.bias)
+            bound.operands.push_back(operand(DNNL_ARG_DIFF_BIAS, true, plain.bias, plain.bias));
         bind<dnnl::convolution_backward_weights>(bound, pd);
     }
     return bound;
@@ -185,7 +217,8 @@ class Cache {
         try {
             made = make(key);
         } catch (const dnnl::error&) {
-            made = Bound(); // not implemented for this shape or CPU: the caller's own kernel serves it
+            made =
+                Bound(); // not implemented for this shape or CPU: the caller's own kernel serves it
         }
         entries_.emplace_front(key, std::move(made));
         index_.emplace(key, entries_.begin());
@@ -207,10 +240,12 @@ Cache& cache() {
     return value;
 }
 
-bool convolve(const ConvGeometry& g, Kind kind, std::initializer_list<const float*> addresses, bool bias) {
+bool convolve(const ConvGeometry& g, Kind kind, std::initializer_list<const float*> addresses,
+              bool bias) {
     size_team();
     Bound& bound = cache().find({g, kind, bias, num_threads()});
-    if (!bound.primitive) return false;
+    if (!bound.primitive)
+        return false;
     run(bound, addresses);
     return true;
 }
@@ -219,20 +254,26 @@ bool convolve(const ConvGeometry& g, Kind kind, std::initializer_list<const floa
 
 bool gemm(const GemmGeometry& g, const float* a, const float* b, float* c) {
     size_team();
-    return dnnl_sgemm(g.trans_a ? 'T' : 'N', g.trans_b ? 'T' : 'N', g.m, g.n, g.k, 1.0F, a, g.lda, b, g.ldb, g.accumulate ? 1.0F : 0.0F, c,
-                      g.ldc) == dnnl_success;
+    return dnnl_sgemm(g.trans_a ? 'T' : 'N', g.trans_b ? 'T' : 'N', g.m, g.n, g.k, 1.0F, a, g.lda,
+                      b, g.ldb, g.accumulate ? 1.0F : 0.0F, c, g.ldc) == dnnl_success;
 }
 
-bool conv_forward(const ConvGeometry& g, const float* x, const float* w, const float* bias, float* y) {
-    return bias != nullptr ? convolve(g, Kind::Forward, {x, w, y, bias}, true) : convolve(g, Kind::Forward, {x, w, y}, false);
+bool conv_forward(const ConvGeometry& g, const float* x, const float* w, const float* bias,
+                  float* y) {
+    return bias != nullptr ? convolve(g, Kind::Forward, {x, w, y, bias}, true)
+                           : convolve(g, Kind::Forward, {x, w, y}, false);
 }
 bool conv_input_grad(const ConvGeometry& g, const float* gy, const float* w, float* gx) {
     return convolve(g, Kind::InputGrad, {gy, w, gx}, false);
 }
-bool conv_weight_grad(const ConvGeometry& g, const float* x, const float* gy, float* gw, float* gbias) {
-    return gbias != nullptr ? convolve(g, Kind::WeightGrad, {x, gy, gw, gbias}, true) : convolve(g, Kind::WeightGrad, {x, gy, gw}, false);
+bool conv_weight_grad(const ConvGeometry& g, const float* x, const float* gy, float* gw,
+                      float* gbias) {
+    return gbias != nullptr ? convolve(g, Kind::WeightGrad, {x, gy, gw, gbias}, true)
+                            : convolve(g, Kind::WeightGrad, {x, gy, gw}, false);
 }
 
-std::size_t cached_primitives() { return cache().size(); }
+std::size_t cached_primitives() {
+    return cache().size();
+}
 
 } // namespace wiregrad::cpu::onednn

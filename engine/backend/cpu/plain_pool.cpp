@@ -14,8 +14,10 @@ struct Window {
 
 Window average_window(const PoolGeometry& g, std::int64_t oy, std::int64_t ox) {
     const std::int64_t top = oy * g.stride_h - g.pad_h, left = ox * g.stride_w - g.pad_w;
-    const std::int64_t bottom = std::min(top + g.kernel_h, g.in_h + g.pad_h), right = std::min(left + g.kernel_w, g.in_w + g.pad_w);
-    Window window{std::max<std::int64_t>(top, 0), std::min(bottom, g.in_h), std::max<std::int64_t>(left, 0), std::min(right, g.in_w), 0};
+    const std::int64_t bottom = std::min(top + g.kernel_h, g.in_h + g.pad_h),
+                       right = std::min(left + g.kernel_w, g.in_w + g.pad_w);
+    Window window{std::max<std::int64_t>(top, 0), std::min(bottom, g.in_h),
+                  std::max<std::int64_t>(left, 0), std::min(right, g.in_w), 0};
     const std::int64_t inside = (window.y1 - window.y0) * (window.x1 - window.x0);
     window.divisor = g.count_include_pad ? (bottom - top) * (right - left) : inside;
     return window;
@@ -23,13 +25,17 @@ Window average_window(const PoolGeometry& g, std::int64_t oy, std::int64_t ox) {
 
 Window adaptive_window(const PoolGeometry& g, std::int64_t oy, std::int64_t ox) {
     auto begin = [](std::int64_t o, std::int64_t in, std::int64_t out) { return o * in / out; };
-    auto end = [](std::int64_t o, std::int64_t in, std::int64_t out) { return ((o + 1) * in + out - 1) / out; };
-    Window window{begin(oy, g.in_h, g.out_h), end(oy, g.in_h, g.out_h), begin(ox, g.in_w, g.out_w), end(ox, g.in_w, g.out_w), 0};
+    auto end = [](std::int64_t o, std::int64_t in, std::int64_t out) {
+        return ((o + 1) * in + out - 1) / out;
+    };
+    Window window{begin(oy, g.in_h, g.out_h), end(oy, g.in_h, g.out_h), begin(ox, g.in_w, g.out_w),
+                  end(ox, g.in_w, g.out_w), 0};
     window.divisor = (window.y1 - window.y0) * (window.x1 - window.x0);
     return window;
 }
 
-template <class T, class F> void average_forward(const PoolGeometry& g, const T* x, T* y, F window_at) {
+template <class T, class F>
+void average_forward(const PoolGeometry& g, const T* x, T* y, F window_at) {
 #pragma omp parallel for schedule(static) if (g.planes * g.in_h * g.in_w > 65536)
     for (std::int64_t plane = 0; plane < g.planes; ++plane) {
         const T* source = x + plane * g.in_h * g.in_w;
@@ -39,13 +45,15 @@ template <class T, class F> void average_forward(const PoolGeometry& g, const T*
                 const Window w = window_at(g, oy, ox);
                 double sum = 0;
                 for (std::int64_t iy = w.y0; iy < w.y1; ++iy)
-                    for (std::int64_t ix = w.x0; ix < w.x1; ++ix) sum += static_cast<double>(source[iy * g.in_w + ix]);
+                    for (std::int64_t ix = w.x0; ix < w.x1; ++ix)
+                        sum += static_cast<double>(source[iy * g.in_w + ix]);
                 target[oy * g.out_w + ox] = static_cast<T>(sum / static_cast<double>(w.divisor));
             }
     }
 }
 
-template <class T, class F> void average_backward(const PoolGeometry& g, const T* gy, T* gx, F window_at) {
+template <class T, class F>
+void average_backward(const PoolGeometry& g, const T* gy, T* gx, F window_at) {
 #pragma omp parallel for schedule(static) if (g.planes * g.in_h * g.in_w > 65536)
     for (std::int64_t plane = 0; plane < g.planes; ++plane) {
         const T* source = gy + plane * g.out_h * g.out_w;
@@ -56,20 +64,25 @@ template <class T, class F> void average_backward(const PoolGeometry& g, const T
                 const Window w = window_at(g, oy, ox);
                 const T share = source[oy * g.out_w + ox] / static_cast<T>(w.divisor);
                 for (std::int64_t iy = w.y0; iy < w.y1; ++iy)
-                    for (std::int64_t ix = w.x0; ix < w.x1; ++ix) target[iy * g.in_w + ix] += share;
+                    for (std::int64_t ix = w.x0; ix < w.x1; ++ix)
+                        target[iy * g.in_w + ix] += share;
             }
     }
 }
 
 /// Offset in the input plane of the window place `place` of output (oy, ox).
-template <class I> std::int64_t input_offset(const PoolGeometry& g, std::int64_t oy, std::int64_t ox, I place) {
-    const std::int64_t ky = static_cast<std::int64_t>(place) / g.kernel_w, kx = static_cast<std::int64_t>(place) % g.kernel_w;
-    return (oy * g.stride_h - g.pad_h + ky * g.dilation_h) * g.in_w + ox * g.stride_w - g.pad_w + kx * g.dilation_w;
+template <class I>
+std::int64_t input_offset(const PoolGeometry& g, std::int64_t oy, std::int64_t ox, I place) {
+    const std::int64_t ky = static_cast<std::int64_t>(place) / g.kernel_w,
+                       kx = static_cast<std::int64_t>(place) % g.kernel_w;
+    return (oy * g.stride_h - g.pad_h + ky * g.dilation_h) * g.in_w + ox * g.stride_w - g.pad_w +
+           kx * g.dilation_w;
 }
 
 } // namespace
 
-template <class T, class I> void max_pool_forward(const PoolGeometry& g, const T* x, T* y, I* place) {
+template <class T, class I>
+void max_pool_forward(const PoolGeometry& g, const T* x, T* y, I* place) {
 #pragma omp parallel for schedule(static) if (g.planes * g.in_h * g.in_w > 65536)
     for (std::int64_t plane = 0; plane < g.planes; ++plane) {
         const T* source = x + plane * g.in_h * g.in_w;
@@ -81,7 +94,8 @@ template <class T, class I> void max_pool_forward(const PoolGeometry& g, const T
                     for (std::int64_t kx = 0; kx < g.kernel_w; ++kx) {
                         const std::int64_t iy = oy * g.stride_h - g.pad_h + ky * g.dilation_h;
                         const std::int64_t ix = ox * g.stride_w - g.pad_w + kx * g.dilation_w;
-                        if (iy < 0 || iy >= g.in_h || ix < 0 || ix >= g.in_w) continue;
+                        if (iy < 0 || iy >= g.in_h || ix < 0 || ix >= g.in_w)
+                            continue;
                         const T value = source[iy * g.in_w + ix];
                         if (best_place < 0 || value > best || value != value) {
                             best = value;
@@ -95,7 +109,8 @@ template <class T, class I> void max_pool_forward(const PoolGeometry& g, const T
     }
 }
 
-template <class T, class I> void max_pool_backward(const PoolGeometry& g, const T* gy, const I* place, T* gx) {
+template <class T, class I>
+void max_pool_backward(const PoolGeometry& g, const T* gy, const I* place, T* gx) {
 #pragma omp parallel for schedule(static) if (g.planes * g.in_h * g.in_w > 65536)
     for (std::int64_t plane = 0; plane < g.planes; ++plane) {
         T* target = gx + plane * g.in_h * g.in_w;
@@ -108,7 +123,8 @@ template <class T, class I> void max_pool_backward(const PoolGeometry& g, const 
     }
 }
 
-template <class T, class I> void max_pool_gather(const PoolGeometry& g, const T* x, const I* place, T* y) {
+template <class T, class I>
+void max_pool_gather(const PoolGeometry& g, const T* x, const I* place, T* y) {
 #pragma omp parallel for schedule(static) if (g.planes * g.in_h * g.in_w > 65536)
     for (std::int64_t plane = 0; plane < g.planes; ++plane)
         for (std::int64_t oy = 0; oy < g.out_h; ++oy)
@@ -118,21 +134,29 @@ template <class T, class I> void max_pool_gather(const PoolGeometry& g, const T*
             }
 }
 
-template <class T> void avg_pool_forward(const PoolGeometry& g, const T* x, T* y) { average_forward(g, x, y, average_window); }
-template <class T> void avg_pool_backward(const PoolGeometry& g, const T* gy, T* gx) { average_backward(g, gy, gx, average_window); }
-template <class T> void adaptive_avg_pool_forward(const PoolGeometry& g, const T* x, T* y) { average_forward(g, x, y, adaptive_window); }
-template <class T> void adaptive_avg_pool_backward(const PoolGeometry& g, const T* gy, T* gx) { average_backward(g, gy, gx, adaptive_window); }
+template <class T> void avg_pool_forward(const PoolGeometry& g, const T* x, T* y) {
+    average_forward(g, x, y, average_window);
+}
+template <class T> void avg_pool_backward(const PoolGeometry& g, const T* gy, T* gx) {
+    average_backward(g, gy, gx, average_window);
+}
+template <class T> void adaptive_avg_pool_forward(const PoolGeometry& g, const T* x, T* y) {
+    average_forward(g, x, y, adaptive_window);
+}
+template <class T> void adaptive_avg_pool_backward(const PoolGeometry& g, const T* gy, T* gx) {
+    average_backward(g, gy, gx, adaptive_window);
+}
 
-#define WIREGRAD_INSTANTIATE(T)                                                                     \
-    template void max_pool_forward(const PoolGeometry&, const T*, T*, std::uint8_t*);               \
-    template void max_pool_forward(const PoolGeometry&, const T*, T*, std::int32_t*);               \
-    template void max_pool_backward(const PoolGeometry&, const T*, const std::uint8_t*, T*);        \
-    template void max_pool_backward(const PoolGeometry&, const T*, const std::int32_t*, T*);        \
-    template void max_pool_gather(const PoolGeometry&, const T*, const std::uint8_t*, T*);          \
-    template void max_pool_gather(const PoolGeometry&, const T*, const std::int32_t*, T*);          \
-    template void avg_pool_forward(const PoolGeometry&, const T*, T*);                              \
-    template void avg_pool_backward(const PoolGeometry&, const T*, T*);                             \
-    template void adaptive_avg_pool_forward(const PoolGeometry&, const T*, T*);                     \
+#define WIREGRAD_INSTANTIATE(T)                                                                    \
+    template void max_pool_forward(const PoolGeometry&, const T*, T*, std::uint8_t*);              \
+    template void max_pool_forward(const PoolGeometry&, const T*, T*, std::int32_t*);              \
+    template void max_pool_backward(const PoolGeometry&, const T*, const std::uint8_t*, T*);       \
+    template void max_pool_backward(const PoolGeometry&, const T*, const std::int32_t*, T*);       \
+    template void max_pool_gather(const PoolGeometry&, const T*, const std::uint8_t*, T*);         \
+    template void max_pool_gather(const PoolGeometry&, const T*, const std::int32_t*, T*);         \
+    template void avg_pool_forward(const PoolGeometry&, const T*, T*);                             \
+    template void avg_pool_backward(const PoolGeometry&, const T*, T*);                            \
+    template void adaptive_avg_pool_forward(const PoolGeometry&, const T*, T*);                    \
     template void adaptive_avg_pool_backward(const PoolGeometry&, const T*, T*);
 WIREGRAD_INSTANTIATE(float)
 WIREGRAD_INSTANTIATE(double)

@@ -1,4 +1,5 @@
-// The slow truth of softmax and cross entropy, in float and double, sums in double. Oracle in tests, float64 path. Any thread.
+// The slow truth of softmax and cross entropy, in float and double, sums in double. Oracle in
+// tests, float64 path. Any thread.
 #pragma once
 
 #include "engine/backend/cpu/geometry.h"
@@ -7,7 +8,8 @@ namespace wiregrad::cpu::plain {
 
 template <class T> void softmax_forward(const AxisGeometry& g, bool logarithm, const T* x, T* y);
 /// From the output y of softmax (or log_softmax when `logarithm`).
-template <class T> void softmax_backward(const AxisGeometry& g, bool logarithm, const T* gy, const T* y, T* gx);
+template <class T>
+void softmax_backward(const AxisGeometry& g, bool logarithm, const T* gy, const T* y, T* gx);
 
 /// Cross entropy with class indices: samples are (outer, inner), classes are the axis.
 struct CrossEntropyCall {
@@ -16,9 +18,11 @@ struct CrossEntropyCall {
     double label_smoothing = 0;
     bool mean = false; ///< divide by the sum of the weights of the samples that count
 };
-/// loss: per sample, already divided when `mean`. gx: gradient of the sum of `loss`. pull: per sample, the factor s of
-/// gx = s * softmax(x) - target. Returns the divisor (0 when no sample counts). Labels must have been checked.
+/// loss: per sample, already divided when `mean`. gx: gradient of the sum of `loss`. pull: per
+/// sample, the factor s of gx = s * softmax(x) - target. Returns the divisor (0 when no sample
+/// counts). Labels must have been checked.
 template <class T>
-double cross_entropy(const CrossEntropyCall& call, const T* x, const std::int64_t* target, const T* weight, T* loss, T* gx, T* pull);
+double cross_entropy(const CrossEntropyCall& call, const T* x, const std::int64_t* target,
+                     const T* weight, T* loss, T* gx, T* pull);
 
 } // namespace wiregrad::cpu::plain

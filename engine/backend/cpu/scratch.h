@@ -1,5 +1,5 @@
-// Working memory of a kernel call: one growing, 64-byte aligned block per thread and purpose, so that repeated calls touch
-// the heap only when a shape grows. Never shared between threads.
+// Working memory of a kernel call: one growing, 64-byte aligned block per thread and purpose, so
+// that repeated calls touch the heap only when a shape grows. Never shared between threads.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,8 @@ class Scratch {
             capacity_ = 0;
             const std::size_t bytes = (count * sizeof(float) + 4095) / 4096 * 4096;
             block_ = static_cast<float*>(std::aligned_alloc(64, bytes));
-            if (block_ == nullptr) throw std::bad_alloc();
+            if (block_ == nullptr)
+                throw std::bad_alloc();
             capacity_ = bytes / sizeof(float);
         }
         return block_;

@@ -24,11 +24,15 @@ extern const RowKernels kRowKernels;
 
 namespace {
 
-template <class Table> const Table& choose(const Table& for_baseline, const Table& for_avx2, const Table& for_avx512) {
+template <class Table>
+const Table& choose(const Table& for_baseline, const Table& for_avx2, const Table& for_avx512) {
     switch (isa()) {
-    case Isa::Avx512: return for_avx512;
-    case Isa::Avx2: return for_avx2;
-    case Isa::Baseline: break;
+    case Isa::Avx512:
+        return for_avx512;
+    case Isa::Avx2:
+        return for_avx2;
+    case Isa::Baseline:
+        break;
     }
     return for_baseline;
 }
@@ -36,13 +40,25 @@ template <class Table> const Table& choose(const Table& for_baseline, const Tabl
 } // namespace
 
 #ifdef WIREGRAD_X86_KERNELS
-const ConvKernels& conv_kernels() { return choose(baseline::kConvKernels, avx2::kConvKernels, avx512::kConvKernels); }
-const PoolKernels& pool_kernels() { return choose(baseline::kPoolKernels, avx2::kPoolKernels, avx512::kPoolKernels); }
-const RowKernels& row_kernels() { return choose(baseline::kRowKernels, avx2::kRowKernels, avx512::kRowKernels); }
+const ConvKernels& conv_kernels() {
+    return choose(baseline::kConvKernels, avx2::kConvKernels, avx512::kConvKernels);
+}
+const PoolKernels& pool_kernels() {
+    return choose(baseline::kPoolKernels, avx2::kPoolKernels, avx512::kPoolKernels);
+}
+const RowKernels& row_kernels() {
+    return choose(baseline::kRowKernels, avx2::kRowKernels, avx512::kRowKernels);
+}
 #else
-const ConvKernels& conv_kernels() { return choose(baseline::kConvKernels, baseline::kConvKernels, baseline::kConvKernels); }
-const PoolKernels& pool_kernels() { return choose(baseline::kPoolKernels, baseline::kPoolKernels, baseline::kPoolKernels); }
-const RowKernels& row_kernels() { return choose(baseline::kRowKernels, baseline::kRowKernels, baseline::kRowKernels); }
+const ConvKernels& conv_kernels() {
+    return choose(baseline::kConvKernels, baseline::kConvKernels, baseline::kConvKernels);
+}
+const PoolKernels& pool_kernels() {
+    return choose(baseline::kPoolKernels, baseline::kPoolKernels, baseline::kPoolKernels);
+}
+const RowKernels& row_kernels() {
+    return choose(baseline::kRowKernels, baseline::kRowKernels, baseline::kRowKernels);
+}
 #endif
 
 } // namespace wiregrad::cpu

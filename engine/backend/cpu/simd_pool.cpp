@@ -1,21 +1,28 @@
-// Compiled once for each instruction set, in a namespace of its own (WG_ISA). Nothing here may instantiate a function that
-// another translation unit could share: the linker would keep one copy, perhaps one that a smaller CPU cannot run.
+// Compiled once for each instruction set, in a namespace of its own (WG_ISA). Nothing here may
+// instantiate a function that another translation unit could share: the linker would keep one copy,
+// perhaps one that a smaller CPU cannot run.
 #include "engine/backend/cpu/simd.h"
 
 namespace wiregrad::cpu::WG_ISA {
 
 namespace {
 
-// Sixteen outputs at a time whatever the instruction set: the compiler splits them where registers are smaller.
+// Sixteen outputs at a time whatever the instruction set: the compiler splits them where registers
+// are smaller.
 constexpr int kLanes = 16;
 typedef float V __attribute__((vector_size(kLanes * sizeof(float))));
-typedef float Unaligned __attribute__((vector_size(kLanes * sizeof(float)), aligned(sizeof(float)), may_alias));
+typedef float Unaligned
+    __attribute__((vector_size(kLanes * sizeof(float)), aligned(sizeof(float)), may_alias));
 typedef int I __attribute__((vector_size(kLanes * sizeof(int))));
 typedef std::uint8_t Bytes __attribute__((vector_size(kLanes), aligned(1), may_alias));
 
 // References, not values: how a vector is passed by value differs between instruction sets.
-inline void load(V& to, const float* from) { to = *reinterpret_cast<const Unaligned*>(from); }
-inline void store(float* to, const V& value) { *reinterpret_cast<Unaligned*>(to) = value; }
+inline void load(V& to, const float* from) {
+    to = *reinterpret_cast<const Unaligned*>(from);
+}
+inline void store(float* to, const V& value) {
+    *reinterpret_cast<Unaligned*>(to) = value;
+}
 
 inline void consider(const V& value, int place, V& best, I& places) {
     const I taken = (value > best) | (value != value);
@@ -37,8 +44,8 @@ inline void scalar(const float* top, std::int64_t in_w, float* y, std::uint8_t* 
     *place = at;
 }
 
-void max_2x2(std::int64_t planes, std::int64_t in_h, std::int64_t in_w, std::int64_t out_h, std::int64_t out_w, const float* x, float* y,
-             std::uint8_t* place) {
+void max_2x2(std::int64_t planes, std::int64_t in_h, std::int64_t in_w, std::int64_t out_h,
+             std::int64_t out_w, const float* x, float* y, std::uint8_t* place) {
     const I even = {0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30};
     const I odd = even + 1;
     const float* const x_end = x + planes * in_h * in_w;
@@ -49,8 +56,11 @@ void max_2x2(std::int64_t planes, std::int64_t in_h, std::int64_t in_w, std::int
             float* out = y + (plane * out_h + row) * out_w;
             std::uint8_t* at = place + (plane * out_h + row) * out_w;
             std::int64_t c = 0;
-            // A vector may run past its row: what it writes there is written again by the rows that follow.
-            for (; c < out_w && top + in_w + 2 * c + 2 * kLanes <= x_end && out + c + kLanes <= y_end; c += kLanes) {
+            // A vector may run past its row: what it writes there is written again by the rows that
+            // follow.
+            for (;
+                 c < out_w && top + in_w + 2 * c + 2 * kLanes <= x_end && out + c + kLanes <= y_end;
+                 c += kLanes) {
                 V a, b, d, e;
                 load(a, top + 2 * c);
                 load(b, top + 2 * c + kLanes);
@@ -64,28 +74,34 @@ void max_2x2(std::int64_t planes, std::int64_t in_h, std::int64_t in_w, std::int
                 store(out + c, best);
                 *reinterpret_cast<Bytes*>(at + c) = __builtin_convertvector(places, Bytes);
             }
-            for (; c < out_w; ++c) scalar(top + 2 * c, in_w, out + c, at + c);
+            for (; c < out_w; ++c)
+                scalar(top + 2 * c, in_w, out + c, at + c);
         }
 }
 
-void max_2x2_backward(std::int64_t planes, std::int64_t out_h, std::int64_t out_w, const float* gy, const std::uint8_t* place, float* gx) {
+void max_2x2_backward(std::int64_t planes, std::int64_t out_h, std::int64_t out_w, const float* gy,
+                      const std::uint8_t* place, float* gx) {
     const I low = {0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23};
     const I high = low + 8;
     const std::int64_t in_w = 2 * out_w;
     const float* const gy_end = gy + planes * out_h * out_w;
     float* const gx_end = gx + planes * out_h * out_w * 4;
     for (std::int64_t row = 0; row < planes * out_h; ++row)
-        for (int half = 0; half < 2; ++half) { // the upper row first: the vectors of the lower one repair what ran past it
+        for (int half = 0; half < 2;
+             ++half) { // the upper row first: the vectors of the lower one repair what ran past it
             const float* g = gy + row * out_w;
             const std::uint8_t* at = place + row * out_w;
             float* out = gx + (2 * row + half) * in_w;
             std::int64_t c = 0;
-            for (; c < out_w && g + c + kLanes <= gy_end && out + 2 * c + 2 * kLanes <= gx_end; c += kLanes) {
+            for (; c < out_w && g + c + kLanes <= gy_end && out + 2 * c + 2 * kLanes <= gx_end;
+                 c += kLanes) {
                 V grad;
                 load(grad, g + c);
                 const V none = {};
-                const I places = __builtin_convertvector(*reinterpret_cast<const Bytes*>(at + c), I);
-                const V left = places == 2 * half ? grad : none, right = places == 2 * half + 1 ? grad : none;
+                const I places =
+                    __builtin_convertvector(*reinterpret_cast<const Bytes*>(at + c), I);
+                const V left = places == 2 * half ? grad : none,
+                        right = places == 2 * half + 1 ? grad : none;
                 store(out + 2 * c, __builtin_shuffle(left, right, low));
                 store(out + 2 * c + kLanes, __builtin_shuffle(left, right, high));
             }

@@ -1,5 +1,5 @@
-// The row of dropout. Nothing is stored: the mask of element i is a function of (seed, step, stream, i), so the same op on
-// the gradient is the backward pass.
+// The row of dropout. Nothing is stored: the mask of element i is a function of (seed, step,
+// stream, i), so the same op on the gradient is the backward pass.
 #include "engine/core/random.h"
 
 #include <algorithm>
@@ -18,12 +18,14 @@ using namespace rows;
 Metas dropout_shape(const ShapeCall& call) {
     require_floating(call, {0});
     const double p = call.attrs.real("p");
-    if (!(p >= 0 && p <= 1)) throw ValueError(fmt::format("dropout: p is {}, it must lie in [0, 1]", p));
+    if (!(p >= 0 && p <= 1))
+        throw ValueError(fmt::format("dropout: p is {}, it must lie in [0, 1]", p));
     const std::int64_t stream = call.attrs.integer("stream");
-    if (stream < 0 || stream > 0xFFFFFFFFLL) throw ValueError(fmt::format("dropout: stream is {}, it must fit in 32 bits", stream));
+    if (stream < 0 || stream > 0xFFFFFFFFLL)
+        throw ValueError(fmt::format("dropout: stream is {}, it must fit in 32 bits", stream));
     if (call.inputs[1].dtype != DType::Int64 || call.inputs[1].shape != Shape{2})
-        throw ShapeError(fmt::format("dropout: random must be int64[2] (seed, step), got {}{}", name_of(call.inputs[1].dtype),
-                                     call.inputs[1].shape.str()));
+        throw ShapeError(fmt::format("dropout: random must be int64[2] (seed, step), got {}{}",
+                                     name_of(call.inputs[1].dtype), call.inputs[1].shape.str()));
     return {call.inputs[0]};
 }
 
@@ -31,7 +33,8 @@ void dropout_kernel(const KernelCall& call) {
     const Tensor x = call.inputs[0].contiguous(), random = call.inputs[1].contiguous();
     const double p = call.attrs.real("p");
     const auto seed = static_cast<std::uint64_t>(random.data<std::int64_t>()[0]);
-    // A stream number in the upper half and the step in the lower one: streams do not meet within 2^32 steps.
+    // A stream number in the upper half and the step in the lower one: streams do not meet within
+    // 2^32 steps.
     const std::uint64_t offset = static_cast<std::uint64_t>(call.attrs.integer("stream")) << 32 ^
                                  static_cast<std::uint64_t>(random.data<std::int64_t>()[1]);
     // An element is kept when its 32 bits are at or above p * 2^32.
@@ -46,21 +49,31 @@ void dropout_kernel(const KernelCall& call) {
         for (std::int64_t block = 0; block < blocks; ++block) {
             const PhiloxBlock bits = philox_block(seed, offset, static_cast<std::uint64_t>(block));
             const std::int64_t last = std::min(count, block * 4 + 4);
-            for (std::int64_t i = block * 4; i < last; ++i) to[i] = bits.v[i - block * 4] >= threshold ? from[i] * scale : T(0);
+            for (std::int64_t i = block * 4; i < last; ++i)
+                to[i] = bits.v[i - block * 4] >= threshold ? from[i] * scale : T(0);
         }
     });
 }
 
 Tensors dropout_gradient(const GradCall& call) {
-    return {dropout(call.grads[0], call.attrs.real("p"), call.inputs[1], call.attrs.integer("stream")), Tensor()};
+    return {
+        dropout(call.grads[0], call.attrs.real("p"), call.inputs[1], call.attrs.integer("stream")),
+        Tensor()};
 }
 
 } // namespace
 
 std::span<const Op> dropout_rows() {
     static const Op rows[] = {
-        {.name = "dropout", .help = "x / (1 - p) where a random number is at least p, else 0.", .shape = dropout_shape, .kernel = {dropout_kernel},
-         .gradient = dropout_gradient, .saves = always<2>, .cost = per_input_element<12>, .flags = kRandom, .onnx = "Dropout"},
+        {.name = "dropout",
+         .help = "x / (1 - p) where a random number is at least p, else 0.",
+         .shape = dropout_shape,
+         .kernel = {dropout_kernel},
+         .gradient = dropout_gradient,
+         .saves = always<2>,
+         .cost = per_input_element<12>,
+         .flags = kRandom,
+         .onnx = "Dropout"},
     };
     return rows;
 }
