@@ -1042,6 +1042,30 @@ class CanvasTest : public QObject {
         QCOMPARE(rig.scene().chosenNodes(), std::set<std::string>{rig.flat});
     }
 
+    void wiresRunPastNodesNotUnderThem() {
+        CanvasRig rig;
+        const std::string data = rig.add("Dataset", 0, 0), loss = rig.add("CrossEntropyLoss", 1500, 0);
+        std::vector<std::string> row;
+        for (int i = 0; i < 4; ++i)
+            row.push_back(rig.add("ReLU", 300 + i * 300, 20));
+        rig.wire(data, "y", loss, "target");
+        const auto under = [&](const graph::Wire& wire) {
+            int hits = 0;
+            for (const auto& id : row)
+                for (const QPointF p : rig.scene().wire(wire)->polyline())
+                    hits += rig.scene().node(id)->body().translated(rig.scene().node(id)->pos()).adjusted(1, 1, -1, -1).contains(p);
+            return hits;
+        };
+        QCOMPARE(under({data, "y", loss, "target"}), 0);
+        // A node that comes to stand in the way pushes the wire aside; the way back goes between the rows.
+        QVERIFY(rig.document.apply({graph::Move{row[1], {600, -60}}}));
+        QCOMPARE(under({data, "y", loss, "target"}), 0);
+        const std::string below = rig.add("ReLU", 300, 200);
+        rig.wire(row[3], "out", below, "in");
+        QCOMPARE(under({row[3], "out", below, "in"}), 0);
+        QCOMPARE(rig.disagreement(), QString());
+    }
+
     void focusFollowsClicksOnNodesPortsAndWires() {
         Small rig;
         QSignalSpy spy(rig.canvas, &Canvas::focusChanged);

@@ -11,6 +11,7 @@ namespace wiregrad::studio {
 
 namespace {
 constexpr std::size_t kMostObstacles = 96; ///< wires across more nodes run straight
+constexpr double kNarrowGap = 14;           ///< a lane needs this much between two nodes
 constexpr std::size_t kRouteAll = 300;     ///< graphs up to this many wires look again at all of them after a change
 } // namespace
 
@@ -95,55 +96,54 @@ void CanvasScene::route(WireItem& item) {
 
 std::optional<double> CanvasScene::laneFor(const WireItem& item, QPointF a, QPointF b) const {
     const CanvasStyle& s = CanvasStyle::get();
-    const double span = b.x() - a.x();
-    if (span < 0) {
-        // Between two rows, where there is room between them.
-        const NodeItem* from = node(item.wire().from);
-        const NodeItem* to = node(item.wire().to);
-        const QRectF upper = a.y() < b.y() ? from->body().translated(from->pos()) : to->body().translated(to->pos());
-        const QRectF lower = a.y() < b.y() ? to->body().translated(to->pos()) : from->body().translated(from->pos());
-        if (lower.top() - upper.bottom() < kGrid)
-            return std::nullopt;
-        return (upper.bottom() + lower.top()) / 2;
-    }
-    if (span < s.width * 1.2)
+    const bool back = b.x() < a.x();
+    if (!back && b.x() - a.x() < s.width * 1.2)
         return std::nullopt;
-    // Only what stands between the ends can be in the way.
+    // Only what stands between the ends can be in the way; going back, the ends themselves can.
+    const double low = back ? b.x() - kLaneReach : a.x() + 8, high = back ? a.x() + kLaneReach : b.x() - 8;
     std::vector<QRectF> between;
     for (const auto& [id, node] : nodes_) {
-        if (id == item.wire().from || id == item.wire().to)
+        if (!back && (id == item.wire().from || id == item.wire().to))
             continue;
         const QRectF body = node->body().translated(node->pos());
-        if (body.right() > a.x() + 8 && body.left() < b.x() - 8)
+        if (body.right() > low && body.left() < high)
             between.push_back(body);
         if (between.size() > kMostObstacles)
             return std::nullopt;
     }
     if (between.empty())
         return std::nullopt;
-    const QPainterPath direct = wirePath(a, b);
-    bool blocked = false;
-    const int samples = std::clamp(static_cast<int>(span / 40), 8, 64);
-    for (int i = 1; i < samples && !blocked; ++i) {
-        const QPointF p = direct.pointAtPercent(static_cast<double>(i) / samples);
-        blocked = std::any_of(between.begin(), between.end(), [&](const QRectF& r) { return r.adjusted(0, -3, 0, 3).contains(p); });
+    if (!back) {
+        const QPainterPath direct = wirePath(a, b);
+        const QPointF c1 = direct.elementAt(1), c2 = direct.elementAt(2);
+        const int samples = std::clamp(static_cast<int>((b.x() - a.x()) / 12), 8, 200);
+        bool blocked = false;
+        for (int i = 1; i < samples && !blocked; ++i) {
+            const double t = static_cast<double>(i) / samples, u = 1 - t;
+            const QPointF p = u * u * u * a + 3 * u * u * t * c1 + 3 * u * t * t * c2 + t * t * t * b;
+            blocked = std::any_of(between.begin(), between.end(), [&](const QRectF& r) { return r.adjusted(0, -3, 0, 3).contains(p); });
+        }
+        if (!blocked)
+            return std::nullopt;
     }
-    if (!blocked)
-        return std::nullopt;
     // The free height nearest to the ends: nodes as intervals, merged, leave gaps.
     std::sort(between.begin(), between.end(), [](const QRectF& x, const QRectF& y) { return x.top() < y.top(); });
-    const double wish = (a.y() + b.y()) / 2, clear = kGrid;
-    double best = between.front().top() - clear, reached = between.front().bottom();
+    // Wires of one output choose the same one and run as a bundle.
+    const double wish = back ? (a.y() + b.y()) / 2 : a.y();
+    double best = between.front().top() - kGrid, reached = between.front().bottom();
     const auto consider = [&](double y) {
         if (std::abs(y - wish) < std::abs(best - wish))
             best = y;
     };
     for (const QRectF& r : between) {
-        if (r.top() - reached > 2 * clear)
+        const double room = r.top() - reached;
+        if (room >= kNarrowGap) {
+            const double clear = std::min(kGrid, room / 2);
             consider(std::clamp(wish, reached + clear, r.top() - clear));
+        }
         reached = std::max(reached, r.bottom());
     }
-    consider(reached + clear);
+    consider(reached + kGrid);
     return best;
 }
 
@@ -296,6 +296,9 @@ QRectF CanvasScene::boundsOf(const std::set<std::string>& ids) const {
     QRectF bounds;
     for (const auto& [id, item] : nodes_)
         if (ids.empty() || ids.count(id))
+            bounds = bounds.united(item->sceneBoundingRect());
+    if (ids.empty())
+        for (const auto& [wire, item] : wires_)
             bounds = bounds.united(item->sceneBoundingRect());
     return bounds;
 }

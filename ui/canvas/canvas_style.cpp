@@ -3,6 +3,7 @@
 #include <QFontMetricsF>
 #include <QHash>
 #include <QIcon>
+#include <QLineF>
 #include <QLocale>
 
 #include <algorithm>
@@ -119,21 +120,24 @@ QPainterPath wirePath(QPointF from, QPointF to) {
 }
 
 QPainterPath wirePath(QPointF from, QPointF to, double lane) {
-    if (to.x() < from.x()) {
-        // To a node further left in another row: out to the right, back along the lane, in from the left.
-        const double k = std::clamp(std::abs(to.y() - from.y()) * 0.4, 24.0, 64.0);
-        QPainterPath back(from);
-        back.cubicTo(from + QPointF(k, 0), {from.x() + k, lane}, {from.x(), lane});
-        back.lineTo(to.x(), lane);
-        back.cubicTo({to.x() - k, lane}, to - QPointF(k, 0), to);
-        return back;
-    }
-    const double bend = std::min(80.0, (to.x() - from.x()) / 3);
-    const QPointF enter(from.x() + bend, lane), leave(to.x() - bend, lane);
+    const double out = from.x() + kLaneReach, in = to.x() - kLaneReach;
+    const QPointF corners[] = {{out, from.y()}, {out, lane}, {in, lane}, {in, to.y()}};
     QPainterPath path(from);
-    path.cubicTo(from + QPointF(bend * 0.6, 0), enter - QPointF(bend * 0.6, 0), enter);
-    path.lineTo(leave);
-    path.cubicTo(leave + QPointF(bend * 0.6, 0), to - QPointF(bend * 0.6, 0), to);
+    QPointF before = from;
+    for (int i = 0; i < 4; ++i) {
+        const QPointF corner = corners[i], after = i < 3 ? corners[i + 1] : to;
+        const QLineF arriving(corner, before), leaving(corner, after);
+        // Round, but never more than half of the shorter side.
+        const double radius = std::min({kLaneReach * 0.8, arriving.length() / (i == 0 ? 1 : 2), leaving.length() / (i == 3 ? 1 : 2)});
+        if (radius > 0.5) {
+            path.lineTo(arriving.pointAt(radius / arriving.length()));
+            path.quadTo(corner, leaving.pointAt(radius / leaving.length()));
+        } else {
+            path.lineTo(corner);
+        }
+        before = corner;
+    }
+    path.lineTo(to);
     return path;
 }
 

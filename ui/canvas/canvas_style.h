@@ -18,6 +18,7 @@ inline constexpr double kTextZoom = 0.4;
 inline constexpr double kFlatZoom = 0.22;
 inline constexpr double kMinZoom = 0.1, kMaxZoom = 4.0;
 inline constexpr double kGrid = 20;        ///< canvas units
+inline constexpr double kLaneReach = 24; ///< how far a wire with a lane leaves its ports before it turns
 inline constexpr double kSnapRadius = 15;  ///< pixels
 inline constexpr double kDragDistance = 4; ///< pixels
 

@@ -51,6 +51,7 @@ bool NodeItem::refresh(const graph::Graph& graph) {
     muted_ = node->muted;
     collapsed_ = node->collapsed;
     title_ = nodeTitle(*node);
+    named_ = !node->name.empty();
     side_ = node->name.empty() ? qs(node->id) : qs(type ? type->label : node->type);
     category_ = type ? qs(type->category) : QString();
     help_ = type ? qs(type->help) : QStringLiteral("This version does not know the type “%1”. The node is kept as it is.").arg(qs(node->type));
@@ -130,11 +131,13 @@ void NodeItem::layOut() {
     const double left = s.padding * 0.75 + s.glyph + s.padding * 0.6;
     const double room = s.width - left - s.padding - (muted_ || run_ == RunLook::Failed ? s.glyph : 0);
     const double wish = titleMetrics.horizontalAdvance(title_);
-    const double sideWish = std::min(smallMetrics.horizontalAdvance(side_), room * 0.5);
+    // A type's label is worth more than an id; a given name and its type share the room.
+    const double sideWish = named_ ? std::min(smallMetrics.horizontalAdvance(side_), room * 0.5) : 0;
     const double titleRoom = std::max(room - sideWish - s.padding * 0.6, room * 0.5);
     shownTitle_ = titleMetrics.elidedText(title_, Qt::ElideRight, titleRoom);
     const double sideRoom = room - std::min(wish, titleRoom) - s.padding * 0.6;
-    shownSide_ = sideRoom < smallMetrics.averageCharWidth() * 4 ? QString()
+    const bool tooLittle = named_ ? sideRoom < smallMetrics.averageCharWidth() * 4 : sideRoom < smallMetrics.horizontalAdvance(side_);
+    shownSide_ = tooLittle ? QString()
                                                                 : smallMetrics.elidedText(side_, Qt::ElideRight, sideRoom);
     const double subtitleRoom = s.width - 2 * s.padding;
     shownSubtitle_.clear();

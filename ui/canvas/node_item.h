@@ -72,7 +72,7 @@ class NodeItem : public QGraphicsItem {
     std::int64_t weights_ = 0;
     int problemCount_ = 0;
     graph::Severity severity_ = graph::Severity::Info;
-    bool known_ = true, isNote_ = false, muted_ = false, collapsed_ = false, showLabels_ = false;
+    bool known_ = true, named_ = false, isNote_ = false, muted_ = false, collapsed_ = false, showLabels_ = false;
     bool chosen_ = false, hovered_ = false, faded_ = false;
     RunLook run_ = RunLook::Idle;
     double flash_ = 0;

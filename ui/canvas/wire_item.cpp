@@ -13,7 +13,7 @@
 namespace wiregrad::studio {
 
 namespace {
-constexpr int kSegments = 24;
+constexpr int kSegments = 48;
 }
 
 WireItem::WireItem(graph::Wire wire, graph::PortKind kind) : wire_(std::move(wire)), kind_(kind) {
@@ -29,7 +29,7 @@ void WireItem::setEnds(QPointF from, QPointF to, std::optional<double> lane) {
     lane_ = lane;
     path_ = lane ? wirePath(from, to, *lane) : wirePath(from, to);
     polyline_.clear();
-    bounds_ = path_.controlPointRect().adjusted(-6, -6, 6, 6);
+    bounds_ = path_.boundingRect().adjusted(-6, -6, 6, 6);
 }
 
 const QPolygonF& WireItem::polyline() const {
