@@ -191,6 +191,30 @@ class MonitorTest : public QObject {
         QVERIFY(plot.zoom().empty());
     }
 
+    void axesFollowTheSize() {
+        MetricStore store;
+        store.append("train/loss", 1, 2.0);
+        Plot plot;
+        plot.setCurves(store, {entry("train/loss")});
+        const QRgb line = Theme::instance().color(Token::PlotGrid).rgb();
+        for (const QSize size : {QSize(600, 240), QSize(320, 400), QSize(900, 160)}) {
+            plot.resize(size);
+            QCoreApplication::processEvents();
+            const QImage picture = plot.grab().toImage();
+            const QRectF area = plot.plotRect();
+            int longest = 0; // the axis line of the steps lies along the bottom of the plot area
+            for (int y = int(area.bottom()) - 2; y <= int(area.bottom()) + 2; ++y) {
+                int pixels = 0;
+                for (int x = int(area.left()); x < int(area.right()); ++x) {
+                    pixels += picture.pixel(x, y) == line;
+                }
+                longest = std::max(longest, pixels);
+            }
+            QVERIFY2(longest > 0.9 * area.width(), qPrintable(QStringLiteral("%1 x %2").arg(size.width()).arg(size.height())));
+            QVERIFY(area.height() > 0.5 * size.height());
+        }
+    }
+
     void crosshairTellsTheValueOfItsStep() {
         MetricStore store;
         for (int i = 1; i <= 10; ++i) {

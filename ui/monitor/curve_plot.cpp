@@ -625,6 +625,8 @@ void CurvePlot::Impl::placePlot() {
     const QSizeF size = chart->size();
     if (size.width() > left + right + 8 && size.height() > top + bottom + 8) {
         chart->setPlotArea(QRectF(left, top, size.width() - left - right, size.height() - top - bottom));
+        chart->layout()->invalidate(); // a fixed plot area alone does not move the axes
+        chart->layout()->activate();
     }
 }
 

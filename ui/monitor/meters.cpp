@@ -71,7 +71,7 @@ std::vector<QPointF> MeterRow::places(int width) const {
     for (const double each : widths_) {
         if (x > 0 && x + each > width) {
             x = 0;
-            y += lineHeight() + theme.space(1);
+            y += lineHeight() + theme.space(2);
         }
         result.emplace_back(x, y);
         x += each + theme.space(6);

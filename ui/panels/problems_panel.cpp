@@ -77,6 +77,7 @@ ProblemRow::ProblemRow(const graph::Problem& problem, const QString& place, QWid
             button->setObjectName(QStringLiteral("fix%1").arg(at));
             button->setToolTip(QStringLiteral("Repairs this problem; one undo step"));
             button->setCursor(Qt::ArrowCursor);
+            button->setMinimumWidth(button->sizeHint().width() + theme.space(3));
             connect(button, &QPushButton::clicked, this, [this, at] { emit fixChosen(static_cast<int>(at)); });
             buttons->addWidget(button, 0, Qt::AlignLeft);
             fixes_.push_back(button);

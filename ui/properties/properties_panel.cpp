@@ -538,7 +538,7 @@ void PropertiesPanel::Impl::refreshFacts() {
                                   shape);
             }
             if (!own.known && !type->outputs.empty()) {
-                list.emplace_back(QStringLiteral("Output"), QStringLiteral("not known yet"));
+                list.emplace_back(QStringLiteral("Output"), QStringLiteral("not known until what comes before it fits"));
             }
             if (own.known && own.weights > 0) {
                 list.emplace_back(QStringLiteral("Weights"), countText(own.weights));
