@@ -87,6 +87,7 @@ void Banner::show(const Saying& saying) {
     }
     for (const Button& spec : saying.buttons) {
         auto* button = new QPushButton(spec.text, this);
+        button->setObjectName(QStringLiteral("banner.") + spec.text);
         button->setFocusPolicy(Qt::TabFocus);
         connect(button, &QPushButton::clicked, this, [this, action = spec.clicked] {
             dismiss();

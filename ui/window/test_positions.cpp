@@ -87,6 +87,7 @@ QByteArray TestPositions::text() const {
                              {QStringLiteral("loss"), loss ? QJsonValue(loss->lastValue()) : QJsonValue()},
                              {QStringLiteral("modified"), window_.document().isModified()},
                              {QStringLiteral("path"), window_.document().path()},
+                             {QStringLiteral("focused"), window_.isActiveWindow()},
                              {QStringLiteral("gallery"), window_.gallery().isVisible()},
                              {QStringLiteral("banner"), window_.banner().text()},
                          })
