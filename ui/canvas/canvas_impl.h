@@ -1,4 +1,4 @@
-// What the canvas is made of; shared by canvas.cpp, canvas_actions.cpp and canvas_menus.cpp and nobody else. GUI thread.
+// What the canvas is made of; shared by canvas*.cpp and nobody else. GUI thread.
 #pragma once
 
 #include "ui/canvas/canvas.h"
@@ -7,6 +7,7 @@
 #include <QElapsedTimer>
 #include <QTimer>
 
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -19,8 +20,11 @@
 
 namespace wiregrad::studio {
 
+class Draft;
 class EmptyHint;
 class ShapeLabel;
+
+inline constexpr int kScrollBorder = 24; ///< pixels from the edge where a drag scrolls
 
 struct Canvas::Impl {
     Impl(Canvas& canvas, Document& document, TrainSession& session);
@@ -56,8 +60,11 @@ struct Canvas::Impl {
 
     Focus focus;
     quint64 nudgeGesture = 0;
+    int applying = 0; ///< the document is changed by the canvas itself
 
     bool apply(const graph::Edit& edit, quint64 gesture = 0);
+    /// Builds one edit and applies it; errors on the way are said. `build` returns whether to go on.
+    bool edit(const std::function<bool(Draft&)>& build);
     Pointer pointer(QPointF view, Qt::KeyboardModifiers modifiers) const;
     void panBy(QPointF delta);    ///< by what the pointer moved; fractions add up
     void scrollBy(QPoint delta);

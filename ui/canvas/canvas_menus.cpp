@@ -49,13 +49,16 @@ void Canvas::Impl::showMenu(QPointF view, QPoint global) {
                     return;
                 const double x = ref.output ? item->pos().x() + s.width + 3 * kGrid : item->pos().x() - s.width - 3 * kGrid;
                 const QRectF place = freePlace({x, item->pos().y()});
-                Draft draft(document.graph());
-                graph::Node fresh = graph::make_node(draft.graph(), type.toStdString(), {place.x(), place.y()});
-                const std::string id = fresh.id;
-                draft.add({graph::AddNode{std::move(fresh)}});
-                if (const auto link = matching_wire(draft.graph(), ref.node, ref.port, ref.output, id, false))
-                    draft.add(graph::connect_edit(draft.graph(), *link));
-                if (apply(draft.take()))
+                std::string id;
+                const bool done = edit([&](Draft& draft) {
+                    graph::Node fresh = graph::make_node(draft.graph(), type.toStdString(), {place.x(), place.y()});
+                    id = fresh.id;
+                    draft.add({graph::AddNode{std::move(fresh)}});
+                    if (const auto link = matching_wire(draft.graph(), ref.node, ref.port, ref.output, id, false))
+                        draft.add(graph::connect_edit(draft.graph(), *link));
+                    return true;
+                });
+                if (done)
                     scene.choose({id});
             };
             search->open(std::move(request));
@@ -93,14 +96,17 @@ void Canvas::Impl::showMenu(QPointF view, QPoint global) {
             };
             request.chosen = [this, value, scenePos](const QString& type, bool) {
                 const CanvasStyle& s = CanvasStyle::get();
-                Draft draft(document.graph());
-                graph::Node fresh = graph::make_node(draft.graph(), type.toStdString(), {scenePos.x() - s.width / 2, scenePos.y() - s.header});
-                const std::string id = fresh.id;
-                const double right = fresh.position.x + s.width;
-                draft.add({graph::AddNode{std::move(fresh)}});
-                insert_on_wire(draft, value, id);
-                make_room(draft, id, right, 2 * kGrid);
-                if (apply(draft.take()))
+                std::string id;
+                const bool done = edit([&](Draft& draft) {
+                    graph::Node fresh = graph::make_node(draft.graph(), type.toStdString(), {scenePos.x() - s.width / 2, scenePos.y() - s.header});
+                    id = fresh.id;
+                    const double right = fresh.position.x + s.width;
+                    draft.add({graph::AddNode{std::move(fresh)}});
+                    if (insert_on_wire(draft, value, id))
+                        make_room(draft, id, right, 2 * kGrid);
+                    return true;
+                });
+                if (done)
                     scene.choose({id});
             };
             search->open(std::move(request));

@@ -99,8 +99,9 @@ void NodeItem::layOut() {
         ++(port.output ? outputs : inputs);
     const int rows = std::max({inputs, outputs, 1});
     // One way in and one way out need no words; the subtitle takes their row.
-    showLabels_ = !collapsed_ && (inputs > 1 || outputs > 1);
-    const bool hasSubtitle = !collapsed_;
+    const bool silent = outputs == 0 && inputs > 0 && known_ && !muted_; // metrics, optimizers: nothing to say of a shape
+    showLabels_ = !collapsed_ && (inputs > 1 || outputs > 1 || silent);
+    const bool hasSubtitle = !collapsed_ && !silent;
     double height = s.header;
     noteLines_.clear();
     if (isNote_ && !collapsed_) {
@@ -110,7 +111,7 @@ void NodeItem::layOut() {
                     noteLines_.push_back(line);
         height += static_cast<double>(std::max<std::size_t>(noteLines_.size(), 1)) * (s.noteLine + 1) + s.padding;
     } else if (!collapsed_)
-        height += (showLabels_ ? (rows + 1) * s.row : s.row) + s.row * 0.36;
+        height += (showLabels_ && hasSubtitle ? (rows + 1) * s.row : rows * s.row) + s.row * 0.36;
     else
         height = std::max(s.header, rows * s.row * 0.6);
     body_ = QRectF(0, 0, s.width, height);
