@@ -55,8 +55,7 @@ void Minimap::paintEvent(QPaintEvent*) {
     for (const auto& [id, item] : scene_.nodes()) {
         QRectF box = map.mapRect(item->body().translated(item->pos()));
         box.setSize(box.size().expandedTo(QSizeF(2, 2)));
-        const bool wrong = !item->problemText().isEmpty();
-        painter.setBrush(item->isChosen() ? s.accent : wrong ? s.error : mix(s.panel, s.nodeText, 0.45));
+        painter.setBrush(item->isChosen() ? s.selection : item->hasError() ? s.error : mix(s.panel, s.nodeText, 0.45));
         painter.drawRect(box);
     }
     const QRectF visible = map.mapRect(view_.mapToScene(view_.viewport()->rect()).boundingRect());

@@ -286,7 +286,7 @@ void NodeItem::resetPortLooks() {
 void NodeItem::paintFlat(QPainter& painter, double zoom) const {
     const CanvasStyle& s = CanvasStyle::get();
     const QColor category = known_ ? Theme::instance().category(category_) : s.nodeMuted;
-    const QColor ring = chosen_ ? s.selection : !problem_.isEmpty() && severity_ == graph::Severity::Error ? s.error : s.border;
+    const QColor ring = chosen_ ? s.selection : hasError() ? s.error : s.border;
     painter.setPen(QPen(ring, chosen_ ? 2 : 0));
     if (chosen_) {
         QPen pen = painter.pen();
@@ -433,7 +433,7 @@ void NodeItem::paint(QPainter* p, const QStyleOptionGraphicsItem* option, QWidge
     // Header: glyph, title, type.
     const QRectF glyph(s.padding * 0.75, (headerHeight - s.glyph) / 2, s.glyph, s.glyph);
     if (known_) {
-        const QPixmap& pixmap = s.glyphPixmap(category_, zoom, 1.0);
+        const QPixmap& pixmap = s.glyphPixmap(category_, zoom, painter.device()->devicePixelRatio());
         if (!pixmap.isNull()) {
             painter.setRenderHint(QPainter::SmoothPixmapTransform);
             painter.drawPixmap(glyph, pixmap, QRectF(pixmap.rect()));
@@ -488,8 +488,7 @@ void NodeItem::paint(QPainter* p, const QStyleOptionGraphicsItem* option, QWidge
     // Rings, outermost last: run, error, hover, selection.
     painter.setBrush(Qt::NoBrush);
     const QRectF ring = body_.adjusted(0.5, 0.5, -0.5, -0.5);
-    const bool failed = run_ == RunLook::Failed || (!problem_.isEmpty() && severity_ == graph::Severity::Error);
-    if (failed) {
+    if (hasError()) {
         painter.setPen(QPen(s.error, run_ == RunLook::Failed ? 2.5 : 1.5));
         painter.drawRoundedRect(ring, s.radius, s.radius);
     } else if (run_ == RunLook::Running && !muted_) {

@@ -52,6 +52,7 @@ class NodeItem : public QGraphicsItem {
     QString toolTipText() const;
     QString subtitle() const { return subtitle_; }
     QString problemText() const { return problem_; }
+    bool hasError() const { return run_ == RunLook::Failed || (!problem_.isEmpty() && severity_ == graph::Severity::Error); }
 
     void setChosen(bool chosen);
     bool isChosen() const { return chosen_; }

@@ -105,7 +105,7 @@ void WireItem::paint(QPainter* painter, const QStyleOptionGraphicsItem* option, 
         pen.setStyle(Qt::DashLine);
     } else if (target_ || chosen_) {
         QColor halo = target_ ? s.accent : s.selection;
-        halo.setAlpha(90);
+        halo.setAlpha(140);
         painter->setPen(QPen(halo, 8, Qt::SolidLine, Qt::RoundCap));
         painter->drawPath(path_);
         if (target_)
