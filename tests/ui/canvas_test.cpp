@@ -1042,6 +1042,23 @@ class CanvasTest : public QObject {
         QCOMPARE(rig.scene().chosenNodes(), std::set<std::string>{rig.flat});
     }
 
+    void UX_62_sizesFollowTheFont() {
+        Small rig;
+        const QFont before = QApplication::font();
+        const double width = rig.scene().node(rig.flat)->body().width();
+        QFont large = before;
+        large.setPointSizeF(before.pointSizeF() * 2);
+        QApplication::setFont(large);
+        QApplication::processEvents();
+        const double doubled = rig.scene().node(rig.flat)->body().width();
+        QCOMPARE(rig.disagreement(), QString());
+        QApplication::setFont(before);
+        QApplication::processEvents();
+        QVERIFY2(doubled > 1.8 * width && doubled < 2.2 * width, qPrintable(QString::number(doubled / width)));
+        QCOMPARE(rig.scene().node(rig.flat)->body().width(), width);
+        QCOMPARE(rig.disagreement(), QString());
+    }
+
     void wiresRunPastNodesNotUnderThem() {
         CanvasRig rig;
         const std::string data = rig.add("Dataset", 0, 0), loss = rig.add("CrossEntropyLoss", 1500, 0);

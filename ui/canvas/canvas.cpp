@@ -197,6 +197,21 @@ void Canvas::Impl::updateRun() {
     }
 }
 
+void Canvas::Impl::restyle() {
+    cancelGesture();
+    search->dismiss();
+    rename->finish(false);
+    for (const auto& [id, item] : scene.nodes())
+        item->refresh(document.graph());
+    for (const auto& [id, item] : scene.nodes())
+        scene.routeWiresOf(id);
+    updateLabel();
+    empty->update();
+    minimap->update();
+    q.resetCachedContent();
+    q.viewport()->update();
+}
+
 void Canvas::Impl::graphReplaced() {
     cancelGesture();
     search->dismiss();
@@ -345,18 +360,7 @@ Canvas::Canvas(Document& document, TrainSession& session, QWidget* parent) : QGr
         d->autoFit = false;
         d->centreOn(pos);
     });
-    connect(&Theme::instance(), &Theme::changed, this, [this] {
-        d->cancelGesture();
-        for (const auto& [id, item] : d->scene.nodes()) {
-            item->refresh(d->document.graph());
-            d->scene.routeWiresOf(id);
-        }
-        d->updateLabel();
-        d->empty->update();
-        d->minimap->update();
-        resetCachedContent();
-        viewport()->update();
-    });
+    connect(&Theme::instance(), &Theme::changed, this, [this] { d->restyle(); });
     d->minimap->setVisible(Settings::value(QStringLiteral("canvas/minimap")) == QStringLiteral("true"));
     d->updateEmpty();
     d->graphReplaced();

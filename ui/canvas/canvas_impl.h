@@ -80,6 +80,7 @@ struct Canvas::Impl {
     void updateLabel();
     void updateRun();
     void graphReplaced();
+    void restyle(); ///< after colours or fonts changed
     void restoreView();
     void storeView();
     QRectF freePlace(QPointF wish) const;

@@ -227,6 +227,10 @@ void Canvas::contextMenuEvent(QContextMenuEvent* event) {
 // ---------------------------------------------------------------- keys and focus
 
 bool Canvas::event(QEvent* event) {
+    if (event->type() == QEvent::FontChange && d) {
+        CanvasStyle::refresh();
+        d->restyle();
+    }
     if (event->type() == QEvent::KeyPress) {
         const auto* key = static_cast<QKeyEvent*>(event);
         if (key->key() == Qt::Key_Tab && key->modifiers() == Qt::NoModifier) {
