@@ -323,6 +323,7 @@ class CurvePlot::Impl::Item : public QGraphicsItem {
         std::vector<Line> lines{{QStringLiteral("step %1").arg(countText(std::llround(step))), {}, false}};
         const QStringList texts = d.q->crosshairTexts();
         qsizetype at = 0;
+        double topmost = area.bottom();
         for (const auto& drawn : d.curves) {
             if (!drawn->visible || drawn->raw.empty()) {
                 continue;
@@ -335,6 +336,7 @@ class CurvePlot::Impl::Item : public QGraphicsItem {
                 painter.setPen(QPen(theme.color(Token::PlotBackground), 1.5));
                 painter.setBrush(colour);
                 painter.drawEllipse(centre, 4, 4);
+                topmost = std::min(topmost, centre.y());
             }
             if (at < texts.size()) {
                 lines.push_back({texts[at++], colour, drawn->entry.style.dashed});
@@ -349,6 +351,9 @@ class CurvePlot::Impl::Item : public QGraphicsItem {
         }
         QRectF box(x + 10, area.top() + metrics.height() + 4, width + 2 * pad,
                    metrics.height() * double(lines.size()) + pad * 1.4);
+        if (topmost < area.center().y()) {
+            box.moveBottom(area.bottom() - 6); // not over the curves it speaks of
+        }
         if (box.right() > area.right()) {
             box.moveRight(x - 10);
         }
