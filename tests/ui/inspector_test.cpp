@@ -18,7 +18,8 @@ using namespace wiregrad::studio::testing;
 
 namespace {
 
-ProbeRecord recordOf(const std::vector<float>& values, const Shape& shape, ProbeWhat what = ProbeWhat::Activation) {
+ProbeRecord recordOf(const std::vector<float>& values, const Shape& shape,
+                     ProbeWhat what = ProbeWhat::Activation) {
     ProbeRequest request;
     request.value = {"node", "out", what};
     request.max_elements = 1 << 20;
@@ -38,7 +39,8 @@ Focus focusOn(const std::string& node, const std::string& port = {}) {
 }
 
 QString stat(const InspectorPanel& panel, const char* name) {
-    const auto* label = panel.findChild<QLabel*>(QStringLiteral("stat_%1").arg(QString::fromLatin1(name)));
+    const auto* label =
+        panel.findChild<QLabel*>(QStringLiteral("stat_%1").arg(QString::fromLatin1(name)));
     return label ? label->text() : QStringLiteral("missing");
 }
 
@@ -73,15 +75,18 @@ class InspectorTest : public QObject {
         QCOMPARE(stat(panel, "broken"), QStringLiteral("none"));
         const double variance = 213.0 / 12 - 2.75 * 2.75;
         // Either definition of the standard deviation; nothing else.
-        QVERIFY(std::abs(shown->std - std::sqrt(variance)) < 1e-4 || std::abs(shown->std - std::sqrt(variance * 12 / 11)) < 1e-4);
+        QVERIFY(std::abs(shown->std - std::sqrt(variance)) < 1e-4 ||
+                std::abs(shown->std - std::sqrt(variance * 12 / 11)) < 1e-4);
     }
 
     void brokenNumbersAreSaid() {
         Document document;
         TrainSession session(document);
         const Classifier net = addClassifier(document, 1);
-        const float nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
-        document.setWeights({{net.layer + ".bias", Tensor::from(std::vector<float>{nan, inf, 2}, Shape{3})}});
+        const float nan = std::numeric_limits<float>::quiet_NaN(),
+                    inf = std::numeric_limits<float>::infinity();
+        document.setWeights(
+            {{net.layer + ".bias", Tensor::from(std::vector<float>{nan, inf, 2}, Shape{3})}});
         InspectorPanel panel(document, session);
         panel.resize(340, 700);
         panel.show();
@@ -105,7 +110,8 @@ class InspectorTest : public QObject {
         QCOMPARE(view.scale().high(), 4.0);
         const Theme& theme = Theme::instance();
         QCOMPARE(view.image().pixel(2, 0), theme.color(Token::HeatHigh).rgb());
-        QCOMPARE(view.image().pixel(0, 1), theme.color(Token::Error).rgb()); // NaN is not a colour of the scale
+        QCOMPARE(view.image().pixel(0, 1),
+                 theme.color(Token::Error).rgb()); // NaN is not a colour of the scale
         QVERIFY(view.textAt(QPointF(290, 5)).contains(QStringLiteral("row 0, column 2")));
         QVERIFY(view.textAt(QPointF(290, 5)).endsWith(QStringLiteral("\n4")));
         view.show(recordOf({0, 1, 2, 3}, Shape{2, 2}));
@@ -130,10 +136,12 @@ class InspectorTest : public QObject {
         QCOMPARE(view.scale().kind(), ColourScale::Kind::Grey);
         QCOMPARE(view.tile(0).pixel(0, 0), qRgb(0, 0, 0));
         QCOMPARE(view.tile(3).pixel(3, 3), qRgb(255, 255, 255));
-        view.show(recordOf(ramp(2 * 6 * 16, -50), Shape{2, 6, 4, 4})); // channels of the first sample
+        view.show(
+            recordOf(ramp(2 * 6 * 16, -50), Shape{2, 6, 4, 4})); // channels of the first sample
         QCOMPARE(view.tiles(), 6);
         QCOMPARE(view.scale().kind(), ColourScale::Kind::Diverging);
-        view.show(recordOf(ramp(5 * 2 * 9, -3, 0.1F), Shape{5, 2, 3, 3}, ProbeWhat::Weight)); // filters × inputs
+        view.show(recordOf(ramp(5 * 2 * 9, -3, 0.1F), Shape{5, 2, 3, 3},
+                           ProbeWhat::Weight)); // filters × inputs
         QCOMPARE(view.tiles(), 10);
         QVERIFY(view.textAt(QPointF(5, view.height() / 2)).startsWith(QStringLiteral("filter")));
         view.show(recordOf(ramp(2 * 3 * 16), Shape{2, 3, 4, 4})); // colour pictures
@@ -158,7 +166,8 @@ class InspectorTest : public QObject {
         InspectorPanel panel(document, session);
         panel.show();
         panel.look(focusOn(net.layer));
-        QTRY_COMPARE(panel.values().size(), std::size_t(6)); // output, weight, bias, and the gradients
+        QTRY_COMPARE(panel.values().size(),
+                     std::size_t(6)); // output, weight, bias, and the gradients
         panel.look(focusOn(net.data, "y"));
         QCOMPARE(panel.current().name, std::string("y"));
         QCOMPARE(panel.current().what, ProbeWhat::Activation);
@@ -234,7 +243,8 @@ class InspectorTest : public QObject {
         InspectorPanel panel(document, session);
         panel.show();
         panel.look(focusOn(net.layer));
-        QTest::mouseClick(panel.findChild<QToolButton*>(QStringLiteral("inspectorPin")), Qt::LeftButton);
+        QTest::mouseClick(panel.findChild<QToolButton*>(QStringLiteral("inspectorPin")),
+                          Qt::LeftButton);
         QVERIFY(panel.isPinned());
         panel.look(focusOn(net.data));
         QCOMPARE(panel.focus(), focusOn(net.layer));

@@ -1,4 +1,5 @@
-// Curves and the monitor: extremes survive, broken numbers do not get in, work is counted instead of timed.
+// Curves and the monitor: extremes survive, broken numbers do not get in, work is counted instead
+// of timed.
 #include <QFile>
 #include <QImage>
 #include <QLabel>
@@ -39,7 +40,8 @@ struct Plot : CurvePlot {
     }
 };
 
-void send(CurvePlot& plot, QEvent::Type type, QPointF at, Qt::MouseButton button, Qt::MouseButtons buttons) {
+void send(CurvePlot& plot, QEvent::Type type, QPointF at, Qt::MouseButton button,
+          Qt::MouseButtons buttons) {
     QMouseEvent event(type, at, plot.viewport()->mapToGlobal(at), button, buttons, Qt::NoModifier);
     QCoreApplication::sendEvent(plot.viewport(), &event);
 }
@@ -54,7 +56,10 @@ class MonitorTest : public QObject {
         MetricStore store;
         constexpr int steps = 200000;
         for (int i = 1; i <= steps; ++i) {
-            store.append("train/loss", i, i == 123457 ? 37.0 : i == 77777 ? -4.0 : 1 + 0.1 * std::sin(i * 0.01));
+            store.append("train/loss", i,
+                         i == 123457  ? 37.0
+                         : i == 77777 ? -4.0
+                                      : 1 + 0.1 * std::sin(i * 0.01));
         }
         Plot plot;
         plot.setCurves(store, {entry("train/loss")});
@@ -63,7 +68,8 @@ class MonitorTest : public QObject {
         QVERIFY(low <= -4);
         // A few vertices a pixel, however long the run was.
         QVERIFY(plot.drawnPoints() > 100);
-        QVERIFY2(plot.drawnPoints() <= std::size_t(3 * plot.width() + 100), QByteArray::number(qulonglong(plot.drawnPoints())));
+        QVERIFY2(plot.drawnPoints() <= std::size_t(3 * plot.width() + 100),
+                 QByteArray::number(qulonglong(plot.drawnPoints())));
         plot.setZoom({123000, 124000});
         QVERIFY(plot.shownValues().second >= 37);
         QVERIFY(plot.shownValues().first > -1); // the other one is out of view
@@ -83,7 +89,8 @@ class MonitorTest : public QObject {
         QCOMPARE(plot.nonFinite(0), std::int64_t(2));
         PlotLegend legend(plot);
         legend.refresh();
-        QVERIFY2(legend.texts().first().contains(QStringLiteral("2 not a number")), qPrintable(legend.texts().first()));
+        QVERIFY2(legend.texts().first().contains(QStringLiteral("2 not a number")),
+                 qPrintable(legend.texts().first()));
         plot.setLogarithmic(true); // values that have no logarithm
         store.append("train/loss", 5, 0.0);
         store.append("train/loss", 6, -3.0);
@@ -128,7 +135,8 @@ class MonitorTest : public QObject {
         plot.refresh();
         QVERIFY(plot.shownValues().second < 5);
         plot.setCrosshair(20);
-        QVERIFY2(plot.crosshairTexts().first().startsWith(QStringLiteral("train  1  ")), qPrintable(plot.crosshairTexts().first()));
+        QVERIFY2(plot.crosshairTexts().first().startsWith(QStringLiteral("train  1  ")),
+                 qPrintable(plot.crosshairTexts().first()));
     }
 
     void smoothingIsAnAverageThatStartsTrue() {
@@ -153,17 +161,19 @@ class MonitorTest : public QObject {
         Plot plot;
         plot.setCurves(store, {entry("train/loss")});
         const StepRange all = plot.shownSteps();
-        const QPointF at(plot.plotRect().left() + plot.plotRect().width() * 0.3, plot.plotRect().center().y());
+        const QPointF at(plot.plotRect().left() + plot.plotRect().width() * 0.3,
+                         plot.plotRect().center().y());
         const double step = plot.stepAt(at.x());
         for (int i = 0; i < 5; ++i) {
-            QWheelEvent event(at, plot.viewport()->mapToGlobal(at), {}, QPoint(0, 120), Qt::NoButton, Qt::NoModifier,
-                              Qt::NoScrollPhase, false);
+            QWheelEvent event(at, plot.viewport()->mapToGlobal(at), {}, QPoint(0, 120),
+                              Qt::NoButton, Qt::NoModifier, Qt::NoScrollPhase, false);
             QCoreApplication::sendEvent(plot.viewport(), &event);
         }
         const StepRange zoomed = plot.shownSteps();
         QVERIFY(zoomed.to - zoomed.from < 0.4 * (all.to - all.from));
         const double pixel = (zoomed.to - zoomed.from) / plot.plotRect().width();
-        QVERIFY2(std::abs(plot.stepAt(at.x()) - step) <= 1.5 * pixel, "the step under the cursor moved");
+        QVERIFY2(std::abs(plot.stepAt(at.x()) - step) <= 1.5 * pixel,
+                 "the step under the cursor moved");
         send(plot, QEvent::MouseButtonDblClick, at, Qt::LeftButton, Qt::LeftButton);
         QVERIFY(plot.zoom().empty());
         QVERIFY(plot.shownSteps() == all);
@@ -210,7 +220,8 @@ class MonitorTest : public QObject {
                 }
                 longest = std::max(longest, pixels);
             }
-            QVERIFY2(longest > 0.9 * area.width(), qPrintable(QStringLiteral("%1 x %2").arg(size.width()).arg(size.height())));
+            QVERIFY2(longest > 0.9 * area.width(),
+                     qPrintable(QStringLiteral("%1 x %2").arg(size.width()).arg(size.height())));
             QVERIFY(area.height() > 0.5 * size.height());
         }
     }
@@ -224,7 +235,8 @@ class MonitorTest : public QObject {
         Plot plot;
         plot.setCurves(store, {entry("train/loss"), entry("validation/loss", true)});
         plot.setCrosshair(4.2);
-        QCOMPARE(plot.crosshairTexts(), (QStringList{QStringLiteral("train  2"), QStringLiteral("validation  7.25")}));
+        QCOMPARE(plot.crosshairTexts(),
+                 (QStringList{QStringLiteral("train  2"), QStringLiteral("validation  7.25")}));
         plot.setCrosshair(std::nan(""));
         QVERIFY(plot.crosshairTexts().isEmpty());
         plot.setPercent(true);
@@ -254,7 +266,8 @@ class MonitorTest : public QObject {
                 QCOMPARE(meter.value, QStringLiteral("12 / 12"));
             }
         }
-        for (const char* wanted : {"Epoch", "Step", "Loss", "Accuracy", "Learning rate", "Speed", "Time", "Peak memory"}) {
+        for (const char* wanted : {"Epoch", "Step", "Loss", "Accuracy", "Learning rate", "Speed",
+                                   "Time", "Peak memory"}) {
             QVERIFY2(captions.contains(QString::fromLatin1(wanted)), wanted);
         }
 
@@ -285,8 +298,10 @@ class MonitorTest : public QObject {
             }
         }
         QVERIFY(colours.size() > 10); // something was painted
-        QVERIFY_EXCEPTION_THROWN(panel.exportCsv(folder.filePath(QStringLiteral("no/such/folder.csv"))), FileError);
-        QVERIFY_EXCEPTION_THROWN(panel.exportPng(folder.filePath(QStringLiteral("no/such/folder.png"))), FileError);
+        QVERIFY_EXCEPTION_THROWN(
+            panel.exportCsv(folder.filePath(QStringLiteral("no/such/folder.csv"))), FileError);
+        QVERIFY_EXCEPTION_THROWN(
+            panel.exportPng(folder.filePath(QStringLiteral("no/such/folder.png"))), FileError);
     }
 
     void aHiddenMonitorDoesNoWork() {
@@ -313,7 +328,8 @@ class MonitorTest : public QObject {
         panel.show();
         bool said = false;
         for (const QLabel* label : panel.findChildren<QLabel*>()) {
-            said = said || (label->isVisible() && label->text().contains(QStringLiteral("Press Run")));
+            said =
+                said || (label->isVisible() && label->text().contains(QStringLiteral("Press Run")));
         }
         QVERIFY(said);
         QVERIFY(!panel.lossPlot()->isVisible());

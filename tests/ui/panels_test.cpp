@@ -27,7 +27,8 @@ class PanelsTest : public QObject {
         ProblemsPanel panel(document);
         panel.resize(600, 300);
         panel.show();
-        QSignalSpy counts(&panel, &ProblemsPanel::countChanged), places(&panel, &ProblemsPanel::activated);
+        QSignalSpy counts(&panel, &ProblemsPanel::countChanged),
+            places(&panel, &ProblemsPanel::activated);
         QTRY_COMPARE(panel.errors(), 0);
         const std::string input = graph::find_type("Linear")->inputs[0].id;
         document.apply({graph::Disconnect{{net.data, "x", net.layer, input}}});
@@ -81,7 +82,9 @@ class PanelsTest : public QObject {
         panel.append(QStringLiteral("second\nof two lines"));
         const QStringList lines = panel.text().split(QLatin1Char('\n'));
         QCOMPARE(lines.size(), 2);
-        QVERIFY(QRegularExpression(QStringLiteral("^\\d\\d:\\d\\d:\\d\\d  first$")).match(lines[0]).hasMatch());
+        QVERIFY(QRegularExpression(QStringLiteral("^\\d\\d:\\d\\d:\\d\\d  first$"))
+                    .match(lines[0])
+                    .hasMatch());
         QVERIFY(lines[1].endsWith(QStringLiteral("second of two lines")));
         panel.findChild<QToolButton*>(QStringLiteral("logCopy"))->click();
         QCOMPARE(QGuiApplication::clipboard()->text(), panel.text());
@@ -101,7 +104,8 @@ class PanelsTest : public QObject {
         QVERIFY(panel.text(1).contains(QStringLiteral("Conv2d")));
         const auto click = [&](int row) {
             const QModelIndex index = panel.view()->model()->index(row, 0);
-            QTest::mouseClick(panel.view()->viewport(), Qt::LeftButton, {}, panel.view()->visualRect(index).center());
+            QTest::mouseClick(panel.view()->viewport(), Qt::LeftButton, {},
+                              panel.view()->visualRect(index).center());
         };
         click(1);
         QCOMPARE(document.undoStack().index(), 1);

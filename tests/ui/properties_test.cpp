@@ -37,8 +37,12 @@ class PropertiesTest : public QObject {
             panel.showNodes(all);
             QCoreApplication::processEvents();
         }
-        QLineEdit* line(const char* name) { return panel.findChild<QLineEdit*>(QStringLiteral("param_%1").arg(name)); }
-        FieldRow* row(const char* name) { return panel.findChild<FieldRow*>(QStringLiteral("row_%1").arg(name)); }
+        QLineEdit* line(const char* name) {
+            return panel.findChild<QLineEdit*>(QStringLiteral("param_%1").arg(name));
+        }
+        FieldRow* row(const char* name) {
+            return panel.findChild<FieldRow*>(QStringLiteral("row_%1").arg(name));
+        }
         void type(QLineEdit* edit, const QString& text) {
             edit->setFocus();
             edit->selectAll();
@@ -50,8 +54,8 @@ class PropertiesTest : public QObject {
 
     static void turnWheel(QWidget* widget, int notches) {
         const QPointF at = QRectF(widget->rect()).center();
-        QWheelEvent event(at, widget->mapToGlobal(at), {}, QPoint(0, 120 * notches), Qt::NoButton, Qt::NoModifier,
-                          Qt::NoScrollPhase, false);
+        QWheelEvent event(at, widget->mapToGlobal(at), {}, QPoint(0, 120 * notches), Qt::NoButton,
+                          Qt::NoModifier, Qt::NoScrollPhase, false);
         QCoreApplication::sendEvent(widget, &event);
     }
 
@@ -65,7 +69,8 @@ class PropertiesTest : public QObject {
                 FieldRow* row = bench.row(spec.id.c_str());
                 QVERIFY2(row, (type.id + "." + spec.id).c_str());
                 QVERIFY2(!row->editor()->field()->accessibleName().isEmpty(), spec.id.c_str());
-                const bool visible = !spec.visible || spec.visible(bench.document.graph().node(id)->params);
+                const bool visible =
+                    !spec.visible || spec.visible(bench.document.graph().node(id)->params);
                 QCOMPARE(row->isVisibleTo(&bench.panel), visible);
             }
         }
@@ -123,7 +128,8 @@ class PropertiesTest : public QObject {
         QCOMPARE(bench.steps(), steps);
         QCOMPARE(edit->text(), QStringLiteral("0")); // left to be corrected
         const QString message = bench.row("out_channels")->message();
-        QVERIFY2(message.startsWith(QStringLiteral("Channels must be")) && message.contains(QLatin1Char('0')),
+        QVERIFY2(message.startsWith(QStringLiteral("Channels must be")) &&
+                     message.contains(QLatin1Char('0')),
                  qPrintable(message));
         QTest::keyClick(edit, Qt::Key_Escape);
         QCOMPARE(edit->text(), QStringLiteral("32"));
@@ -158,7 +164,8 @@ class PropertiesTest : public QObject {
             QTest::mouseMove(label, start + QPoint(x, 0));
         }
         QTest::mouseRelease(label, Qt::LeftButton, {}, start + QPoint(40, 0));
-        QCOMPARE(std::get<std::int64_t>(param(bench.document, conv, "out_channels")), 42); // a unit each four pixels
+        QCOMPARE(std::get<std::int64_t>(param(bench.document, conv, "out_channels")),
+                 42); // a unit each four pixels
         QCOMPARE(bench.steps(), steps + 1);
         bench.document.undo();
         QCOMPARE(std::get<std::int64_t>(param(bench.document, conv, "out_channels")), 32);
@@ -198,7 +205,8 @@ class PropertiesTest : public QObject {
         bench.select({sgd});
         auto* box = bench.panel.findChild<QComboBox*>(QStringLiteral("param_schedule"));
         turnWheel(box, -1);
-        QCOMPARE(std::get<std::string>(param(bench.document, sgd, "schedule")), std::string("constant"));
+        QCOMPARE(std::get<std::string>(param(bench.document, sgd, "schedule")),
+                 std::string("constant"));
     }
 
     void severalNodesAreEditedTogether() {
@@ -231,7 +239,8 @@ class PropertiesTest : public QObject {
         auto* box = bench.panel.findChild<QComboBox*>(QStringLiteral("param_schedule"));
         box->setFocus();
         QTest::keyClick(box, Qt::Key_Down); // "Steps down"
-        QCOMPARE(std::get<std::string>(param(bench.document, sgd, "schedule")), std::string("step"));
+        QCOMPARE(std::get<std::string>(param(bench.document, sgd, "schedule")),
+                 std::string("step"));
         QVERIFY(bench.row("step_size")->isVisibleTo(&bench.panel));
         bench.document.undo();
         QVERIFY(!bench.row("step_size")->isVisibleTo(&bench.panel));
@@ -303,9 +312,12 @@ class PropertiesTest : public QObject {
         const Classifier net = addClassifier(bench.document, 1);
         bench.select({net.layer});
         QTRY_VERIFY(bench.panel.findChild<QLabel*>(QStringLiteral("fact_Weights")));
-        QCOMPARE(bench.panel.findChild<QLabel*>(QStringLiteral("fact_Weights"))->text(), QStringLiteral("15")); // 4 · 3 + 3
-        QCOMPARE(bench.panel.findChild<QLabel*>(QStringLiteral("fact_Output"))->text(), QStringLiteral("N × 3"));
-        QCOMPARE(bench.panel.findChild<QLabel*>(QStringLiteral("fact_weight"))->text(), QStringLiteral("3 × 4"));
+        QCOMPARE(bench.panel.findChild<QLabel*>(QStringLiteral("fact_Weights"))->text(),
+                 QStringLiteral("15")); // 4 · 3 + 3
+        QCOMPARE(bench.panel.findChild<QLabel*>(QStringLiteral("fact_Output"))->text(),
+                 QStringLiteral("N × 3"));
+        QCOMPARE(bench.panel.findChild<QLabel*>(QStringLiteral("fact_weight"))->text(),
+                 QStringLiteral("3 × 4"));
     }
 
     void unknownTypesAreShownAndKept() {

@@ -36,14 +36,17 @@ ProbeRequest requestFor(const ValueId& value) {
     return request;
 }
 
-bool isWeight(ProbeWhat what) { return what == ProbeWhat::Weight || what == ProbeWhat::WeightGradient; }
+bool isWeight(ProbeWhat what) {
+    return what == ProbeWhat::Weight || what == ProbeWhat::WeightGradient;
+}
 
 QString labelOf(const ValueId& value, const graph::NodeType* type) {
     const QString name = QString::fromStdString(value.name);
     const graph::PortSpec* port = type ? type->output(value.name) : nullptr;
-    const QString output = type && type->outputs.size() == 1
-                               ? QStringLiteral("output")
-                               : QStringLiteral("output %1").arg(port ? QString::fromStdString(port->label) : name);
+    const QString output =
+        type && type->outputs.size() == 1
+            ? QStringLiteral("output")
+            : QStringLiteral("output %1").arg(port ? QString::fromStdString(port->label) : name);
     switch (value.what) {
     case ProbeWhat::Activation:
         return output.left(1).toUpper() + output.mid(1);
@@ -58,7 +61,8 @@ QString labelOf(const ValueId& value, const graph::NodeType* type) {
 }
 
 enum Stat { Shape_, Type, Step, Min, Max, Mean, Std, Zeros, Broken, StatCount };
-constexpr const char* kStatNames[StatCount] = {"Shape", "Type", "Step", "Min", "Max", "Mean", "Std", "Zeros", "NaN, ∞"};
+constexpr const char* kStatNames[StatCount] = {"Shape", "Type", "Step",  "Min",   "Max",
+                                               "Mean",  "Std",  "Zeros", "NaN, ∞"};
 constexpr const char* kStatHelp[StatCount] = {
     "Size of each dimension; the first of an activation is the batch",
     "How a number is stored",
@@ -73,13 +77,14 @@ constexpr const char* kStatHelp[StatCount] = {
 } // namespace
 
 struct InspectorPanel::Impl {
-    Impl(Document& doc, TrainSession& run, InspectorPanel* panel) : document(doc), session(run), q(panel) {}
+    Impl(Document& doc, TrainSession& run, InspectorPanel* panel)
+        : document(doc), session(run), q(panel) {}
 
     Document& document;
     TrainSession& session;
     InspectorPanel* q;
-    Focus focus;            ///< what is looked at
-    Focus wanted;           ///< what was selected last: taken when the pin is lifted
+    Focus focus;  ///< what is looked at
+    Focus wanted; ///< what was selected last: taken when the pin is lifted
     std::vector<ValueId> values;
     ValueId value;
     bool hasValue = false;
@@ -108,7 +113,9 @@ struct InspectorPanel::Impl {
     BarsView* bars = nullptr;
 
     const graph::Node* node() const { return document.graph().node(focus.node.toStdString()); }
-    const graph::NodeType* type() const { return node() ? graph::find_type(node()->type) : nullptr; }
+    const graph::NodeType* type() const {
+        return node() ? graph::find_type(node()->type) : nullptr;
+    }
     void take(const Focus& next);
     void listValues();
     void setValue(const ValueId& next);
@@ -137,7 +144,9 @@ void InspectorPanel::Impl::listValues() {
     const std::string id = focus.node.toStdString();
     const graph::NodeType* spec = type();
     std::vector<ValueId> next;
-    const auto add = [&](const std::string& name, ProbeWhat what) { next.push_back({id, name, what}); };
+    const auto add = [&](const std::string& name, ProbeWhat what) {
+        next.push_back({id, name, what});
+    };
     if (spec) {
         const bool differentiable = spec->role == graph::Role::Layer;
         for (const graph::PortSpec& port : spec->outputs) {
@@ -172,12 +181,13 @@ void InspectorPanel::Impl::listValues() {
         refreshBody();
         return;
     }
-    // The same value if it is still there; else the wire's port; else the same kind of value as before, so that walking over
-    // the graph compares like with like.
+    // The same value if it is still there; else the wire's port; else the same kind of value as
+    // before, so that walking over the graph compares like with like.
     ValueId best = values.front();
     bool found = false;
     for (const ValueId& each : values) {
-        if (hasValue && each == value && (focus.port.isEmpty() || each.name == focus.port.toStdString())) {
+        if (hasValue && each == value &&
+            (focus.port.isEmpty() || each.name == focus.port.toStdString())) {
             best = each;
             found = true;
         }
@@ -192,7 +202,8 @@ void InspectorPanel::Impl::listValues() {
     }
     if (!found && hasValue) {
         for (const ValueId& each : values) {
-            if (!found && each.what == value.what && (!isWeight(each.what) || each.name == value.name)) {
+            if (!found && each.what == value.what &&
+                (!isWeight(each.what) || each.name == value.name)) {
                 best = each;
                 found = true;
             }
@@ -254,10 +265,12 @@ void InspectorPanel::Impl::take(ProbeRecord next) {
     }
 }
 
-/// Outside a run no probe passes by, but weights can be read: from the last model, or from the project file.
+/// Outside a run no probe passes by, but weights can be read: from the last model, or from the
+/// project file.
 void InspectorPanel::Impl::fetchWeight() {
     if (!hasValue || value.what != ProbeWhat::Weight || !q->isVisible() ||
-        session.state() == train::RunState::Running || session.state() == train::RunState::Preparing) {
+        session.state() == train::RunState::Running ||
+        session.state() == train::RunState::Preparing) {
         return;
     }
     const quint64 number = ++fetch;
@@ -298,10 +311,12 @@ void InspectorPanel::Impl::refreshHeader() {
         title->setText(QStringLiteral("Inspector"));
         subtitle->setText({});
     } else {
-        const QString label = spec ? QString::fromStdString(spec->label) : QString::fromStdString(what->type);
+        const QString label =
+            spec ? QString::fromStdString(spec->label) : QString::fromStdString(what->type);
         title->setText(what->name.empty() ? label : QString::fromStdString(what->name));
         subtitle->setText(what->name.empty() ? QString::fromStdString(what->id)
-                                             : QStringLiteral("%1 · %2").arg(label, QString::fromStdString(what->id)));
+                                             : QStringLiteral("%1 · %2").arg(
+                                                   label, QString::fromStdString(what->id)));
     }
     subtitle->setVisible(!subtitle->text().isEmpty());
     pin->setEnabled(what || pin->isChecked());
@@ -313,10 +328,12 @@ void InspectorPanel::Impl::refreshEmpty() {
         empty->setTexts(QStringLiteral("Nothing to look at yet"),
                         QStringLiteral("Select a node or a wire to see the numbers inside it."));
     } else if (values.empty()) {
-        empty->setTexts(QStringLiteral("No values of its own"),
-                        spec && spec->role == graph::Role::Optimizer
-                            ? QStringLiteral("An optimizer changes the weights of other nodes: select one of those.")
-                            : QStringLiteral("This node passes no numbers on."));
+        empty->setTexts(
+            QStringLiteral("No values of its own"),
+            spec && spec->role == graph::Role::Optimizer
+                ? QStringLiteral(
+                      "An optimizer changes the weights of other nodes: select one of those.")
+                : QStringLiteral("This node passes no numbers on."));
     } else {
         switch (session.state()) {
         case train::RunState::Preparing:
@@ -329,12 +346,15 @@ void InspectorPanel::Impl::refreshEmpty() {
                             QStringLiteral("Step once or resume to see this value."));
             break;
         default:
-            empty->setTexts(QStringLiteral("Press Run to see values move"),
-                            isWeight(value.what)
-                                ? QStringLiteral("Weights start as small random numbers; each step moves them a "
-                                                 "little against their gradient.")
-                                : QStringLiteral("While the network trains, what flows through here is shown several "
-                                                 "times a second."));
+            empty->setTexts(
+                QStringLiteral("Press Run to see values move"),
+                isWeight(value.what)
+                    ? QStringLiteral(
+                          "Weights start as small random numbers; each step moves them a "
+                          "little against their gradient.")
+                    : QStringLiteral(
+                          "While the network trains, what flows through here is shown several "
+                          "times a second."));
         }
     }
 }
@@ -348,7 +368,8 @@ void InspectorPanel::Impl::refreshBody() {
     const ProbeRecord& now = *record;
     const double count = double(std::max<std::int64_t>(1, numel(now.shape)));
     stats[Shape_]->setText(shapeText(now.shape));
-    stats[Type]->setText(QString::fromUtf8(name_of(now.dtype).data(), qsizetype(name_of(now.dtype).size())));
+    stats[Type]->setText(
+        QString::fromUtf8(name_of(now.dtype).data(), qsizetype(name_of(now.dtype).size())));
     stats[Step]->setText(now.step > 0 ? countText(now.step) : QStringLiteral("before the run"));
     stats[Min]->setText(numberText(now.min));
     stats[Max]->setText(numberText(now.max));
@@ -356,8 +377,9 @@ void InspectorPanel::Impl::refreshBody() {
     stats[Std]->setText(numberText(now.std));
     stats[Zeros]->setText(percentText(double(now.zeros) / count, 1));
     const bool broken = now.nans + now.infs > 0;
-    stats[Broken]->setText(broken ? QStringLiteral("%1 NaN, %2 infinite").arg(countText(now.nans), countText(now.infs))
-                                  : QStringLiteral("none"));
+    stats[Broken]->setText(
+        broken ? QStringLiteral("%1 NaN, %2 infinite").arg(countText(now.nans), countText(now.infs))
+               : QStringLiteral("none"));
     stats[Broken]->setToken(broken ? Token::Error : Token::Text);
     setKinds(picturesFor(now));
     const bool spread = !now.histogram.empty() && numel(now.shape) > 1;
@@ -386,7 +408,9 @@ void InspectorPanel::Impl::setKinds(const std::vector<PictureKind>& next) {
     }
     tabs->setVisible(kinds.size() > 1);
     if (!kinds.empty()) {
-        kind = preferred && std::find(kinds.begin(), kinds.end(), *preferred) != kinds.end() ? *preferred : kinds.front();
+        kind = preferred && std::find(kinds.begin(), kinds.end(), *preferred) != kinds.end()
+                   ? *preferred
+                   : kinds.front();
         if (QAbstractButton* button = tabGroup->button(static_cast<int>(kind))) {
             button->setChecked(true);
         }
@@ -429,11 +453,13 @@ QWidget* InspectorPanel::Impl::makeBody() {
     grid->setHorizontalSpacing(theme.space(3));
     grid->setVerticalSpacing(theme.space(1));
     const auto place = [&](Stat stat, int row, int cell, int span) {
-        auto* caption = new TextLabel(QString::fromUtf8(kStatNames[stat]), Token::TextMuted, 0.92, QFont::Normal, body);
+        auto* caption = new TextLabel(QString::fromUtf8(kStatNames[stat]), Token::TextMuted, 0.92,
+                                      QFont::Normal, body);
         stats[stat] = new TextLabel({}, Token::Text, 0.95, QFont::Normal, body);
         stats[stat]->setTextInteractionFlags(Qt::TextSelectableByMouse);
-        stats[stat]->setObjectName(QStringLiteral("stat_%1").arg(stat == Broken ? QStringLiteral("broken")
-                                                                                   : QString::fromLatin1(kStatNames[stat]).toLower()));
+        stats[stat]->setObjectName(QStringLiteral("stat_%1").arg(
+            stat == Broken ? QStringLiteral("broken")
+                           : QString::fromLatin1(kStatNames[stat]).toLower()));
         const QString help = QString::fromLatin1(kStatHelp[stat]);
         caption->setToolTip(help);
         stats[stat]->setToolTip(help);
@@ -503,7 +529,8 @@ InspectorPanel::InspectorPanel(Document& document, TrainSession& session, QWidge
     auto* line = new QHBoxLayout;
     d->title = new TextLabel({}, Token::Text, 1.1, QFont::DemiBold, this);
     d->subtitle = new TextLabel({}, Token::TextMuted, 0.92, QFont::Normal, this);
-    d->pin = iconButton(QStringLiteral("pin"), QStringLiteral("Stay on this value while the selection moves"), this);
+    d->pin = iconButton(QStringLiteral("pin"),
+                        QStringLiteral("Stay on this value while the selection moves"), this);
     d->pin->setObjectName(QStringLiteral("inspectorPin"));
     d->pin->setCheckable(true);
     line->setSpacing(theme.space(2));
@@ -566,7 +593,9 @@ InspectorPanel::InspectorPanel(Document& document, TrainSession& session, QWidge
     d->take(Focus{});
 }
 
-InspectorPanel::~InspectorPanel() { d->unsubscribe(); }
+InspectorPanel::~InspectorPanel() {
+    d->unsubscribe();
+}
 
 void InspectorPanel::look(const Focus& focus) {
     d->wanted = focus;
@@ -575,15 +604,25 @@ void InspectorPanel::look(const Focus& focus) {
     }
 }
 
-Focus InspectorPanel::focus() const { return d->focus; }
+Focus InspectorPanel::focus() const {
+    return d->focus;
+}
 
-bool InspectorPanel::isPinned() const { return d->pin->isChecked(); }
+bool InspectorPanel::isPinned() const {
+    return d->pin->isChecked();
+}
 
-void InspectorPanel::setPinned(bool pinned) { d->pin->setChecked(pinned); }
+void InspectorPanel::setPinned(bool pinned) {
+    d->pin->setChecked(pinned);
+}
 
-std::vector<ValueId> InspectorPanel::values() const { return d->values; }
+std::vector<ValueId> InspectorPanel::values() const {
+    return d->values;
+}
 
-ValueId InspectorPanel::current() const { return d->value; }
+ValueId InspectorPanel::current() const {
+    return d->value;
+}
 
 void InspectorPanel::choose(const ValueId& value) {
     if (std::find(d->values.begin(), d->values.end(), value) != d->values.end()) {
@@ -591,9 +630,13 @@ void InspectorPanel::choose(const ValueId& value) {
     }
 }
 
-const ProbeRecord* InspectorPanel::shown() const { return d->record ? &*d->record : nullptr; }
+const ProbeRecord* InspectorPanel::shown() const {
+    return d->record ? &*d->record : nullptr;
+}
 
-bool InspectorPanel::isSubscribed() const { return d->subscribed; }
+bool InspectorPanel::isSubscribed() const {
+    return d->subscribed;
+}
 
 void InspectorPanel::showEvent(QShowEvent* event) {
     QWidget::showEvent(event);

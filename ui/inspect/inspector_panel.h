@@ -1,5 +1,5 @@
-// The tensor inspector: one value of the selected node or wire, live, as statistics and pictures. Probes it only
-// while it is visible. GUI thread.
+// The tensor inspector: one value of the selected node or wire, live, as statistics and pictures.
+// Probes it only while it is visible. GUI thread.
 #pragma once
 
 #include <QString>
@@ -25,7 +25,8 @@ class InspectorPanel : public QWidget {
     Focus focus() const;
     bool isPinned() const;
     void setPinned(bool pinned);
-    /// The values that can be looked at here, in the order of the choice; and the one that is chosen.
+    /// The values that can be looked at here, in the order of the choice; and the one that is
+    /// chosen.
     std::vector<ValueId> values() const;
     ValueId current() const;
     void choose(const ValueId& value);

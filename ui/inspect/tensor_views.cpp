@@ -41,11 +41,13 @@ int squareSide(std::int64_t features) {
 }
 
 QColor blend(const QColor& a, const QColor& b, double t) {
-    return QColor::fromRgbF(float(a.redF() + (b.redF() - a.redF()) * t), float(a.greenF() + (b.greenF() - a.greenF()) * t),
+    return QColor::fromRgbF(float(a.redF() + (b.redF() - a.redF()) * t),
+                            float(a.greenF() + (b.greenF() - a.greenF()) * t),
                             float(a.blueF() + (b.blueF() - a.blueF()) * t));
 }
 
-/// The bar under a picture: colours with the values at its ends, and zero in the middle when it diverges.
+/// The bar under a picture: colours with the values at its ends, and zero in the middle when it
+/// diverges.
 void paintScale(QPainter& painter, const ColourScale& scale, const QRectF& place) {
     const Theme& theme = Theme::instance();
     const QFont font = theme.font(0.82);
@@ -66,7 +68,8 @@ void paintScale(QPainter& painter, const ColourScale& scale, const QRectF& place
     QLinearGradient gradient(bar.topLeft(), bar.topRight());
     for (int i = 0; i <= 16; ++i) {
         const double t = i / 16.0;
-        gradient.setColorAt(t, QColor::fromRgb(scale.colour(float(scale.low() + (scale.high() - scale.low()) * t))));
+        gradient.setColorAt(t, QColor::fromRgb(scale.colour(
+                                   float(scale.low() + (scale.high() - scale.low()) * t))));
     }
     painter.setRenderHint(QPainter::Antialiasing);
     painter.setPen(QPen(theme.color(Token::Border), 1));
@@ -75,11 +78,14 @@ void paintScale(QPainter& painter, const ColourScale& scale, const QRectF& place
     painter.setBrush(Qt::NoBrush);
     if (scale.kind() == ColourScale::Kind::Diverging) {
         painter.setPen(QPen(theme.color(Token::Text), 1));
-        painter.drawLine(QPointF(bar.center().x(), bar.top() - 2), QPointF(bar.center().x(), bar.bottom() + 2));
+        painter.drawLine(QPointF(bar.center().x(), bar.top() - 2),
+                         QPointF(bar.center().x(), bar.bottom() + 2));
     }
 }
 
-double scaleHeight() { return Theme::instance().space(6); }
+double scaleHeight() {
+    return Theme::instance().space(6);
+}
 
 void paintCaption(QPainter& painter, const QString& text, QPointF baseline) {
     painter.setFont(Theme::instance().font(0.82));
@@ -149,7 +155,8 @@ ColourScale ColourScale::of(const std::vector<float>& values, bool grey) {
         high = 1;
     }
     const Theme& theme = Theme::instance();
-    const QColor first = theme.color(Token::HeatLow), mid = theme.color(Token::HeatMid), last = theme.color(Token::HeatHigh);
+    const QColor first = theme.color(Token::HeatLow), mid = theme.color(Token::HeatMid),
+                 last = theme.color(Token::HeatHigh);
     if (grey) {
         scale.kind_ = Kind::Grey;
     } else if (low < 0) {
@@ -225,7 +232,9 @@ void TensorView::mouseMoveEvent(QMouseEvent* event) {
     }
 }
 
-void TensorView::leaveEvent(QEvent*) { QToolTip::hideText(); }
+void TensorView::leaveEvent(QEvent*) {
+    QToolTip::hideText();
+}
 
 void TensorView::resizeEvent(QResizeEvent* event) {
     QWidget::resizeEvent(event);
@@ -239,7 +248,9 @@ HistogramView::HistogramView(QWidget* parent) : TensorView(parent) {
     setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
 }
 
-QSize HistogramView::sizeHint() const { return {Theme::instance().space(50), Theme::instance().space(24)}; }
+QSize HistogramView::sizeHint() const {
+    return {Theme::instance().space(50), Theme::instance().space(24)};
+}
 
 void HistogramView::prepare() {}
 
@@ -254,11 +265,13 @@ QString HistogramView::textAt(QPointF position) const {
     if (record_.histogram.empty() || !place.contains(position)) {
         return {};
     }
-    const auto bin = std::min<std::size_t>(record_.histogram.size() - 1,
-                                           std::size_t((position.x() - place.left()) / place.width() * bins));
+    const auto bin =
+        std::min<std::size_t>(record_.histogram.size() - 1,
+                              std::size_t((position.x() - place.left()) / place.width() * bins));
     const double width = (record_.max - record_.min) / bins;
     return QStringLiteral("%1 … %2\n%3 values")
-        .arg(numberText(record_.min + width * double(bin), 3), numberText(record_.min + width * double(bin + 1), 3),
+        .arg(numberText(record_.min + width * double(bin), 3),
+             numberText(record_.min + width * double(bin + 1), 3),
              countText(record_.histogram[bin]));
 }
 
@@ -288,7 +301,8 @@ void HistogramView::paintEvent(QPaintEvent*) {
         const double share = std::min(1.0, double(counts[i]) / top);
         const double height = std::max(1.0, share * place.height());
         const double left = place.left() + pitch * double(i);
-        painter.fillRect(QRectF(left + 0.5, place.bottom() - height, std::max(1.0, pitch - 1), height), fill);
+        painter.fillRect(
+            QRectF(left + 0.5, place.bottom() - height, std::max(1.0, pitch - 1), height), fill);
         if (cut && counts[i] == sorted[0]) {
             painter.fillRect(QRectF(left - 1, place.top() + place.height() * 0.16, pitch + 2, 3),
                              theme.color(Token::Panel));
@@ -297,8 +311,9 @@ void HistogramView::paintEvent(QPaintEvent*) {
             const QString text = percentText(double(counts[i]) / total, 0);
             const double width = metrics.horizontalAdvance(text);
             const bool right = left + pitch + 5 + width < place.right();
-            paintCaption(painter, text,
-                         {right ? left + pitch + 4 : left - 4 - width, place.top() + metrics.ascent()});
+            paintCaption(
+                painter, text,
+                {right ? left + pitch + 4 : left - 4 - width, place.top() + metrics.ascent()});
         }
     }
     const QFontMetricsF metrics(theme.font(0.82));
@@ -307,7 +322,8 @@ void HistogramView::paintEvent(QPaintEvent*) {
     paintCaption(painter, low, {place.left(), baseline});
     paintCaption(painter, high, {place.right() - metrics.horizontalAdvance(high), baseline});
     if (record_.min < 0 && record_.max > 0) {
-        const double zero = place.left() - record_.min / (record_.max - record_.min) * place.width();
+        const double zero =
+            place.left() - record_.min / (record_.max - record_.min) * place.width();
         painter.setPen(QPen(theme.color(Token::TextMuted), 1, Qt::DashLine));
         painter.drawLine(QPointF(zero, place.top()), QPointF(zero, place.bottom()));
         const double half = metrics.horizontalAdvance(QStringLiteral("0")) / 2;
@@ -327,12 +343,15 @@ HeatMapView::HeatMapView(QWidget* parent) : TensorView(parent) {
 
 QSize HeatMapView::sizeHint() const {
     const Theme& theme = Theme::instance();
-    const double cell = rows_ > 0 ? std::clamp(theme.space(45) / double(rows_), 1.0, double(theme.space(5))) : 1;
+    const double cell =
+        rows_ > 0 ? std::clamp(theme.space(45) / double(rows_), 1.0, double(theme.space(5))) : 1;
     const double height = std::clamp(cell * rows_, double(theme.space(6)), double(theme.space(60)));
     return {theme.space(50), static_cast<int>(height + scaleHeight())};
 }
 
-QRectF HeatMapView::area() const { return QRectF(rect()).adjusted(0, 0, 0, -scaleHeight()); }
+QRectF HeatMapView::area() const {
+    return QRectF(rect()).adjusted(0, 0, 0, -scaleHeight());
+}
 
 void HeatMapView::prepare() {
     const Shape& shape = record_.slice_shape;
@@ -357,7 +376,8 @@ void HeatMapView::prepare() {
     for (int y = 0; y < rows_; ++y) {
         auto* line = reinterpret_cast<QRgb*>(image_.scanLine(y));
         for (int x = 0; x < columns_; ++x) {
-            line[x] = scale_.colour(part[static_cast<std::size_t>(y) * std::size_t(columns_) + std::size_t(x)]);
+            line[x] = scale_.colour(
+                part[static_cast<std::size_t>(y) * std::size_t(columns_) + std::size_t(x)]);
         }
     }
 }
@@ -367,7 +387,8 @@ QString HeatMapView::textAt(QPointF position) const {
     if (image_.isNull() || !place.contains(position)) {
         return {};
     }
-    const int x = std::min(columns_ - 1, int((position.x() - place.left()) / place.width() * columns_));
+    const int x =
+        std::min(columns_ - 1, int((position.x() - place.left()) / place.width() * columns_));
     const int y = std::min(rows_ - 1, int((position.y() - place.top()) / place.height() * rows_));
     const float value = record_.slice[std::size_t(y) * std::size_t(columns_) + std::size_t(x)];
     return QStringLiteral("row %1, column %2\n%3").arg(y).arg(x).arg(numberText(value));
@@ -385,7 +406,8 @@ void HeatMapView::paintEvent(QPaintEvent*) {
     painter.drawImage(place, image_);
     painter.setPen(QPen(Theme::instance().color(Token::Border), 1));
     painter.drawRect(place.adjusted(0.5, 0.5, -0.5, -0.5));
-    paintScale(painter, scale_, QRectF(0, height() - scaleHeight() + 2, width(), scaleHeight() - 2));
+    paintScale(painter, scale_,
+               QRectF(0, height() - scaleHeight() + 2, width(), scaleHeight() - 2));
 }
 
 // --- image tiles
@@ -407,8 +429,8 @@ ImageTilesView::Grid ImageTilesView::grid(int width) const {
     const int w = tiles_.front().image.width(), h = tiles_.front().image.height();
     constexpr int gap = 3;
     const int count = static_cast<int>(tiles_.size());
-    // The largest whole enlargement with which all tiles take at most about a screenful; tiles at most a quarter of the width,
-    // so that they compare.
+    // The largest whole enlargement with which all tiles take at most about a screenful; tiles at
+    // most a quarter of the width, so that they compare.
     grid.zoom = 1;
     for (int zoom = 2; zoom <= 32; ++zoom) {
         const int fit = (width + gap) / (w * zoom + gap);
@@ -416,13 +438,15 @@ ImageTilesView::Grid ImageTilesView::grid(int width) const {
         const int rows = columns > 0 ? (count + columns - 1) / columns : count;
         const bool wide = w * zoom > std::max(width / 4, 28);
         const int tallest = columnsWanted_ > 0 ? 420 : 300;
-        if (fit < 1 || columns > fit || wide || rows * (h * zoom + gap) > std::max(tallest, h * zoom + gap)) {
+        if (fit < 1 || columns > fit || wide ||
+            rows * (h * zoom + gap) > std::max(tallest, h * zoom + gap)) {
             break;
         }
         grid.zoom = zoom;
     }
     const int fit = std::max(1, (width + gap) / (w * grid.zoom + gap));
-    grid.columns = columnsWanted_ > 0 && columnsWanted_ <= fit ? columnsWanted_ : std::min(fit, count);
+    grid.columns =
+        columnsWanted_ > 0 && columnsWanted_ <= fit ? columnsWanted_ : std::min(fit, count);
     grid.pitchX = w * grid.zoom + gap;
     grid.pitchY = h * grid.zoom + gap;
     return grid;
@@ -434,13 +458,15 @@ int ImageTilesView::heightFor(int width) const {
     }
     const Grid cells = grid(width);
     const int rows = (tiles() + cells.columns - 1) / cells.columns;
-    const double caption = QFontMetricsF(Theme::instance().font(0.82)).height() + Theme::instance().space(1);
+    const double caption =
+        QFontMetricsF(Theme::instance().font(0.82)).height() + Theme::instance().space(1);
     return static_cast<int>(caption + rows * cells.pitchY + (colour_ ? 2 : scaleHeight()));
 }
 
 void ImageTilesView::prepare() {
     makeTiles();
-    setFixedHeight(heightFor(width())); // rather than height for width, which a scroll area only half obeys
+    setFixedHeight(
+        heightFor(width())); // rather than height for width, which a scroll area only half obeys
 }
 
 void ImageTilesView::makeTiles() {
@@ -467,12 +493,14 @@ void ImageTilesView::makeTiles() {
         return;
     }
     colour_ = inner == 3 && (weight || shape[0] > 0) && shape.size() == 4;
-    const bool pictures = !weight && (inner == 1 || inner == 3); // samples look like images: a strip of them
+    const bool pictures =
+        !weight && (inner == 1 || inner == 3); // samples look like images: a strip of them
     if (!weight && !pictures) {
         outer = 1; // channels of the first sample
     }
     const std::size_t plane = std::size_t(width) * std::size_t(height);
-    const bool anyNegative = std::any_of(record_.slice.begin(), record_.slice.end(), [](float v) { return v < 0; });
+    const bool anyNegative =
+        std::any_of(record_.slice.begin(), record_.slice.end(), [](float v) { return v < 0; });
     scale_ = ColourScale::of(record_.slice, !anyNegative);
     const std::int64_t step = colour_ ? 1 : inner;
     for (std::int64_t o = 0; o < outer && tiles() < kMaxTiles; ++o) {
@@ -487,7 +515,8 @@ void ImageTilesView::makeTiles() {
                     const std::size_t at = std::size_t(y) * std::size_t(width) + std::size_t(x);
                     if (colour_) {
                         const auto level = [&](std::size_t c) {
-                            const double t = (values[c * plane + at] - record_.min) / std::max(1e-30, record_.max - record_.min);
+                            const double t = (values[c * plane + at] - record_.min) /
+                                             std::max(1e-30, record_.max - record_.min);
                             return std::isfinite(t) ? int(std::clamp(t, 0.0, 1.0) * 255 + 0.5) : 0;
                         };
                         line[x] = qRgb(level(0), level(1), level(2));
@@ -498,8 +527,9 @@ void ImageTilesView::makeTiles() {
             }
             if (weight) {
                 tile.name = step > 1 ? QStringLiteral("filter %1, input %2").arg(o).arg(i)
-                                     : QStringLiteral("%1 %2").arg(shape.size() == 4 ? QStringLiteral("filter")
-                                                                                     : QStringLiteral("output"))
+                                     : QStringLiteral("%1 %2")
+                                           .arg(shape.size() == 4 ? QStringLiteral("filter")
+                                                                  : QStringLiteral("output"))
                                            .arg(o);
             } else if (pictures) {
                 tile.name = QStringLiteral("sample %1 of the batch").arg(o);
@@ -509,11 +539,12 @@ void ImageTilesView::makeTiles() {
             tiles_.push_back(std::move(tile));
         }
     }
-    const std::int64_t all = weight ? record_.shape[0] * (colour_ ? 1 : inner)
+    const std::int64_t all = weight     ? record_.shape[0] * (colour_ ? 1 : inner)
                              : pictures ? (record_.shape.empty() ? 0 : record_.shape[0])
                                         : inner;
-    const QString count = all > tiles() ? QStringLiteral("the first %1 of %2").arg(tiles()).arg(countText(all))
-                                        : countText(tiles());
+    const QString count =
+        all > tiles() ? QStringLiteral("the first %1 of %2").arg(tiles()).arg(countText(all))
+                      : countText(tiles());
     if (weight && step > 1) {
         columnsWanted_ = static_cast<int>(step);
         caption_ = QStringLiteral("A row for each filter, a column for each input channel");
@@ -531,10 +562,13 @@ QString ImageTilesView::textAt(QPointF position) const {
         return {};
     }
     const Grid cells = grid(width());
-    const double top = QFontMetricsF(Theme::instance().font(0.82)).height() + Theme::instance().space(1);
-    const int column = int(position.x() / cells.pitchX), row = int((position.y() - top) / cells.pitchY);
+    const double top =
+        QFontMetricsF(Theme::instance().font(0.82)).height() + Theme::instance().space(1);
+    const int column = int(position.x() / cells.pitchX),
+              row = int((position.y() - top) / cells.pitchY);
     const int index = row * cells.columns + column;
-    if (position.y() < top || column < 0 || column >= cells.columns || index < 0 || index >= tiles()) {
+    if (position.y() < top || column < 0 || column >= cells.columns || index < 0 ||
+        index >= tiles()) {
         return {};
     }
     const Tile& tile = tiles_[std::size_t(index)];
@@ -544,11 +578,13 @@ QString ImageTilesView::textAt(QPointF position) const {
         return tile.name;
     }
     const std::size_t plane = std::size_t(tile.image.width()) * std::size_t(tile.image.height());
-    const std::size_t at = tile.offset + std::size_t(y) * std::size_t(tile.image.width()) + std::size_t(x);
+    const std::size_t at =
+        tile.offset + std::size_t(y) * std::size_t(tile.image.width()) + std::size_t(x);
     QString value = numberText(record_.slice[at]);
     if (colour_) {
         value = QStringLiteral("red %1, green %2, blue %3")
-                    .arg(value, numberText(record_.slice[at + plane]), numberText(record_.slice[at + 2 * plane]));
+                    .arg(value, numberText(record_.slice[at + plane]),
+                         numberText(record_.slice[at + 2 * plane]));
     }
     return QStringLiteral("%1\nrow %2, column %3: %4").arg(tile.name).arg(y).arg(x).arg(value);
 }
@@ -561,17 +597,19 @@ void ImageTilesView::paintEvent(QPaintEvent*) {
     const Theme& theme = Theme::instance();
     const QFontMetricsF metrics(theme.font(0.82));
     const double top = metrics.height() + theme.space(1);
-    paintCaption(painter, metrics.elidedText(caption_, Qt::ElideRight, width()), {0, metrics.ascent()});
+    paintCaption(painter, metrics.elidedText(caption_, Qt::ElideRight, width()),
+                 {0, metrics.ascent()});
     const Grid cells = grid(width());
     for (std::size_t i = 0; i < tiles_.size(); ++i) {
         const QImage& image = tiles_[i].image;
         const int column = int(i) % cells.columns, row = int(i) / cells.columns;
-        painter.drawImage(QRectF(column * cells.pitchX, top + row * cells.pitchY, image.width() * cells.zoom,
-                                 image.height() * cells.zoom),
+        painter.drawImage(QRectF(column * cells.pitchX, top + row * cells.pitchY,
+                                 image.width() * cells.zoom, image.height() * cells.zoom),
                           image);
     }
     if (!colour_) {
-        paintScale(painter, scale_, QRectF(0, height() - scaleHeight() + 2, width(), scaleHeight() - 2));
+        paintScale(painter, scale_,
+                   QRectF(0, height() - scaleHeight() + 2, width(), scaleHeight() - 2));
     }
 }
 
@@ -582,7 +620,9 @@ BarsView::BarsView(QWidget* parent) : TensorView(parent) {
     setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
 }
 
-QSize BarsView::sizeHint() const { return {Theme::instance().space(50), Theme::instance().space(32)}; }
+QSize BarsView::sizeHint() const {
+    return {Theme::instance().space(50), Theme::instance().space(32)};
+}
 
 QRectF BarsView::area() const {
     const double text = QFontMetricsF(Theme::instance().font(0.82)).height();
@@ -598,7 +638,8 @@ void BarsView::prepare() {
     const bool vector = shape.size() == 1;
     const std::size_t count = vector ? std::size_t(shape[0]) : std::size_t(shape[shape.size() - 1]);
     const std::size_t shown = std::min({count, std::size_t(kMaxBars), record_.slice.size()});
-    values_.assign(record_.slice.begin(), record_.slice.begin() + static_cast<std::ptrdiff_t>(shown));
+    values_.assign(record_.slice.begin(),
+                   record_.slice.begin() + static_cast<std::ptrdiff_t>(shown));
     low_ = high_ = 0;
     for (const float value : values_) {
         if (std::isfinite(value)) {
@@ -610,11 +651,13 @@ void BarsView::prepare() {
         high_ = 1;
     }
     const std::int64_t whole = record_.shape.empty() ? 0 : record_.shape[record_.shape.size() - 1];
-    caption_ = vector && record_.value.what == ProbeWhat::Activation ? QStringLiteral("Samples of the batch")
-               : vector                                             ? QStringLiteral("Values")
-                                                                    : QStringLiteral("Answers for the first sample");
-    caption_ += whole > std::int64_t(shown) ? QStringLiteral(": the first %1 of %2").arg(shown).arg(countText(whole))
-                                            : QStringLiteral(": %1").arg(shown);
+    caption_ = vector && record_.value.what == ProbeWhat::Activation
+                   ? QStringLiteral("Samples of the batch")
+               : vector ? QStringLiteral("Values")
+                        : QStringLiteral("Answers for the first sample");
+    caption_ += whole > std::int64_t(shown)
+                    ? QStringLiteral(": the first %1 of %2").arg(shown).arg(countText(whole))
+                    : QStringLiteral(": %1").arg(shown);
 }
 
 double BarsView::valueY(double value) const {
@@ -627,8 +670,10 @@ QString BarsView::textAt(QPointF position) const {
     if (values_.empty() || position.x() < place.left() || position.x() >= place.right()) {
         return {};
     }
-    const auto bar = std::size_t((position.x() - place.left()) / place.width() * double(values_.size()));
-    return QStringLiteral("%1: %2").arg(bar).arg(numberText(values_[std::min(bar, values_.size() - 1)]));
+    const auto bar =
+        std::size_t((position.x() - place.left()) / place.width() * double(values_.size()));
+    return QStringLiteral("%1: %2").arg(bar).arg(
+        numberText(values_[std::min(bar, values_.size() - 1)]));
 }
 
 void BarsView::paintEvent(QPaintEvent*) {
@@ -638,38 +683,49 @@ void BarsView::paintEvent(QPaintEvent*) {
     const Theme& theme = Theme::instance();
     const QFontMetricsF metrics(theme.font(0.82));
     QPainter painter(this);
-    paintCaption(painter, metrics.elidedText(caption_, Qt::ElideRight, width()), {0, metrics.ascent()});
+    paintCaption(painter, metrics.elidedText(caption_, Qt::ElideRight, width()),
+                 {0, metrics.ascent()});
     const QRectF place = area();
     const double pitch = place.width() / double(values_.size()), zero = valueY(0);
     const double gap = pitch > 6 ? 2 : pitch > 3 ? 1 : 0;
-    const auto best = std::max_element(values_.begin(), values_.end(), [](float a, float b) {
-                          return (std::isfinite(a) ? a : -3e38F) < (std::isfinite(b) ? b : -3e38F);
-                      }) - values_.begin();
+    const auto best = std::max_element(values_.begin(), values_.end(),
+                                       [](float a, float b) {
+                                           return (std::isfinite(a) ? a : -3e38F) <
+                                                  (std::isfinite(b) ? b : -3e38F);
+                                       }) -
+                      values_.begin();
     const bool answers = record_.slice_shape.size() > 1;
     for (std::size_t i = 0; i < values_.size(); ++i) {
         const double left = place.left() + pitch * double(i) + gap / 2;
         if (!std::isfinite(values_[i])) {
-            painter.fillRect(QRectF(left, place.top(), pitch - gap, place.height()), theme.color(Token::Error));
+            painter.fillRect(QRectF(left, place.top(), pitch - gap, place.height()),
+                             theme.color(Token::Error));
             continue;
         }
         const double y = valueY(values_[i]);
-        QColor colour = theme.color(low_ >= 0 ? Token::Curve1 : values_[i] < 0 ? Token::HeatLow : Token::HeatHigh);
+        QColor colour = theme.color(low_ >= 0        ? Token::Curve1
+                                    : values_[i] < 0 ? Token::HeatLow
+                                                     : Token::HeatHigh);
         if (answers) {
             colour = theme.color(std::ptrdiff_t(i) == best ? Token::Accent : Token::Curve1);
             colour.setAlphaF(std::ptrdiff_t(i) == best ? 1.0F : 0.45F);
         }
-        painter.fillRect(QRectF(left, std::min(y, zero), pitch - gap, std::max(1.0, std::abs(y - zero))), colour);
+        painter.fillRect(
+            QRectF(left, std::min(y, zero), pitch - gap, std::max(1.0, std::abs(y - zero))),
+            colour);
     }
     painter.setPen(QPen(theme.color(Token::PlotGrid), 1));
-    painter.drawLine(QPointF(place.left(), std::round(zero) + 0.5), QPointF(place.right(), std::round(zero) + 0.5));
+    painter.drawLine(QPointF(place.left(), std::round(zero) + 0.5),
+                     QPointF(place.right(), std::round(zero) + 0.5));
     // Indices under the bars, as many as have room.
     const double room = metrics.horizontalAdvance(QString::number(values_.size())) + 6;
     const auto every = std::max<std::size_t>(1, std::size_t(std::ceil(room / pitch)));
     for (std::size_t i = 0; i < values_.size(); i += every) {
         const QString text = QString::number(i);
-        paintCaption(painter, text,
-                     {place.left() + pitch * (double(i) + 0.5) - metrics.horizontalAdvance(text) / 2,
-                      height() - metrics.descent()});
+        paintCaption(
+            painter, text,
+            {place.left() + pitch * (double(i) + 0.5) - metrics.horizontalAdvance(text) / 2,
+             height() - metrics.descent()});
     }
     const QString range = QStringLiteral("%1 … %2").arg(numberText(low_, 3), numberText(high_, 3));
     const double width = metrics.horizontalAdvance(range);

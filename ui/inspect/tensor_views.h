@@ -1,5 +1,5 @@
-// Pictures of a probe record: histogram, heat map, image tiles, bars. Each says its scale and answers the mouse with
-// place and value. Painted from the record's slice only. GUI thread.
+// Pictures of a probe record: histogram, heat map, image tiles, bars. Each says its scale and
+// answers the mouse with place and value. Painted from the record's slice only. GUI thread.
 #pragma once
 
 #include <QImage>
@@ -19,7 +19,8 @@ QString pictureName(PictureKind kind);
 /// What makes sense for this value, the best first; empty without a slice.
 std::vector<PictureKind> picturesFor(const ProbeRecord& record);
 
-/// Values to colours: grey from black to white, or the theme's heat colours, sequential or diverging about zero.
+/// Values to colours: grey from black to white, or the theme's heat colours, sequential or
+/// diverging about zero.
 class ColourScale {
   public:
     enum class Kind { Grey, Sequential, Diverging };

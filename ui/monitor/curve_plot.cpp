@@ -71,17 +71,19 @@ struct Tick {
     QString label;
 };
 
-/// One curve as it is kept here: what was asked for, its smoothed twin, and the vertices for the pixels of now.
+/// One curve as it is kept here: what was asked for, its smoothed twin, and the vertices for the
+/// pixels of now.
 struct Drawn {
     CurvePlot::Entry entry;
     bool visible = true;
     Curve smooth;
     Ema ema{0};
-    std::int64_t taken = 0;    ///< raw points that went into `smooth`
+    std::int64_t taken = 0; ///< raw points that went into `smooth`
     double takenStep = -kEndOfSteps;
-    std::int64_t seen = 0;     ///< size of the curve when it was sampled
+    std::int64_t seen = 0; ///< size of the curve when it was sampled
     std::vector<CurvePoint> raw, soft;
-    std::vector<QPointF> rawLine, softLine; ///< step, and value on the axis (its logarithm when logarithmic)
+    std::vector<QPointF> rawLine,
+        softLine; ///< step, and value on the axis (its logarithm when logarithmic)
 };
 
 } // namespace
@@ -109,9 +111,13 @@ struct CurvePlot::Impl {
     bool rebuilding = false;
 
     double axisValue(double value) const { return logarithmic ? std::log10(value) : value; }
-    double fromAxis(double position) const { return logarithmic ? std::pow(10.0, position) : position; }
+    double fromAxis(double position) const {
+        return logarithmic ? std::pow(10.0, position) : position;
+    }
 
-    const Curve* curveOf(const Drawn& drawn) const { return store ? store->find(drawn.entry.name) : nullptr; }
+    const Curve* curveOf(const Drawn& drawn) const {
+        return store ? store->find(drawn.entry.name) : nullptr;
+    }
     void takeNewPoints(Drawn& drawn) const;
     void forget();
     void rebuild();
@@ -120,7 +126,8 @@ struct CurvePlot::Impl {
     void setAxes();
     std::vector<Tick> stepTicks() const;
     std::vector<Tick> valueTicks() const;
-    static void setTicks(QCategoryAxis* axis, double from, double to, const std::vector<Tick>& ticks, QString& key);
+    static void setTicks(QCategoryAxis* axis, double from, double to,
+                         const std::vector<Tick>& ticks, QString& key);
     StepRange everything() const;
     void restyle();
     void placePlot();
@@ -128,8 +135,8 @@ struct CurvePlot::Impl {
     const CurvePoint* nearest(const std::vector<CurvePoint>& points, double step) const;
 };
 
-/// Paints curves, epoch marks and crosshair over the plot area. The curves are kept as a picture, so that a moving
-/// crosshair does not stroke them again.
+/// Paints curves, epoch marks and crosshair over the plot area. The curves are kept as a picture,
+/// so that a moving crosshair does not stroke them again.
 class CurvePlot::Impl::Item : public QGraphicsItem {
   public:
     Item(Impl& impl, QGraphicsItem* parent) : QGraphicsItem(parent), d(impl) { setZValue(100); }
@@ -150,7 +157,8 @@ class CurvePlot::Impl::Item : public QGraphicsItem {
         if (area.width() < 8 || area.height() < 8) {
             return;
         }
-        const double ratio = std::max(1.0, painter->deviceTransform().m11()); // high-resolution screens and pictures
+        const double ratio =
+            std::max(1.0, painter->deviceTransform().m11()); // high-resolution screens and pictures
         if (picture_.isNull() || picture_.size() != (area.size() * ratio).toSize()) {
             picture_ = QPixmap((area.size() * ratio).toSize());
             picture_.setDevicePixelRatio(ratio);
@@ -224,7 +232,8 @@ class CurvePlot::Impl::Item : public QGraphicsItem {
                     faint.setAlphaF(theme.isDark() ? 0.30F : 0.26F);
                     stroke(painter, map, drawn->rawLine, QPen(faint, 1));
                 } else if (pass == 1) {
-                    QPen pen(theme.color(drawn->entry.style.colour), smoothed || drawn->entry.style.dots ? 2 : 1.25);
+                    QPen pen(theme.color(drawn->entry.style.colour),
+                             smoothed || drawn->entry.style.dots ? 2 : 1.25);
                     pen.setCapStyle(Qt::RoundCap);
                     pen.setJoinStyle(Qt::RoundJoin);
                     if (drawn->entry.style.dashed) {
@@ -248,13 +257,16 @@ class CurvePlot::Impl::Item : public QGraphicsItem {
         painter.setClipping(false);
     }
 
-    /// Dense lines go out as separate segments: joining thousands of steep corners is what makes a wide polyline slow.
-    static void stroke(QPainter& painter, const QTransform& map, const std::vector<QPointF>& line, QPen pen) {
+    /// Dense lines go out as separate segments: joining thousands of steep corners is what makes a
+    /// wide polyline slow.
+    static void stroke(QPainter& painter, const QTransform& map, const std::vector<QPointF>& line,
+                       QPen pen) {
         if (line.size() < 2) {
             return;
         }
         std::vector<QPointF> points(line.size());
-        std::transform(line.begin(), line.end(), points.begin(), [&](const QPointF& p) { return map.map(p); });
+        std::transform(line.begin(), line.end(), points.begin(),
+                       [&](const QPointF& p) { return map.map(p); });
         const bool dense = points.size() > 400;
         if (dense && pen.style() == Qt::SolidLine) {
             std::vector<QLineF> segments;
@@ -272,7 +284,8 @@ class CurvePlot::Impl::Item : public QGraphicsItem {
         painter.setPen(pen);
         std::size_t begin = 0;
         for (std::size_t i = 0; i <= points.size(); ++i) {
-            if (i == points.size() || !std::isfinite(points[i].y())) { // a gap: nothing that the axis can show
+            if (i == points.size() ||
+                !std::isfinite(points[i].y())) { // a gap: nothing that the axis can show
                 if (i - begin > 1) {
                     painter.drawPolyline(points.data() + begin, static_cast<int>(i - begin));
                 }
@@ -306,7 +319,8 @@ class CurvePlot::Impl::Item : public QGraphicsItem {
         const QTransform map = d.transform(area);
         double step = d.crosshair;
         for (const auto& drawn : d.curves) { // snap to the densest curve
-            if (const CurvePoint* point = drawn->visible ? d.nearest(drawn->raw, d.crosshair) : nullptr) {
+            if (const CurvePoint* point =
+                    drawn->visible ? d.nearest(drawn->raw, d.crosshair) : nullptr) {
                 step = point->step;
                 break;
             }
@@ -320,7 +334,8 @@ class CurvePlot::Impl::Item : public QGraphicsItem {
             QColor colour;
             bool dashed;
         };
-        std::vector<Line> lines{{QStringLiteral("step %1").arg(countText(std::llround(step))), {}, false}};
+        std::vector<Line> lines{
+            {QStringLiteral("step %1").arg(countText(std::llround(step))), {}, false}};
         const QStringList texts = d.q->crosshairTexts();
         qsizetype at = 0;
         double topmost = area.bottom();
@@ -328,7 +343,8 @@ class CurvePlot::Impl::Item : public QGraphicsItem {
             if (!drawn->visible || drawn->raw.empty()) {
                 continue;
             }
-            const bool smoothed = d.smoothing > 0 && drawn->entry.style.smoothed && !drawn->soft.empty();
+            const bool smoothed =
+                d.smoothing > 0 && drawn->entry.style.smoothed && !drawn->soft.empty();
             const CurvePoint* point = d.nearest(smoothed ? drawn->soft : drawn->raw, d.crosshair);
             const QColor colour = theme.color(drawn->entry.style.colour);
             const QPointF centre = map.map(QPointF(point->step, d.axisValue(point->last)));
@@ -347,7 +363,8 @@ class CurvePlot::Impl::Item : public QGraphicsItem {
         const double swatch = 16, pad = 8;
         double width = 0;
         for (const Line& line : lines) {
-            width = std::max(width, metrics.horizontalAdvance(line.text) + (line.colour.isValid() ? swatch + 6 : 0));
+            width = std::max(width, metrics.horizontalAdvance(line.text) +
+                                        (line.colour.isValid() ? swatch + 6 : 0));
         }
         QRectF box(x + 10, area.top() + metrics.height() + 4, width + 2 * pad,
                    metrics.height() * double(lines.size()) + pad * 1.4);
@@ -434,7 +451,8 @@ StepRange CurvePlot::Impl::everything() const {
     return {0, roundUp(std::max(last, 10.0))};
 }
 
-void CurvePlot::Impl::makeLine(const std::vector<CurvePoint>& points, std::vector<QPointF>& line) const {
+void CurvePlot::Impl::makeLine(const std::vector<CurvePoint>& points,
+                               std::vector<QPointF>& line) const {
     line.clear();
     line.reserve(points.size() * 3);
     for (const CurvePoint& point : points) {
@@ -459,17 +477,21 @@ void CurvePlot::Impl::rebuild() {
     }
     rebuilding = true;
     range = zoom.empty() ? everything() : zoom;
-    const auto pixels = static_cast<std::size_t>(std::clamp(chart->plotArea().width(), 64.0, 8192.0));
+    const auto pixels =
+        static_cast<std::size_t>(std::clamp(chart->plotArea().width(), 64.0, 8192.0));
     for (const auto& drawn : curves) {
         takeNewPoints(*drawn);
         const Curve* curve = curveOf(*drawn);
         drawn->seen = curve ? curve->size() : 0;
-        // A little from before the left edge, so that the line enters there; all of a curve that has few points.
+        // A little from before the left edge, so that the line enters there; all of a curve that
+        // has few points.
         const bool few = drawn->seen <= 512;
         const double from = few ? -kEndOfSteps : range.from - 0.02 * (range.to - range.from);
         const double to = few ? kEndOfSteps : range.to;
-        drawn->raw = curve && drawn->visible ? curve->sample(from, to, pixels) : std::vector<CurvePoint>{};
-        drawn->soft = drawn->visible && smoothing > 0 ? drawn->smooth.sample(from, to, pixels) : std::vector<CurvePoint>{};
+        drawn->raw =
+            curve && drawn->visible ? curve->sample(from, to, pixels) : std::vector<CurvePoint>{};
+        drawn->soft = drawn->visible && smoothing > 0 ? drawn->smooth.sample(from, to, pixels)
+                                                      : std::vector<CurvePoint>{};
         makeLine(drawn->raw, drawn->rawLine);
         makeLine(drawn->soft, drawn->softLine);
     }
@@ -531,8 +553,10 @@ void CurvePlot::Impl::updateRange() {
 std::vector<Tick> CurvePlot::Impl::stepTicks() const {
     std::vector<Tick> ticks;
     const double width = std::max(60.0, chart->plotArea().width());
-    const double interval = std::max(1.0, niceInterval(range.to - range.from, std::max(1, int(width / 80))));
-    for (double k = std::ceil(range.from / interval - 1e-9); k * interval <= range.to + interval * 1e-6; ++k) {
+    const double interval =
+        std::max(1.0, niceInterval(range.to - range.from, std::max(1, int(width / 80))));
+    for (double k = std::ceil(range.from / interval - 1e-9);
+         k * interval <= range.to + interval * 1e-6; ++k) {
         ticks.push_back({k * interval, stepLabel(k * interval)});
     }
     return ticks;
@@ -574,8 +598,8 @@ std::vector<Tick> CurvePlot::Impl::valueTicks() const {
     return ticks;
 }
 
-void CurvePlot::Impl::setTicks(QCategoryAxis* axis, double from, double to, const std::vector<Tick>& ticks,
-                               QString& key) {
+void CurvePlot::Impl::setTicks(QCategoryAxis* axis, double from, double to,
+                               const std::vector<Tick>& ticks, QString& key) {
     QString now = QStringLiteral("%1|%2").arg(from, 0, 'g', 17).arg(to, 0, 'g', 17);
     for (const Tick& tick : ticks) {
         now += QStringLiteral("|%1=%2").arg(tick.at, 0, 'g', 12).arg(tick.label);
@@ -588,7 +612,8 @@ void CurvePlot::Impl::setTicks(QCategoryAxis* axis, double from, double to, cons
         axis->remove(label);
     }
     axis->setRange(from, to);
-    axis->setStartValue(std::min(from, ticks.empty() ? from : ticks.front().at) - 1e-9 * (to - from));
+    axis->setStartValue(std::min(from, ticks.empty() ? from : ticks.front().at) -
+                        1e-9 * (to - from));
     for (const Tick& tick : ticks) {
         axis->append(tick.label, tick.at);
     }
@@ -604,12 +629,14 @@ QTransform CurvePlot::Impl::transform(const QRectF& area) const {
     return {sx, 0, 0, -sy, area.left() - range.from * sx, area.bottom() + low * sy};
 }
 
-const CurvePoint* CurvePlot::Impl::nearest(const std::vector<CurvePoint>& points, double step) const {
+const CurvePoint* CurvePlot::Impl::nearest(const std::vector<CurvePoint>& points,
+                                           double step) const {
     if (points.empty()) {
         return nullptr;
     }
-    auto after = std::lower_bound(points.begin(), points.end(), step,
-                                  [](const CurvePoint& point, double at) { return point.step < at; });
+    auto after =
+        std::lower_bound(points.begin(), points.end(), step,
+                         [](const CurvePoint& point, double at) { return point.step < at; });
     if (after == points.end()) {
         return &points.back();
     }
@@ -619,17 +646,19 @@ const CurvePoint* CurvePlot::Impl::nearest(const std::vector<CurvePoint>& points
     return &*after;
 }
 
-/// A plot area that does not depend on the labels of now: nothing jumps when they change, and a wheel turn keeps the step
-/// under the cursor.
+/// A plot area that does not depend on the labels of now: nothing jumps when they change, and a
+/// wheel turn keeps the step under the cursor.
 void CurvePlot::Impl::placePlot() {
     const Theme& theme = Theme::instance();
     const QFontMetrics metrics(theme.font(0.82));
     const int left = metrics.horizontalAdvance(QStringLiteral("0.0005")) + theme.space(3);
     const int bottom = metrics.height() + theme.space(2);
-    const int top = metrics.height() / 2 + 1, right = metrics.horizontalAdvance(QStringLiteral("0,000")) / 2 + 1;
+    const int top = metrics.height() / 2 + 1,
+              right = metrics.horizontalAdvance(QStringLiteral("0,000")) / 2 + 1;
     const QSizeF size = chart->size();
     if (size.width() > left + right + 8 && size.height() > top + bottom + 8) {
-        chart->setPlotArea(QRectF(left, top, size.width() - left - right, size.height() - top - bottom));
+        chart->setPlotArea(
+            QRectF(left, top, size.width() - left - right, size.height() - top - bottom));
         chart->layout()->invalidate(); // a fixed plot area alone does not move the axes
         chart->layout()->activate();
     }
@@ -653,7 +682,8 @@ void CurvePlot::Impl::restyle() {
 
 // --- the widget
 
-CurvePlot::CurvePlot(const QString& title, QWidget* parent) : QGraphicsView(parent), d(std::make_unique<Impl>(this)) {
+CurvePlot::CurvePlot(const QString& title, QWidget* parent)
+    : QGraphicsView(parent), d(std::make_unique<Impl>(this)) {
     d->title = title;
     d->chart = new QChart;
     d->chart->legend()->hide();
@@ -691,7 +721,9 @@ CurvePlot::CurvePlot(const QString& title, QWidget* parent) : QGraphicsView(pare
 
 CurvePlot::~CurvePlot() = default;
 
-QString CurvePlot::title() const { return d->title; }
+QString CurvePlot::title() const {
+    return d->title;
+}
 
 void CurvePlot::setTitle(const QString& title) {
     d->title = title;
@@ -739,7 +771,9 @@ void CurvePlot::setLogarithmic(bool on) {
     }
 }
 
-bool CurvePlot::isLogarithmic() const { return d->logarithmic; }
+bool CurvePlot::isLogarithmic() const {
+    return d->logarithmic;
+}
 
 void CurvePlot::setSmoothing(double smoothing) {
     smoothing = std::clamp(smoothing, 0.0, 0.999);
@@ -796,11 +830,17 @@ void CurvePlot::setZoom(StepRange zoom) {
     emit zoomChanged(zoom);
 }
 
-StepRange CurvePlot::zoom() const { return d->zoom; }
+StepRange CurvePlot::zoom() const {
+    return d->zoom;
+}
 
-StepRange CurvePlot::shownSteps() const { return d->range; }
+StepRange CurvePlot::shownSteps() const {
+    return d->range;
+}
 
-std::pair<double, double> CurvePlot::shownValues() const { return {d->fromAxis(d->low), d->fromAxis(d->high)}; }
+std::pair<double, double> CurvePlot::shownValues() const {
+    return {d->fromAxis(d->low), d->fromAxis(d->high)};
+}
 
 void CurvePlot::setCrosshair(double step) {
     if (step == d->crosshair || (std::isnan(step) && std::isnan(d->crosshair))) {
@@ -830,8 +870,9 @@ QStringList CurvePlot::crosshairTexts() const {
         QString text = drawn->entry.style.label + QStringLiteral("  ") + valueText(raw->last);
         if (d->smoothing > 0 && drawn->entry.style.smoothed) {
             if (const CurvePoint* soft = d->nearest(drawn->soft, d->crosshair)) {
-                text = QStringLiteral("%1  %2  (raw %3)")
-                           .arg(drawn->entry.style.label, valueText(soft->last), valueText(raw->last));
+                text =
+                    QStringLiteral("%1  %2  (raw %3)")
+                        .arg(drawn->entry.style.label, valueText(soft->last), valueText(raw->last));
             }
         }
         texts << text;
@@ -849,7 +890,9 @@ std::int64_t CurvePlot::nonFinite(std::size_t index) const {
     return curve ? curve->nonFinite() : 0;
 }
 
-std::uint64_t CurvePlot::resamples() const { return d->resamples; }
+std::uint64_t CurvePlot::resamples() const {
+    return d->resamples;
+}
 
 std::size_t CurvePlot::drawnPoints() const {
     std::size_t points = 0;
@@ -865,7 +908,8 @@ QRectF CurvePlot::plotRect() const {
 
 double CurvePlot::stepAt(double viewX) const {
     const QRectF area = plotRect();
-    return d->range.from + (viewX - area.left()) / std::max(1.0, area.width()) * (d->range.to - d->range.from);
+    return d->range.from +
+           (viewX - area.left()) / std::max(1.0, area.width()) * (d->range.to - d->range.from);
 }
 
 double CurvePlot::viewX(double step) const {
@@ -902,7 +946,8 @@ void CurvePlot::mousePressEvent(QMouseEvent* event) {
 
 void CurvePlot::mouseMoveEvent(QMouseEvent* event) {
     if (!std::isnan(d->panFrom)) {
-        const double steps = (d->panFrom - event->position().x()) / std::max(1.0, plotRect().width()) *
+        const double steps = (d->panFrom - event->position().x()) /
+                             std::max(1.0, plotRect().width()) *
                              (d->panRange.to - d->panRange.from);
         if (!d->zoom.empty()) {
             setZoom({d->panRange.from + steps, d->panRange.to + steps});
@@ -939,7 +984,9 @@ void CurvePlot::mouseDoubleClickEvent(QMouseEvent* event) {
     }
 }
 
-void CurvePlot::leaveEvent(QEvent*) { emit crosshairMoved(kNothing); }
+void CurvePlot::leaveEvent(QEvent*) {
+    emit crosshairMoved(kNothing);
+}
 
 void CurvePlot::resizeEvent(QResizeEvent* event) {
     QGraphicsView::resizeEvent(event);

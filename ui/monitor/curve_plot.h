@@ -1,5 +1,6 @@
-// One plot: QChart's axes and grid, with our own curves inside its plot area. A curve is decimated to the pixels there
-// are and painted in one go; QLineSeries is never used (it strokes its whole path on each append). GUI thread.
+// One plot: QChart's axes and grid, with our own curves inside its plot area. A curve is decimated
+// to the pixels there are and painted in one go; QLineSeries is never used (it strokes its whole
+// path on each append). GUI thread.
 #pragma once
 
 #include <QGraphicsView>
@@ -40,7 +41,8 @@ class CurvePlot : public QGraphicsView {
 
     QString title() const;
     void setTitle(const QString& title);
-    /// A curve of the store by name; it need not exist yet. Names, not pointers: a new run clears the store.
+    /// A curve of the store by name; it need not exist yet. Names, not pointers: a new run clears
+    /// the store.
     struct Entry {
         CurveStyle style;
         std::string name;
@@ -73,7 +75,8 @@ class CurvePlot : public QGraphicsView {
     /// Value of curve `index` as the legend shows it: the last raw one; NaN without points.
     double lastValue(std::size_t index) const;
     QString valueText(double value) const;
-    std::int64_t nonFinite(std::size_t index) const; ///< values that were NaN or infinite, and are not drawn
+    std::int64_t
+    nonFinite(std::size_t index) const; ///< values that were NaN or infinite, and are not drawn
 
     // --- for tests: work is counted, not timed
     std::uint64_t resamples() const; ///< how often curves were decimated anew
@@ -101,7 +104,8 @@ class CurvePlot : public QGraphicsView {
     std::unique_ptr<Impl> d;
 };
 
-/// Exponential moving average with the start corrected (as if the past before the first value were like it): testable alone.
+/// Exponential moving average with the start corrected (as if the past before the first value were
+/// like it): testable alone.
 class Ema {
   public:
     explicit Ema(double smoothing) : smoothing_(smoothing) {}

@@ -29,8 +29,9 @@ void MeterRow::setMeters(std::vector<Meter> meters) {
     if (meters == meters_) {
         return;
     }
-    const bool sameCaptions = std::equal(meters.begin(), meters.end(), meters_.begin(), meters_.end(),
-                                         [](const Meter& a, const Meter& b) { return a.caption == b.caption; });
+    const bool sameCaptions =
+        std::equal(meters.begin(), meters.end(), meters_.begin(), meters_.end(),
+                   [](const Meter& a, const Meter& b) { return a.caption == b.caption; });
     if (!sameCaptions) {
         widths_.clear();
     }
@@ -50,7 +51,8 @@ void MeterRow::setMeters(std::vector<Meter> meters) {
 
 void MeterRow::measure() {
     const Theme& theme = Theme::instance();
-    const QFontMetricsF caption(theme.font(kCaptionSize)), value(theme.font(kValueSize, QFont::DemiBold));
+    const QFontMetricsF caption(theme.font(kCaptionSize)),
+        value(theme.font(kValueSize, QFont::DemiBold));
     widths_.resize(meters_.size(), 0);
     for (std::size_t i = 0; i < meters_.size(); ++i) {
         widths_[i] = std::max({widths_[i], caption.horizontalAdvance(meters_[i].caption),
@@ -84,13 +86,18 @@ int MeterRow::heightForWidth(int width) const {
     return lineHeight() + (all.empty() ? 0 : static_cast<int>(all.back().y()));
 }
 
-QSize MeterRow::sizeHint() const { return {Theme::instance().space(100), lineHeight()}; }
+QSize MeterRow::sizeHint() const {
+    return {Theme::instance().space(100), lineHeight()};
+}
 
-QSize MeterRow::minimumSizeHint() const { return {Theme::instance().space(20), lineHeight()}; }
+QSize MeterRow::minimumSizeHint() const {
+    return {Theme::instance().space(20), lineHeight()};
+}
 
 void MeterRow::paintEvent(QPaintEvent*) {
     const Theme& theme = Theme::instance();
-    const QFont captionFont = theme.font(kCaptionSize), valueFont = theme.font(kValueSize, QFont::DemiBold);
+    const QFont captionFont = theme.font(kCaptionSize),
+                valueFont = theme.font(kValueSize, QFont::DemiBold);
     const QFontMetricsF captionMetrics(captionFont), valueMetrics(valueFont);
     QPainter painter(this);
     const std::vector<QPointF> all = places(width());
@@ -102,7 +109,8 @@ void MeterRow::paintEvent(QPaintEvent*) {
         painter.drawText(at + QPointF(0, captionMetrics.ascent()), meter.caption);
         painter.setFont(valueFont);
         painter.setPen(theme.color(meter.colour));
-        painter.drawText(at + QPointF(0, captionMetrics.height() + 2 + valueMetrics.ascent()), meter.value);
+        painter.drawText(at + QPointF(0, captionMetrics.height() + 2 + valueMetrics.ascent()),
+                         meter.value);
     }
 }
 
@@ -125,13 +133,15 @@ void PlotLegend::refresh() {
         if (const std::int64_t bad = plot_.nonFinite(i)) {
             value += QStringLiteral("  (%1 not a number)").arg(bad);
         }
-        changed = changed || value != entries_[i].value || curves[i].style.label != entries_[i].style.label;
+        changed = changed || value != entries_[i].value ||
+                  curves[i].style.label != entries_[i].style.label;
         entries_[i].style = curves[i].style;
         entries_[i].value = value;
     }
     if (changed) {
         layOut();
-        setAccessibleName(plot_.title() + QStringLiteral(": ") + texts().join(QStringLiteral(", ")));
+        setAccessibleName(plot_.title() + QStringLiteral(": ") +
+                          texts().join(QStringLiteral(", ")));
         update();
     }
 }
@@ -146,19 +156,23 @@ QStringList PlotLegend::texts() const {
 
 QSize PlotLegend::sizeHint() const {
     const Theme& theme = Theme::instance();
-    return {theme.space(60), QFontMetrics(theme.font(1.0, QFont::DemiBold)).height() + theme.space(2)};
+    return {theme.space(60),
+            QFontMetrics(theme.font(1.0, QFont::DemiBold)).height() + theme.space(2)};
 }
 
-QSize PlotLegend::minimumSizeHint() const { return {Theme::instance().space(20), sizeHint().height()}; }
+QSize PlotLegend::minimumSizeHint() const {
+    return {Theme::instance().space(20), sizeHint().height()};
+}
 
 void PlotLegend::layOut() {
     const Theme& theme = Theme::instance();
     const QFontMetricsF metrics(theme.font(0.92));
-    double x = QFontMetricsF(theme.font(1.0, QFont::DemiBold)).horizontalAdvance(plot_.title()) + theme.space(5);
+    double x = QFontMetricsF(theme.font(1.0, QFont::DemiBold)).horizontalAdvance(plot_.title()) +
+               theme.space(5);
     for (Entry& entry : entries_) {
         // The value's column is as wide as any value: the next entry does not dance.
-        const double width = theme.space(6) + theme.space(2) + metrics.horizontalAdvance(entry.style.label) +
-                             theme.space(2) +
+        const double width = theme.space(6) + theme.space(2) +
+                             metrics.horizontalAdvance(entry.style.label) + theme.space(2) +
                              std::max(metrics.horizontalAdvance(entry.value),
                                       metrics.horizontalAdvance(QStringLiteral("00.00 %")));
         entry.place = QRectF(x, 0, width, height());
@@ -224,8 +238,9 @@ bool PlotLegend::event(QEvent* event) {
         const auto* help = static_cast<QHelpEvent*>(event);
         for (const Entry& entry : entries_) {
             if (entry.place.contains(help->pos())) {
-                QToolTip::showText(help->globalPos(), entry.visible ? QStringLiteral("Click to hide this curve")
-                                                                    : QStringLiteral("Click to show this curve"),
+                QToolTip::showText(help->globalPos(),
+                                   entry.visible ? QStringLiteral("Click to hide this curve")
+                                                 : QStringLiteral("Click to show this curve"),
                                    this);
                 return true;
             }

@@ -1,5 +1,5 @@
-// The small painted parts of the monitor: the row of numbers, and the legend of a plot. Painted by hand, so that new
-// numbers each frame cost no layout. GUI thread.
+// The small painted parts of the monitor: the row of numbers, and the legend of a plot. Painted by
+// hand, so that new numbers each frame cost no layout. GUI thread.
 #pragma once
 
 #include <QString>
@@ -40,7 +40,8 @@ class MeterRow : public QWidget {
     std::vector<double> widths_; ///< the widest each was: columns do not jump
 };
 
-/// Title of a plot and its curves in words: line pattern, name, last value. A click hides or shows a curve.
+/// Title of a plot and its curves in words: line pattern, name, last value. A click hides or shows
+/// a curve.
 class PlotLegend : public QWidget {
     Q_OBJECT
 

@@ -36,11 +36,13 @@ double peakMemoryBytes() {
     return static_cast<double>(usage.ru_maxrss) * 1024; // kilobytes on Linux
 }
 
-/// The metric node behind a curve's name ("accuracy", "top 5"): the session makes names of node names and types.
+/// The metric node behind a curve's name ("accuracy", "top 5"): the session makes names of node
+/// names and types.
 const graph::Node* nodeOf(const graph::Graph& graph, const std::string& name) {
     const QString wanted = QString::fromStdString(name);
     for (const auto& [id, node] : graph.nodes()) {
-        const QString own = QString::fromStdString(node.name.empty() ? node.type : node.name).toLower();
+        const QString own =
+            QString::fromStdString(node.name.empty() ? node.type : node.name).toLower();
         if (wanted == own || wanted == QString::fromStdString(id) ||
             wanted == own + QLatin1Char(' ') + QString::fromStdString(id)) {
             return &node;
@@ -73,7 +75,8 @@ bool isFraction(const graph::Graph& graph, const std::string& name) {
 class Pair : public QWidget {
   public:
     /// In a panel lower than `lowest` they always stay side by side.
-    explicit Pair(int lowest) : lowest_(lowest), box_(new QBoxLayout(QBoxLayout::LeftToRight, this)) {
+    explicit Pair(int lowest)
+        : lowest_(lowest), box_(new QBoxLayout(QBoxLayout::LeftToRight, this)) {
         box_->setContentsMargins(0, 0, 0, 0);
         box_->setSpacing(Theme::instance().space(5));
     }
@@ -95,7 +98,8 @@ class Pair : public QWidget {
 } // namespace
 
 struct MonitorPanel::Impl {
-    Impl(Document& doc, TrainSession& run, MonitorPanel* panel) : document(doc), session(run), q(panel) {}
+    Impl(Document& doc, TrainSession& run, MonitorPanel* panel)
+        : document(doc), session(run), q(panel) {}
 
     Document& document;
     TrainSession& session;
@@ -150,10 +154,12 @@ void MonitorPanel::Impl::configure() {
         std::vector<CurvePlot::Entry> result;
         std::size_t colour = 0;
         for (const std::string& name : names) {
-            const QString prefix = names.size() > 1 ? titleOf(document.graph(), name) + QLatin1Char(' ') : QString();
+            const QString prefix =
+                names.size() > 1 ? titleOf(document.graph(), name) + QLatin1Char(' ') : QString();
             for (const bool validation : {false, true}) {
                 CurveStyle style;
-                style.label = prefix + (validation ? QStringLiteral("validation") : QStringLiteral("train"));
+                style.label =
+                    prefix + (validation ? QStringLiteral("validation") : QStringLiteral("train"));
                 style.colour = colours[colour++ % std::size(colours)];
                 style.dashed = style.dots = validation;
                 style.smoothed = !validation;
@@ -164,7 +170,8 @@ void MonitorPanel::Impl::configure() {
     };
     loss->setTitle(losses.size() == 1 ? QStringLiteral("Loss") : QStringLiteral("Losses"));
     loss->setCurves(session.metrics(), entries(losses));
-    if (metrics.empty()) { // nothing is measured beside the loss: the learning rate is worth the place
+    if (metrics
+            .empty()) { // nothing is measured beside the loss: the learning rate is worth the place
         CurveStyle style;
         style.label = QStringLiteral("each step");
         style.colour = Token::Curve3;
@@ -173,9 +180,12 @@ void MonitorPanel::Impl::configure() {
         metric->setPercent(false);
         metric->setCurves(session.metrics(), {{style, "lr"}});
     } else {
-        metric->setTitle(metrics.size() == 1 ? titleOf(document.graph(), metrics.front()) : QStringLiteral("Metrics"));
-        metric->setPercent(std::all_of(metrics.begin(), metrics.end(),
-                                       [&](const std::string& name) { return isFraction(document.graph(), name); }));
+        metric->setTitle(metrics.size() == 1 ? titleOf(document.graph(), metrics.front())
+                                             : QStringLiteral("Metrics"));
+        metric->setPercent(
+            std::all_of(metrics.begin(), metrics.end(), [&](const std::string& name) {
+                return isFraction(document.graph(), name);
+            }));
         metric->setCurves(session.metrics(), entries(metrics));
     }
 }
@@ -189,33 +199,38 @@ void MonitorPanel::Impl::refreshMeters() {
     };
     std::vector<MeterRow::Meter> meters;
     const auto of = [](std::int64_t value, std::int64_t total) {
-        return total > 0 ? QStringLiteral("%1 / %2").arg(countText(value), countText(total)) : countText(value);
+        return total > 0 ? QStringLiteral("%1 / %2").arg(countText(value), countText(total))
+                         : countText(value);
     };
     meters.push_back({QStringLiteral("Epoch"), of(progress.epoch, progress.epochs)});
     meters.push_back({QStringLiteral("Step"), of(progress.step, progress.totalSteps)});
     for (const std::string& name : session.lossNames()) {
         const double value = last("train/" + name);
-        const QString caption = session.lossNames().size() == 1 ? QStringLiteral("Loss") : titleOf(document.graph(), name);
+        const QString caption = session.lossNames().size() == 1 ? QStringLiteral("Loss")
+                                                                : titleOf(document.graph(), name);
         meters.push_back({caption, loss->valueText(value)});
     }
     for (const std::string& name : session.metricNames()) {
         const double value = last("train/" + name);
         meters.push_back({titleOf(document.graph(), name),
-                          isFraction(document.graph(), name) && !std::isnan(value) ? percentText(value)
-                                                                                   : loss->valueText(value)});
+                          isFraction(document.graph(), name) && !std::isnan(value)
+                              ? percentText(value)
+                              : loss->valueText(value)});
     }
     if (const auto test = session.testResult(); test && !session.isActive()) {
         for (std::size_t i = 0; i < test->metrics.size() && i < session.metricNames().size(); ++i) {
             const std::string name = session.metricNames()[i];
-            meters.push_back({QStringLiteral("Test %1").arg(titleOf(document.graph(), name).toLower()),
-                              isFraction(document.graph(), name) ? percentText(test->metrics[i])
-                                                                 : numberText(test->metrics[i]),
-                              Token::Success});
+            meters.push_back(
+                {QStringLiteral("Test %1").arg(titleOf(document.graph(), name).toLower()),
+                 isFraction(document.graph(), name) ? percentText(test->metrics[i])
+                                                    : numberText(test->metrics[i]),
+                 Token::Success});
         }
     }
     meters.push_back({QStringLiteral("Learning rate"), loss->valueText(last("lr"))});
-    meters.push_back({QStringLiteral("Speed"), QStringLiteral("%1 samples/s").arg(countText(
-                                                   std::llround(std::max(0.0, progress.samplesPerSecond))))});
+    meters.push_back({QStringLiteral("Speed"),
+                      QStringLiteral("%1 samples/s")
+                          .arg(countText(std::llround(std::max(0.0, progress.samplesPerSecond))))});
     meters.push_back({QStringLiteral("Time"), durationText(progress.seconds)});
     if (session.isActive()) {
         meters.push_back({QStringLiteral("Left"), durationText(progress.secondsLeft)});
@@ -231,7 +246,8 @@ void MonitorPanel::Impl::refreshMeters() {
 void MonitorPanel::Impl::refreshEmpty() {
     switch (session.state()) {
     case train::RunState::Preparing:
-        empty->setTexts(session.stateText(), QStringLiteral("The first numbers appear with the first step."));
+        empty->setTexts(session.stateText(),
+                        QStringLiteral("The first numbers appear with the first step."));
         return;
     case train::RunState::Running:
         empty->setTexts(QStringLiteral("Waiting for the first step"), QString());
@@ -240,10 +256,12 @@ void MonitorPanel::Impl::refreshEmpty() {
         empty->setTexts(QStringLiteral("The run failed"), session.errorText());
         return;
     default:
-        empty->setTexts(QStringLiteral("Press Run to watch it learn"),
-                        QStringLiteral("The loss says how wrong the network still is: a falling curve is learning. "
-                                       "When the validation curve turns up while training goes on down, the network "
-                                       "has begun to learn its examples by heart."));
+        empty->setTexts(
+            QStringLiteral("Press Run to watch it learn"),
+            QStringLiteral(
+                "The loss says how wrong the network still is: a falling curve is learning. "
+                "When the validation curve turns up while training goes on down, the network "
+                "has begun to learn its examples by heart."));
     }
 }
 
@@ -258,8 +276,9 @@ void MonitorPanel::Impl::refresh() {
     }
     configure();
     const RunProgress progress = session.progress();
-    const double perEpoch =
-        progress.epochs > 0 && progress.totalSteps > 0 ? double(progress.totalSteps) / double(progress.epochs) : 0;
+    const double perEpoch = progress.epochs > 0 && progress.totalSteps > 0
+                                ? double(progress.totalSteps) / double(progress.epochs)
+                                : 0;
     for (CurvePlot* plot : {loss, metric}) {
         plot->setStepsPerEpoch(perEpoch);
         plot->refresh();
@@ -303,19 +322,21 @@ MonitorPanel::MonitorPanel(Document& document, TrainSession& session, QWidget* p
     controlRow->setContentsMargins(0, 0, 0, 0);
     controlRow->setSpacing(theme.space(2));
     top->add(controls, 0);
-    auto* smoothingLabel = new TextLabel(QStringLiteral("Smoothing"), Token::TextMuted, 0.92, QFont::Normal, page);
+    auto* smoothingLabel =
+        new TextLabel(QStringLiteral("Smoothing"), Token::TextMuted, 0.92, QFont::Normal, page);
     d->smoothing = new QSlider(Qt::Horizontal, page);
     d->smoothing->setObjectName(QStringLiteral("smoothing"));
     d->smoothing->setAccessibleName(QStringLiteral("Smoothing"));
     d->smoothing->setRange(0, 100);
     d->smoothing->setFixedWidth(theme.space(24));
-    d->smoothing->setToolTip(
-        QStringLiteral("Averages the training curves over neighbouring steps; the raw values stay faintly visible"));
+    d->smoothing->setToolTip(QStringLiteral("Averages the training curves over neighbouring steps; "
+                                            "the raw values stay faintly visible"));
     d->logarithm = new QToolButton(page);
     d->logarithm->setObjectName(QStringLiteral("logarithmic"));
     d->logarithm->setText(QStringLiteral("Log"));
     d->logarithm->setCheckable(true);
-    d->logarithm->setToolTip(QStringLiteral("Logarithmic loss axis: a small loss that still falls becomes visible"));
+    d->logarithm->setToolTip(
+        QStringLiteral("Logarithmic loss axis: a small loss that still falls becomes visible"));
     d->logarithm->setAccessibleName(QStringLiteral("Logarithmic loss axis"));
     smoothingLabel->setBuddy(d->smoothing);
     controlRow->addWidget(smoothingLabel);
@@ -347,14 +368,16 @@ MonitorPanel::MonitorPanel(Document& document, TrainSession& session, QWidget* p
         d->loss->setSmoothing(smoothing);
         d->metric->setSmoothing(smoothing);
     });
-    connect(d->logarithm, &QToolButton::toggled, this, [this](bool on) { d->loss->setLogarithmic(on); });
+    connect(d->logarithm, &QToolButton::toggled, this,
+            [this](bool on) { d->loss->setLogarithmic(on); });
     d->smoothing->setValue(45);
 
     connect(&session, &TrainSession::frame, this, [this] { d->refresh(); });
     connect(&session, &TrainSession::finished, this, [this] { d->refresh(); });
     connect(&session, &TrainSession::stateChanged, this, [this] {
         const train::RunState before = std::exchange(d->state, d->session.state());
-        if (d->state == train::RunState::Preparing && before != d->state) { // said again with each progress of it
+        if (d->state == train::RunState::Preparing &&
+            before != d->state) { // said again with each progress of it
             d->loss->reset();
             d->metric->reset();
         }
@@ -365,16 +388,23 @@ MonitorPanel::MonitorPanel(Document& document, TrainSession& session, QWidget* p
 
 MonitorPanel::~MonitorPanel() = default;
 
-CurvePlot* MonitorPanel::lossPlot() const { return d->loss; }
+CurvePlot* MonitorPanel::lossPlot() const {
+    return d->loss;
+}
 
-CurvePlot* MonitorPanel::metricPlot() const { return d->metric; }
+CurvePlot* MonitorPanel::metricPlot() const {
+    return d->metric;
+}
 
 void MonitorPanel::setSmoothing(double smoothing) {
-    const int position = smoothing <= 0 ? 0 : int(std::lround(-50 * std::log10(1 - std::min(smoothing, 0.99))));
+    const int position =
+        smoothing <= 0 ? 0 : int(std::lround(-50 * std::log10(1 - std::min(smoothing, 0.99))));
     d->smoothing->setValue(position);
 }
 
-void MonitorPanel::setLogarithmic(bool on) { d->logarithm->setChecked(on); }
+void MonitorPanel::setLogarithmic(bool on) {
+    d->logarithm->setChecked(on);
+}
 
 void MonitorPanel::showEvent(QShowEvent* event) {
     QWidget::showEvent(event);
@@ -390,14 +420,16 @@ void MonitorPanel::exportPng(const QString& path) {
     d->pair->render(&picture, {}, {}, QWidget::DrawChildren);
     QSaveFile file(path);
     if (!file.open(QIODevice::WriteOnly) || !picture.save(&file, "PNG") || !file.commit()) {
-        throw FileError("The picture could not be written: " + file.errorString().toStdString(), path.toStdString());
+        throw FileError("The picture could not be written: " + file.errorString().toStdString(),
+                        path.toStdString());
     }
 }
 
 void MonitorPanel::exportCsv(const QString& path) const {
     QSaveFile file(path);
     if (!file.open(QIODevice::WriteOnly)) {
-        throw FileError("The numbers could not be written: " + file.errorString().toStdString(), path.toStdString());
+        throw FileError("The numbers could not be written: " + file.errorString().toStdString(),
+                        path.toStdString());
     }
     file.write("curve,step,value\n");
     const MetricStore& store = d->session.metrics();
@@ -413,7 +445,8 @@ void MonitorPanel::exportCsv(const QString& path) const {
         }
     }
     if (!file.commit()) {
-        throw FileError("The numbers could not be written: " + file.errorString().toStdString(), path.toStdString());
+        throw FileError("The numbers could not be written: " + file.errorString().toStdString(),
+                        path.toStdString());
     }
 }
 
@@ -422,7 +455,9 @@ void MonitorPanel::Impl::saveAs(bool picture) {
     name.replace(QLatin1Char('/'), QLatin1Char('-'));
     const QString suffix = picture ? QStringLiteral("png") : QStringLiteral("csv");
     const QString path = QFileDialog::getSaveFileName(
-        q, picture ? QStringLiteral("Save the curves as a picture") : QStringLiteral("Save the numbers of the curves"),
+        q,
+        picture ? QStringLiteral("Save the curves as a picture")
+                : QStringLiteral("Save the numbers of the curves"),
         QStringLiteral("%1-curves.%2").arg(name.isEmpty() ? QStringLiteral("run") : name, suffix),
         picture ? QStringLiteral("Pictures (*.png)") : QStringLiteral("Tables (*.csv)"));
     if (path.isEmpty()) {
@@ -438,11 +473,13 @@ void MonitorPanel::Impl::saveAs(bool picture) {
 void MonitorPanel::contextMenuEvent(QContextMenuEvent* event) {
     const bool data = d->hasData();
     QMenu menu(this);
-    menu.addAction(QStringLiteral("Save picture…"), this, [this] { d->saveAs(true); })->setEnabled(data);
-    menu.addAction(QStringLiteral("Save numbers as CSV…"), this, [this] { d->saveAs(false); })->setEnabled(data);
-    menu.addAction(QStringLiteral("Copy picture"), this, [this] {
-            QGuiApplication::clipboard()->setPixmap(d->pair->grab());
-        })->setEnabled(data);
+    menu.addAction(QStringLiteral("Save picture…"), this, [this] { d->saveAs(true); })
+        ->setEnabled(data);
+    menu.addAction(QStringLiteral("Save numbers as CSV…"), this, [this] { d->saveAs(false); })
+        ->setEnabled(data);
+    menu.addAction(QStringLiteral("Copy picture"), this,
+                   [this] { QGuiApplication::clipboard()->setPixmap(d->pair->grab()); })
+        ->setEnabled(data);
     menu.addSeparator();
     menu.addAction(QStringLiteral("Show the whole run"), this, [this] { d->loss->setZoom({}); })
         ->setEnabled(!d->loss->zoom().empty());

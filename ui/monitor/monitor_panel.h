@@ -25,7 +25,8 @@ class MonitorPanel : public QWidget {
     /// 0: raw values .. 0.99: very smooth.
     void setSmoothing(double smoothing);
     void setLogarithmic(bool on); ///< the loss axis
-    /// Both plots as one picture, and every raw point as "curve,step,value" rows. Throw FileError with a sentence.
+    /// Both plots as one picture, and every raw point as "curve,step,value" rows. Throw FileError
+    /// with a sentence.
     void exportPng(const QString& path);
     void exportCsv(const QString& path) const;
 

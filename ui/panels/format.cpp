@@ -25,7 +25,8 @@ QString numberText(double value, int significant) {
             text = QString::number(value, 'f', 0);
         }
     }
-    return text.replace(QLatin1Char('-'), QChar(0x2212)).replace(QStringLiteral("e+"), QStringLiteral("e"));
+    return text.replace(QLatin1Char('-'), QChar(0x2212))
+        .replace(QStringLiteral("e+"), QStringLiteral("e"));
 }
 
 QString countText(std::int64_t value) {
@@ -71,7 +72,10 @@ QString durationText(double seconds) {
     const auto total = static_cast<qint64>(std::min(seconds, 1e12) + 0.5);
     const qint64 hours = total / 3600, minutes = total / 60 % 60, rest = total % 60;
     if (hours > 0) {
-        return QStringLiteral("%1:%2:%3").arg(hours).arg(minutes, 2, 10, QLatin1Char('0')).arg(rest, 2, 10, QLatin1Char('0'));
+        return QStringLiteral("%1:%2:%3")
+            .arg(hours)
+            .arg(minutes, 2, 10, QLatin1Char('0'))
+            .arg(rest, 2, 10, QLatin1Char('0'));
     }
     return QStringLiteral("%1:%2").arg(minutes).arg(rest, 2, 10, QLatin1Char('0'));
 }

@@ -10,12 +10,16 @@ namespace wiregrad::studio {
 
 namespace {
 
-/// The stack as rows. Not QUndoView: its clicks go to the stack past the document, which may have to refuse (a run goes on).
+/// The stack as rows. Not QUndoView: its clicks go to the stack past the document, which may have
+/// to refuse (a run goes on).
 class StepModel : public QAbstractListModel {
   public:
-    StepModel(const QUndoStack& stack, QObject* parent) : QAbstractListModel(parent), stack_(stack) {}
+    StepModel(const QUndoStack& stack, QObject* parent)
+        : QAbstractListModel(parent), stack_(stack) {}
 
-    int rowCount(const QModelIndex& parent = {}) const override { return parent.isValid() ? 0 : stack_.count() + 1; }
+    int rowCount(const QModelIndex& parent = {}) const override {
+        return parent.isValid() ? 0 : stack_.count() + 1;
+    }
 
     QVariant data(const QModelIndex& index, int role) const override {
         const int row = index.row();
@@ -25,12 +29,16 @@ class StepModel : public QAbstractListModel {
         case Qt::ForegroundRole:
             return Theme::instance().color(row > stack_.index() ? Token::TextMuted : Token::Text);
         case Qt::FontRole: {
-            QFont font = Theme::instance().font(1.0, row == stack_.index() ? QFont::DemiBold : QFont::Normal);
-            font.setItalic(row > stack_.index()); // undone: there to be redone, and not by colour alone
+            QFont font = Theme::instance().font(1.0, row == stack_.index() ? QFont::DemiBold
+                                                                           : QFont::Normal);
+            font.setItalic(row >
+                           stack_.index()); // undone: there to be redone, and not by colour alone
             return font;
         }
         case Qt::DecorationRole:
-            return row == stack_.cleanIndex() ? QVariant(Theme::instance().icon(QStringLiteral("save"))) : QVariant();
+            return row == stack_.cleanIndex()
+                       ? QVariant(Theme::instance().icon(QStringLiteral("save")))
+                       : QVariant();
         case Qt::ToolTipRole:
             return row == stack_.cleanIndex() ? QStringLiteral("As saved")
                    : row > stack_.index()     ? QStringLiteral("Undone: click to do it again")
@@ -101,17 +109,25 @@ HistoryPanel::HistoryPanel(Document& document, QWidget* parent)
     connect(&Theme::instance(), &Theme::changed, this, restyle);
     connect(&document.undoStack(), &QUndoStack::indexChanged, this, [this] { d->refresh(); });
     connect(&document.undoStack(), &QUndoStack::cleanChanged, this, [this] { d->refresh(); });
-    connect(d->view, &QListView::clicked, this, [this](const QModelIndex& index) { goTo(index.row()); });
-    connect(d->view, &QListView::activated, this, [this](const QModelIndex& index) { goTo(index.row()); });
+    connect(d->view, &QListView::clicked, this,
+            [this](const QModelIndex& index) { goTo(index.row()); });
+    connect(d->view, &QListView::activated, this,
+            [this](const QModelIndex& index) { goTo(index.row()); });
 }
 
 HistoryPanel::~HistoryPanel() = default;
 
-QListView* HistoryPanel::view() const { return d->view; }
+QListView* HistoryPanel::view() const {
+    return d->view;
+}
 
-int HistoryPanel::rows() const { return d->model->rowCount(); }
+int HistoryPanel::rows() const {
+    return d->model->rowCount();
+}
 
-QString HistoryPanel::text(int row) const { return d->model->index(row).data().toString(); }
+QString HistoryPanel::text(int row) const {
+    return d->model->index(row).data().toString();
+}
 
 void HistoryPanel::goTo(int row) {
     QUndoStack& stack = d->document.undoStack();

@@ -1,4 +1,5 @@
-// The undo history as a list: what was done, where the document stands, a click goes there. GUI thread.
+// The undo history as a list: what was done, where the document stands, a click goes there. GUI
+// thread.
 #pragma once
 
 #include <QListView>

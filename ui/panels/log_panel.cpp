@@ -23,7 +23,8 @@ struct LogPanel::Impl {
     QPlainTextEdit* view = nullptr;
 };
 
-LogPanel::LogPanel(TrainSession& session, QWidget* parent) : QWidget(parent), d(std::make_unique<Impl>()) {
+LogPanel::LogPanel(TrainSession& session, QWidget* parent)
+    : QWidget(parent), d(std::make_unique<Impl>()) {
     setObjectName(QStringLiteral("logPanel"));
     setBackground(this, Token::Panel);
     const Theme& theme = Theme::instance();
@@ -39,8 +40,10 @@ LogPanel::LogPanel(TrainSession& session, QWidget* parent) : QWidget(parent), d(
     auto* bar = new QHBoxLayout;
     bar->setContentsMargins(theme.space(1), theme.space(1), theme.space(1), 0);
     bar->addStretch(1);
-    QToolButton* copy = iconButton(QStringLiteral("copy"), QStringLiteral("Copy the whole log"), page);
-    QToolButton* empty = iconButton(QStringLiteral("delete"), QStringLiteral("Empty the log"), page);
+    QToolButton* copy =
+        iconButton(QStringLiteral("copy"), QStringLiteral("Copy the whole log"), page);
+    QToolButton* empty =
+        iconButton(QStringLiteral("delete"), QStringLiteral("Empty the log"), page);
     copy->setObjectName(QStringLiteral("logCopy"));
     empty->setObjectName(QStringLiteral("logClear"));
     bar->addWidget(copy);
@@ -75,7 +78,8 @@ LogPanel::~LogPanel() = default;
 void LogPanel::append(const QString& line) {
     d->pages->setCurrentIndex(1);
     QScrollBar* bar = d->view->verticalScrollBar();
-    const bool atEnd = bar->value() >= bar->maximum(); // somebody who scrolled up is reading: stay there
+    const bool atEnd =
+        bar->value() >= bar->maximum(); // somebody who scrolled up is reading: stay there
     const int before = bar->value();
     QTextCursor cursor(d->view->document());
     cursor.movePosition(QTextCursor::End);
@@ -84,13 +88,18 @@ void LogPanel::append(const QString& line) {
     }
     QString sentence = line;
     sentence.replace(QLatin1Char('\n'), QLatin1Char(' '));
-    cursor.insertText(QTime::currentTime().toString(QStringLiteral("HH:mm:ss")) + QStringLiteral("  ") + sentence);
+    cursor.insertText(QTime::currentTime().toString(QStringLiteral("HH:mm:ss")) +
+                      QStringLiteral("  ") + sentence);
     bar->setValue(atEnd ? bar->maximum() : before);
 }
 
-QString LogPanel::text() const { return d->view->toPlainText(); }
+QString LogPanel::text() const {
+    return d->view->toPlainText();
+}
 
-void LogPanel::copyAll() const { QGuiApplication::clipboard()->setText(text()); }
+void LogPanel::copyAll() const {
+    QGuiApplication::clipboard()->setText(text());
+}
 
 void LogPanel::clear() {
     d->view->clear();

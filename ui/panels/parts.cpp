@@ -5,7 +5,8 @@
 
 namespace wiregrad::studio {
 
-TextLabel::TextLabel(const QString& text, Token color, double relativeSize, int weight, QWidget* parent)
+TextLabel::TextLabel(const QString& text, Token color, double relativeSize, int weight,
+                     QWidget* parent)
     : QLabel(parent), color_(color), size_(relativeSize), weight_(weight) {
     setTextFormat(Qt::PlainText); // texts hold names and sentences from files
     setText(text);
@@ -100,7 +101,8 @@ QToolButton* iconButton(const QString& icon, const QString& tip, QWidget* parent
     return button;
 }
 
-EmptyState::EmptyState(const QString& icon, const QString& title, const QString& text, QWidget* parent)
+EmptyState::EmptyState(const QString& icon, const QString& title, const QString& text,
+                       QWidget* parent)
     : QWidget(parent) {
     const Theme& theme = Theme::instance();
     auto* column = new QVBoxLayout(this);
@@ -131,10 +133,16 @@ void EmptyState::setTexts(const QString& title, const QString& text) {
     text_->setText(text);
 }
 
-void EmptyState::setIcon(const QString& icon) { icon_->setIcon(icon, Token::TextMuted); }
+void EmptyState::setIcon(const QString& icon) {
+    icon_->setIcon(icon, Token::TextMuted);
+}
 
-QString EmptyState::title() const { return title_->text(); }
+QString EmptyState::title() const {
+    return title_->text();
+}
 
-QString EmptyState::text() const { return text_->text(); }
+QString EmptyState::text() const {
+    return text_->text();
+}
 
 } // namespace wiregrad::studio

@@ -17,8 +17,9 @@ class TextLabel : public QLabel {
     Q_OBJECT
 
   public:
-    explicit TextLabel(const QString& text = {}, Token color = Token::Text, double relativeSize = 1.0,
-                       int weight = QFont::Normal, QWidget* parent = nullptr);
+    explicit TextLabel(const QString& text = {}, Token color = Token::Text,
+                       double relativeSize = 1.0, int weight = QFont::Normal,
+                       QWidget* parent = nullptr);
     void setToken(Token color);
     void setMonospace(bool on);
 
@@ -61,7 +62,8 @@ class EmptyState : public QWidget {
     Q_OBJECT
 
   public:
-    EmptyState(const QString& icon, const QString& title, const QString& text, QWidget* parent = nullptr);
+    EmptyState(const QString& icon, const QString& title, const QString& text,
+               QWidget* parent = nullptr);
     void setTexts(const QString& title, const QString& text);
     void setIcon(const QString& icon);
     QString title() const;

@@ -42,7 +42,8 @@ SeverityLook lookOf(graph::Severity severity) {
 
 // --- one row
 
-ProblemRow::ProblemRow(const graph::Problem& problem, const QString& place, QWidget* parent) : QFrame(parent) {
+ProblemRow::ProblemRow(const graph::Problem& problem, const QString& place, QWidget* parent)
+    : QFrame(parent) {
     const Theme& theme = Theme::instance();
     const SeverityLook look = lookOf(problem.severity);
     setFocusPolicy(Qt::StrongFocus);
@@ -78,17 +79,21 @@ ProblemRow::ProblemRow(const graph::Problem& problem, const QString& place, QWid
             button->setToolTip(QStringLiteral("Repairs this problem; one undo step"));
             button->setCursor(Qt::ArrowCursor);
             button->setMinimumWidth(button->sizeHint().width() + theme.space(3));
-            connect(button, &QPushButton::clicked, this, [this, at] { emit fixChosen(static_cast<int>(at)); });
+            connect(button, &QPushButton::clicked, this,
+                    [this, at] { emit fixChosen(static_cast<int>(at)); });
             buttons->addWidget(button, 0, Qt::AlignLeft);
             fixes_.push_back(button);
         }
     }
 }
 
-void ProblemRow::mousePressEvent(QMouseEvent* event) { pressed_ = event->button() == Qt::LeftButton; }
+void ProblemRow::mousePressEvent(QMouseEvent* event) {
+    pressed_ = event->button() == Qt::LeftButton;
+}
 
 void ProblemRow::mouseReleaseEvent(QMouseEvent* event) {
-    if (pressed_ && event->button() == Qt::LeftButton && rect().contains(event->position().toPoint())) {
+    if (pressed_ && event->button() == Qt::LeftButton &&
+        rect().contains(event->position().toPoint())) {
         emit activated();
     }
     pressed_ = false;
@@ -112,9 +117,13 @@ void ProblemRow::keyPressEvent(QKeyEvent* event) {
     }
 }
 
-void ProblemRow::enterEvent(QEnterEvent*) { update(); }
+void ProblemRow::enterEvent(QEnterEvent*) {
+    update();
+}
 
-void ProblemRow::leaveEvent(QEvent*) { update(); }
+void ProblemRow::leaveEvent(QEvent*) {
+    update();
+}
 
 void ProblemRow::paintEvent(QPaintEvent*) {
     const Theme& theme = Theme::instance();
@@ -155,7 +164,8 @@ QString placeText(const graph::Graph& graph, const graph::Problem& problem) {
             parts << QStringLiteral("input %1").arg(QString::fromStdString(port->label));
         } else {
             port = type ? type->output(problem.port) : nullptr;
-            parts << QStringLiteral("output %1").arg(QString::fromStdString(port ? port->label : problem.port));
+            parts << QStringLiteral("output %1")
+                         .arg(QString::fromStdString(port ? port->label : problem.port));
         }
     }
     return parts.join(QStringLiteral("  ·  "));
@@ -173,7 +183,8 @@ struct ProblemsPanel::Impl {
     EmptyState* empty = nullptr;
     std::vector<ProblemRow*> rows;
     int errors = -1, warnings = -1;
-    QString shown; ///< what the rows were made of: rebuilt only when it changes, so that focus and scroll stay
+    QString shown; ///< what the rows were made of: rebuilt only when it changes, so that focus and
+                   ///< scroll stay
 
     void refresh();
 };
@@ -188,8 +199,9 @@ void ProblemsPanel::Impl::refresh() {
     for (const graph::Problem& problem : problems) {
         nowErrors += problem.severity == graph::Severity::Error;
         nowWarnings += problem.severity == graph::Severity::Warning;
-        key += QStringLiteral("%1\x1f%2\x1f%3").arg(int(problem.severity)).arg(QString::fromStdString(problem.text),
-                                                                               placeText(graph, problem));
+        key += QStringLiteral("%1\x1f%2\x1f%3")
+                   .arg(int(problem.severity))
+                   .arg(QString::fromStdString(problem.text), placeText(graph, problem));
         for (const graph::Fix& fix : problem.fixes) {
             key += QChar(0x1f) + QString::fromStdString(fix.label);
         }
@@ -198,9 +210,11 @@ void ProblemsPanel::Impl::refresh() {
     const bool noNodes = graph.nodes().empty();
     empty->setIcon(noNodes ? QStringLiteral("info") : QStringLiteral("success"));
     if (noNodes) {
-        empty->setTexts(QStringLiteral("Nothing to check yet"),
-                        QStringLiteral("Add nodes from the palette, or open an example. What does not fit is listed "
-                                       "here in words, with repairs to choose from."));
+        empty->setTexts(
+            QStringLiteral("Nothing to check yet"),
+            QStringLiteral(
+                "Add nodes from the palette, or open an example. What does not fit is listed "
+                "here in words, with repairs to choose from."));
     } else {
         empty->setTexts(QStringLiteral("No problems"),
                         QStringLiteral("Every shape fits. Press Run to train this network."));
@@ -218,12 +232,14 @@ void ProblemsPanel::Impl::refresh() {
             const graph::Problem& problem = problems[at];
             auto* row = new ProblemRow(problem, placeText(graph, problem), content);
             connect(row, &ProblemRow::activated, q,
-                    [this, node = QString::fromStdString(problem.node), port = QString::fromStdString(problem.port)] {
+                    [this, node = QString::fromStdString(problem.node),
+                     port = QString::fromStdString(problem.port)] {
                         if (!node.isEmpty()) {
                             emit q->activated(node, port);
                         }
                     });
-            // The fix is a copy: the analysis may change under the row. Queued, because applying it rebuilds the rows.
+            // The fix is a copy: the analysis may change under the row. Queued, because applying it
+            // rebuilds the rows.
             connect(
                 row, &ProblemRow::fixChosen, q,
                 [this, fixes = problem.fixes](int index) {
@@ -234,9 +250,10 @@ void ProblemsPanel::Impl::refresh() {
             rows.push_back(row);
         }
         if (problems.size() > kShownProblems) {
-            auto* more = new TextLabel(
-                QStringLiteral("and %1 more").arg(countText(std::int64_t(problems.size() - kShownProblems))),
-                Token::TextMuted, 0.92, QFont::Normal, content);
+            auto* more =
+                new TextLabel(QStringLiteral("and %1 more")
+                                  .arg(countText(std::int64_t(problems.size() - kShownProblems))),
+                              Token::TextMuted, 0.92, QFont::Normal, content);
             more->setContentsMargins(theme.space(8), theme.space(2), 0, theme.space(2));
             column->addWidget(more);
         }
@@ -269,17 +286,24 @@ ProblemsPanel::ProblemsPanel(Document& document, QWidget* parent)
         if (!changes.structural()) {
             return;
         }
-        QMetaObject::invokeMethod(this, [this] { d->refresh(); }, Qt::QueuedConnection);
+        QMetaObject::invokeMethod(
+            this, [this] { d->refresh(); }, Qt::QueuedConnection);
     });
     d->refresh();
 }
 
 ProblemsPanel::~ProblemsPanel() = default;
 
-int ProblemsPanel::errors() const { return d->errors; }
+int ProblemsPanel::errors() const {
+    return d->errors;
+}
 
-int ProblemsPanel::warnings() const { return d->warnings; }
+int ProblemsPanel::warnings() const {
+    return d->warnings;
+}
 
-std::vector<ProblemRow*> ProblemsPanel::rows() const { return d->rows; }
+std::vector<ProblemRow*> ProblemsPanel::rows() const {
+    return d->rows;
+}
 
 } // namespace wiregrad::studio

@@ -14,12 +14,14 @@ class QPushButton;
 
 namespace wiregrad::studio {
 
-/// One problem: icon of the severity, sentence, place, a button for each fix. Enter, space or a click activates it.
+/// One problem: icon of the severity, sentence, place, a button for each fix. Enter, space or a
+/// click activates it.
 class ProblemRow : public QFrame {
     Q_OBJECT
 
   public:
-    /// `place` is what is shown under the sentence; empty: none (inside the properties of that very node).
+    /// `place` is what is shown under the sentence; empty: none (inside the properties of that very
+    /// node).
     ProblemRow(const graph::Problem& problem, const QString& place, QWidget* parent = nullptr);
     const std::vector<QPushButton*>& fixButtons() const { return fixes_; }
 

@@ -48,29 +48,35 @@ QString shownText(const ParamSpec& spec, const ParamValue& value) {
 }
 
 QString rangeText(const ParamSpec& spec) {
-    if (spec.kind != ParamKind::Int && spec.kind != ParamKind::Real && spec.kind != ParamKind::IntList) {
+    if (spec.kind != ParamKind::Int && spec.kind != ParamKind::Real &&
+        spec.kind != ParamKind::IntList) {
         return {};
     }
     const auto number = [&](double value) {
-        return spec.kind == ParamKind::Real ? numberText(value) : countText(static_cast<std::int64_t>(value));
+        return spec.kind == ParamKind::Real ? numberText(value)
+                                            : countText(static_cast<std::int64_t>(value));
     };
-    const QString unit = spec.unit.empty() ? QString() : QLatin1Char(' ') + QString::fromStdString(spec.unit);
-    const bool low = spec.min > -1e15, high = spec.max < 1e6; // beyond that a limit only guards the arithmetic
+    const QString unit =
+        spec.unit.empty() ? QString() : QLatin1Char(' ') + QString::fromStdString(spec.unit);
+    const bool low = spec.min > -1e15,
+               high = spec.max < 1e6; // beyond that a limit only guards the arithmetic
     if (low && high) {
         return QStringLiteral("%1%2 … %3%4%5")
             .arg(spec.min_excluded ? QStringLiteral("above ") : QString(), number(spec.min),
                  spec.max_excluded ? QStringLiteral("below ") : QString(), number(spec.max), unit);
     }
     if (low) {
-        return QStringLiteral("%1 %2%3").arg(
-            spec.min_excluded ? QStringLiteral("more than") : QStringLiteral("at least"), number(spec.min), unit);
+        return QStringLiteral("%1 %2%3").arg(spec.min_excluded ? QStringLiteral("more than")
+                                                               : QStringLiteral("at least"),
+                                             number(spec.min), unit);
     }
     return {};
 }
 
 namespace {
 
-/// A step that a person would take from `start`: about a hundredth of a small range, else the second digit.
+/// A step that a person would take from `start`: about a hundredth of a small range, else the
+/// second digit.
 double stepOf(const ParamSpec& spec, double start) {
     const double range = spec.max - spec.min;
     if (range > 0 && range <= 20) {
@@ -89,17 +95,22 @@ double clampTo(const ParamSpec& spec, double value, double step) {
 
 std::optional<ParamValue> nudged(const ParamSpec& spec, const ParamValue& start, double units) {
     std::optional<ParamValue> result;
-    if (const auto* whole = std::get_if<std::int64_t>(&start); whole && spec.kind == ParamKind::Int) {
-        const double moved = spec.logarithmic ? double(std::max<std::int64_t>(1, *whole)) * std::pow(2.0, units / 8)
-                                              : double(*whole) + units;
+    if (const auto* whole = std::get_if<std::int64_t>(&start);
+        whole && spec.kind == ParamKind::Int) {
+        const double moved =
+            spec.logarithmic ? double(std::max<std::int64_t>(1, *whole)) * std::pow(2.0, units / 8)
+                             : double(*whole) + units;
         result = static_cast<std::int64_t>(std::llround(clampTo(spec, moved, 1)));
-    } else if (const auto* list = std::get_if<std::vector<std::int64_t>>(&start); list && spec.kind == ParamKind::IntList) {
+    } else if (const auto* list = std::get_if<std::vector<std::int64_t>>(&start);
+               list && spec.kind == ParamKind::IntList) {
         std::vector<std::int64_t> moved = *list;
         for (std::int64_t& element : moved) {
-            element = static_cast<std::int64_t>(std::llround(clampTo(spec, double(element) + std::round(units), 1)));
+            element = static_cast<std::int64_t>(
+                std::llround(clampTo(spec, double(element) + std::round(units), 1)));
         }
         result = std::move(moved);
-    } else if (const auto* real = std::get_if<double>(&start); real && spec.kind == ParamKind::Real) {
+    } else if (const auto* real = std::get_if<double>(&start);
+               real && spec.kind == ParamKind::Real) {
         double moved = 0;
         if (spec.logarithmic) {
             const double from = *real > 0 ? *real : units > 0 ? 1e-6 : 0;
@@ -146,8 +157,8 @@ bool ParamEditor::eventFilter(QObject* watched, QEvent* event) {
     case QEvent::ShortcutOverride: {
         auto* key = static_cast<QKeyEvent*>(event);
         if (key->matches(QKeySequence::Undo) || key->matches(QKeySequence::Redo)) {
-            // A focused line edit would claim these. Left alone, the window's action gets them; what was typed and not
-            // committed is taken back first, here.
+            // A focused line edit would claim these. Left alone, the window's action gets them;
+            // what was typed and not committed is taken back first, here.
             if (isPending()) {
                 event->accept();
             } else {
@@ -176,7 +187,9 @@ bool ParamEditor::eventFilter(QObject* watched, QEvent* event) {
             return true;
         }
         if (key->key() == Qt::Key_Up || key->key() == Qt::Key_Down) {
-            const double scale = key->modifiers() & Qt::ControlModifier ? 10 : key->modifiers() & Qt::ShiftModifier ? 0.1 : 1;
+            const double scale = key->modifiers() & Qt::ControlModifier ? 10
+                                 : key->modifiers() & Qt::ShiftModifier ? 0.1
+                                                                        : 1;
             if (nudge((key->key() == Qt::Key_Up ? 1 : -1) * scale)) {
                 return true;
             }
@@ -189,9 +202,12 @@ bool ParamEditor::eventFilter(QObject* watched, QEvent* event) {
             event->ignore(); // the panel scrolls
             return true;
         }
-        const double scale = wheel->modifiers() & Qt::ControlModifier ? 10 : wheel->modifiers() & Qt::ShiftModifier ? 0.1 : 1;
+        const double scale = wheel->modifiers() & Qt::ControlModifier ? 10
+                             : wheel->modifiers() & Qt::ShiftModifier ? 0.1
+                                                                      : 1;
         // Alt and Shift turn the wheel sideways on some systems.
-        const int delta = wheel->angleDelta().y() != 0 ? wheel->angleDelta().y() : wheel->angleDelta().x();
+        const int delta =
+            wheel->angleDelta().y() != 0 ? wheel->angleDelta().y() : wheel->angleDelta().x();
         if (delta != 0 && nudge(delta / 120.0 * scale)) {
             event->accept();
             return true;
@@ -211,7 +227,8 @@ namespace {
 class LineEditor : public ParamEditor {
   public:
     LineEditor(const ParamSpec& spec, QWidget* parent)
-        : ParamEditor(spec, parent), edit_(new UnitLineEdit(QString::fromStdString(spec.unit), this)) {
+        : ParamEditor(spec, parent),
+          edit_(new UnitLineEdit(QString::fromStdString(spec.unit), this)) {
         edit_->setObjectName(QStringLiteral("param_%1").arg(QString::fromStdString(spec.id)));
         row_ = new QHBoxLayout(this);
         row_->setContentsMargins(0, 0, 0, 0);
@@ -286,7 +303,8 @@ class LineEditor : public ParamEditor {
     }
 
     bool nudge(double units) override {
-        if (spec().kind != ParamKind::Int && spec().kind != ParamKind::Real && spec().kind != ParamKind::IntList) {
+        if (spec().kind != ParamKind::Int && spec().kind != ParamKind::Real &&
+            spec().kind != ParamKind::IntList) {
             return false;
         }
         if (isPending()) {
@@ -296,7 +314,8 @@ class LineEditor : public ParamEditor {
             return true; // mixed, or what was typed is refused: nothing to start from
         }
         if (spec().kind != ParamKind::Real) {
-            units = units > 0 ? std::max(1.0, std::round(units)) : std::min(-1.0, std::round(units));
+            units =
+                units > 0 ? std::max(1.0, std::round(units)) : std::min(-1.0, std::round(units));
         }
         if (const auto moved = nudged(spec(), *value_, units)) {
             emit rejected({});
@@ -318,14 +337,17 @@ class LineEditor : public ParamEditor {
 class PathEditor : public LineEditor {
   public:
     PathEditor(const ParamSpec& spec, QWidget* parent) : LineEditor(spec, parent) {
-        auto* browse = iconButton(QStringLiteral("folder"), QStringLiteral("Choose a file or folder"), this);
+        auto* browse =
+            iconButton(QStringLiteral("folder"), QStringLiteral("Choose a file or folder"), this);
         browse->setObjectName(QStringLiteral("browse_%1").arg(QString::fromStdString(spec.id)));
         auto* menu = new QMenu(browse);
         menu->addAction(QStringLiteral("File…"), this, [this] {
-            take(QFileDialog::getOpenFileName(this, QStringLiteral("Choose a file"), edit_->text()));
+            take(
+                QFileDialog::getOpenFileName(this, QStringLiteral("Choose a file"), edit_->text()));
         });
         menu->addAction(QStringLiteral("Folder…"), this, [this] {
-            take(QFileDialog::getExistingDirectory(this, QStringLiteral("Choose a folder"), edit_->text()));
+            take(QFileDialog::getExistingDirectory(this, QStringLiteral("Choose a folder"),
+                                                   edit_->text()));
         });
         browse->setMenu(menu);
         browse->setPopupMode(QToolButton::InstantPopup);
@@ -337,7 +359,8 @@ class PathEditor : public LineEditor {
     QString placeholder() const override { return QStringLiteral("none"); }
 
     bool eventFilter(QObject* watched, QEvent* event) override {
-        if (event->type() == QEvent::DragEnter || event->type() == QEvent::DragMove || event->type() == QEvent::Drop) {
+        if (event->type() == QEvent::DragEnter || event->type() == QEvent::DragMove ||
+            event->type() == QEvent::Drop) {
             auto* drop = static_cast<QDropEvent*>(event);
             const QList<QUrl> urls = drop->mimeData()->urls();
             if (!urls.isEmpty() && urls.front().isLocalFile()) {
@@ -364,7 +387,8 @@ class PathEditor : public LineEditor {
 
 class ChoiceEditor : public ParamEditor {
   public:
-    ChoiceEditor(const ParamSpec& spec, QWidget* parent) : ParamEditor(spec, parent), box_(new QComboBox(this)) {
+    ChoiceEditor(const ParamSpec& spec, QWidget* parent)
+        : ParamEditor(spec, parent), box_(new QComboBox(this)) {
         box_->setObjectName(QStringLiteral("param_%1").arg(QString::fromStdString(spec.id)));
         box_->setFocusPolicy(Qt::StrongFocus);
         box_->setPlaceholderText(QStringLiteral("mixed"));
@@ -372,7 +396,8 @@ class ChoiceEditor : public ParamEditor {
         box_->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
         box_->setMinimumContentsLength(6);
         for (const graph::Choice& choice : spec.choices) {
-            box_->addItem(QString::fromStdString(choice.label), QString::fromStdString(choice.value));
+            box_->addItem(QString::fromStdString(choice.label),
+                          QString::fromStdString(choice.value));
         }
         auto* row = new QHBoxLayout(this);
         row->setContentsMargins(0, 0, 0, 0);
@@ -380,8 +405,10 @@ class ChoiceEditor : public ParamEditor {
         guard(box_);
         connect(box_, &QComboBox::activated, this, [this](int index) {
             const std::string value = box_->itemData(index).toString().toStdString();
-            if (const std::string problem = graph::check_value(this->spec(), value); !problem.empty()) {
-                emit rejected(QString::fromStdString(problem)); // a foreign value of the file, chosen again
+            if (const std::string problem = graph::check_value(this->spec(), value);
+                !problem.empty()) {
+                emit rejected(
+                    QString::fromStdString(problem)); // a foreign value of the file, chosen again
                 return;
             }
             emit rejected({});
@@ -395,7 +422,8 @@ class ChoiceEditor : public ParamEditor {
         const auto* text = value ? std::get_if<std::string>(&*value) : nullptr;
         int index = text ? box_->findData(QString::fromStdString(*text)) : -1;
         if (text && index < 0) { // a file of another version
-            box_->addItem(QString::fromStdString(*text) + QStringLiteral(" (unknown)"), QString::fromStdString(*text));
+            box_->addItem(QString::fromStdString(*text) + QStringLiteral(" (unknown)"),
+                          QString::fromStdString(*text));
             index = box_->count() - 1;
         }
         box_->setCurrentIndex(index);
@@ -407,7 +435,8 @@ class ChoiceEditor : public ParamEditor {
 
 class BoolEditor : public ParamEditor {
   public:
-    BoolEditor(const ParamSpec& spec, QWidget* parent) : ParamEditor(spec, parent), box_(new Switch(this)) {
+    BoolEditor(const ParamSpec& spec, QWidget* parent)
+        : ParamEditor(spec, parent), box_(new Switch(this)) {
         box_->setObjectName(QStringLiteral("param_%1").arg(QString::fromStdString(spec.id)));
         auto* row = new QHBoxLayout(this);
         row->setContentsMargins(0, 0, 0, 0);
@@ -434,7 +463,8 @@ class BoolEditor : public ParamEditor {
 
 class TextEditor : public ParamEditor {
   public:
-    TextEditor(const ParamSpec& spec, QWidget* parent) : ParamEditor(spec, parent), edit_(new MarkdownEdit(this)) {
+    TextEditor(const ParamSpec& spec, QWidget* parent)
+        : ParamEditor(spec, parent), edit_(new MarkdownEdit(this)) {
         edit_->setObjectName(QStringLiteral("param_%1").arg(QString::fromStdString(spec.id)));
         auto* row = new QHBoxLayout(this);
         row->setContentsMargins(0, 0, 0, 0);
@@ -449,7 +479,8 @@ class TextEditor : public ParamEditor {
     void show(const std::optional<ParamValue>& value) override {
         const auto* text = value ? std::get_if<std::string>(&*value) : nullptr;
         const QString source = text ? QString::fromStdString(*text) : QString();
-        edit_->setPlaceholderText(value ? QStringLiteral("Write here; Markdown is formatted") : QStringLiteral("mixed"));
+        edit_->setPlaceholderText(value ? QStringLiteral("Write here; Markdown is formatted")
+                                        : QStringLiteral("mixed"));
         if (source != shown_ || !edit_->hasFocus()) {
             shown_ = source;
             edit_->setSource(source);
@@ -488,7 +519,8 @@ ParamEditor* makeEditor(const ParamSpec& spec, bool longText, QWidget* parent) {
 
 // --- scrubbing
 
-ScrubLabel::ScrubLabel(const QString& text, bool scrubs, QWidget* parent) : QLabel(parent), scrubs_(scrubs) {
+ScrubLabel::ScrubLabel(const QString& text, bool scrubs, QWidget* parent)
+    : QLabel(parent), scrubs_(scrubs) {
     setTextFormat(Qt::PlainText);
     setText(text);
     if (scrubs_) {
@@ -501,7 +533,8 @@ ScrubLabel::ScrubLabel(const QString& text, bool scrubs, QWidget* parent) : QLab
 void ScrubLabel::refresh() {
     setFont(Theme::instance().font());
     QPalette colours = palette();
-    colours.setColor(QPalette::WindowText, Theme::instance().color(moving_ ? Token::Accent : Token::TextMuted));
+    colours.setColor(QPalette::WindowText,
+                     Theme::instance().color(moving_ ? Token::Accent : Token::TextMuted));
     setPalette(colours);
 }
 
@@ -530,7 +563,9 @@ void ScrubLabel::mouseMoveEvent(QMouseEvent* event) {
         grabKeyboard(); // Esc gives the gesture up, wherever the focus is
         emit begun();
     }
-    const double scale = event->modifiers() & Qt::ControlModifier ? 10 : event->modifiers() & Qt::ShiftModifier ? 0.1 : 1;
+    const double scale = event->modifiers() & Qt::ControlModifier ? 10
+                         : event->modifiers() & Qt::ShiftModifier ? 0.1
+                                                                  : 1;
     lastX_ = event->globalPosition().x();
     units_ += dx / kPixelsPerUnit * scale;
     emit scrubbed(units_);
@@ -560,7 +595,8 @@ void ScrubLabel::keyPressEvent(QKeyEvent* event) {
 UnitLineEdit::UnitLineEdit(const QString& unit, QWidget* parent) : QLineEdit(parent), unit_(unit) {
     setTextMargins(Theme::instance().space(1), 0, 0, 0);
     if (!unit_.isEmpty()) {
-        setTextMargins(Theme::instance().space(1), 0, fontMetrics().horizontalAdvance(unit_) + Theme::instance().space(2), 0);
+        setTextMargins(Theme::instance().space(1), 0,
+                       fontMetrics().horizontalAdvance(unit_) + Theme::instance().space(2), 0);
     }
 }
 
@@ -569,18 +605,23 @@ void UnitLineEdit::paintEvent(QPaintEvent* event) {
     if (!unit_.isEmpty() && !text().isEmpty()) {
         QPainter painter(this);
         painter.setPen(Theme::instance().color(Token::TextMuted));
-        painter.drawText(rect().adjusted(0, 0, -Theme::instance().space(2), 0), Qt::AlignRight | Qt::AlignVCenter, unit_);
+        painter.drawText(rect().adjusted(0, 0, -Theme::instance().space(2), 0),
+                         Qt::AlignRight | Qt::AlignVCenter, unit_);
     }
 }
 
-Switch::Switch(QWidget* parent) : QCheckBox(parent) { setCursor(Qt::PointingHandCursor); }
+Switch::Switch(QWidget* parent) : QCheckBox(parent) {
+    setCursor(Qt::PointingHandCursor);
+}
 
 QSize Switch::sizeHint() const {
     const int height = Theme::instance().space(5);
     return {height * 9 / 5, height + 2};
 }
 
-bool Switch::hitButton(const QPoint& position) const { return rect().contains(position); }
+bool Switch::hitButton(const QPoint& position) const {
+    return rect().contains(position);
+}
 
 void Switch::paintEvent(QPaintEvent*) {
     const Theme& theme = Theme::instance();
@@ -607,7 +648,8 @@ void Switch::paintEvent(QPaintEvent*) {
     if (checkState() != Qt::PartiallyChecked) {
         dot.moveLeft(on ? track.right() - 3 - knob : track.left() + 3);
     } else {
-        dot = QRectF(track.center().x() - knob / 2, track.center().y() - 1.5, knob, 3); // neither: a dash
+        dot = QRectF(track.center().x() - knob / 2, track.center().y() - 1.5, knob,
+                     3); // neither: a dash
     }
     painter.setPen(Qt::NoPen);
     painter.setBrush(on ? theme.color(Token::AccentText) : theme.color(Token::TextMuted));
@@ -620,10 +662,12 @@ MarkdownEdit::MarkdownEdit(QWidget* parent) : QTextEdit(parent) {
     setVerticalScrollBarPolicy(Qt::ScrollBarAsNeeded);
     document()->setIndentWidth(Theme::instance().space(4));
     // As tall as its text, between three lines and half a panel.
-    connect(document()->documentLayout(), &QAbstractTextDocumentLayout::documentSizeChanged, this, [this](QSizeF size) {
-        const Theme& theme = Theme::instance();
-        setFixedHeight(std::clamp(static_cast<int>(size.height()) + theme.space(2), theme.space(16), theme.space(60)));
-    });
+    connect(document()->documentLayout(), &QAbstractTextDocumentLayout::documentSizeChanged, this,
+            [this](QSizeF size) {
+                const Theme& theme = Theme::instance();
+                setFixedHeight(std::clamp(static_cast<int>(size.height()) + theme.space(2),
+                                          theme.space(16), theme.space(60)));
+            });
     connect(&Theme::instance(), &Theme::changed, this, [this] {
         if (!editing_) {
             render();
@@ -631,7 +675,9 @@ MarkdownEdit::MarkdownEdit(QWidget* parent) : QTextEdit(parent) {
     });
 }
 
-QString MarkdownEdit::source() const { return editing_ ? toPlainText() : source_; }
+QString MarkdownEdit::source() const {
+    return editing_ ? toPlainText() : source_;
+}
 
 void MarkdownEdit::setSource(const QString& source) {
     source_ = source;
@@ -643,8 +689,9 @@ void MarkdownEdit::setSource(const QString& source) {
 }
 
 void MarkdownEdit::render() {
-    document()->setMarkdown(source_, QTextDocument::MarkdownFeatures(QTextDocument::MarkdownDialectGitHub |
-                                                                     QTextDocument::MarkdownNoHTML));
+    document()->setMarkdown(source_,
+                            QTextDocument::MarkdownFeatures(QTextDocument::MarkdownDialectGitHub |
+                                                            QTextDocument::MarkdownNoHTML));
 }
 
 void MarkdownEdit::focusInEvent(QFocusEvent* event) {
@@ -672,6 +719,8 @@ void MarkdownEdit::focusOutEvent(QFocusEvent* event) {
     render();
 }
 
-QVariant MarkdownEdit::loadResource(int, const QUrl&) { return {}; }
+QVariant MarkdownEdit::loadResource(int, const QUrl&) {
+    return {};
+}
 
 } // namespace wiregrad::studio

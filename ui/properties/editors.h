@@ -1,4 +1,5 @@
-// Editors of parameters, one per ParamKind, made from a ParamSpec alone: they know nothing of documents. GUI thread.
+// Editors of parameters, one per ParamKind, made from a ParamSpec alone: they know nothing of
+// documents. GUI thread.
 #pragma once
 
 #include <QCheckBox>
@@ -17,11 +18,14 @@ class QPlainTextEdit;
 
 namespace wiregrad::studio {
 
-/// A value for a person: lists as "3 × 3", numbers without superfluous digits, choices by their label.
+/// A value for a person: lists as "3 × 3", numbers without superfluous digits, choices by their
+/// label.
 QString shownText(const graph::ParamSpec& spec, const graph::ParamValue& value);
-/// `start` moved by so many small units, kept inside the range: what scrubbing, arrows and the wheel do. Logarithmic parameters
-/// are multiplied. Nothing for kinds that are no numbers, and where nothing changes.
-std::optional<graph::ParamValue> nudged(const graph::ParamSpec& spec, const graph::ParamValue& start, double units);
+/// `start` moved by so many small units, kept inside the range: what scrubbing, arrows and the
+/// wheel do. Logarithmic parameters are multiplied. Nothing for kinds that are no numbers, and
+/// where nothing changes.
+std::optional<graph::ParamValue> nudged(const graph::ParamSpec& spec,
+                                        const graph::ParamValue& start, double units);
 /// "1 … 1,024 px", or empty when there is no range worth telling.
 QString rangeText(const graph::ParamSpec& spec);
 
@@ -34,18 +38,20 @@ class ParamEditor : public QWidget {
     const graph::ParamSpec& spec() const { return spec_; }
     /// Nothing: several values, shown as "mixed".
     virtual void show(const std::optional<graph::ParamValue>& value) = 0;
-    virtual QWidget* field() const = 0; ///< what takes the focus
+    virtual QWidget* field() const = 0;                     ///< what takes the focus
     virtual void setPlaceholder(const QString& /*text*/) {} ///< shown in an empty line
 
   signals:
     /// `gesture` is not 0 where several changes are one step (wheel, arrow keys).
     void committed(const wiregrad::graph::ParamValue& value, quint64 gesture);
-    void rejected(const QString& sentence); ///< what was typed cannot be used, and why; empty: fine again
+    void rejected(
+        const QString& sentence); ///< what was typed cannot be used, and why; empty: fine again
     void undoRequested();
     void redoRequested();
 
   protected:
-    /// Ctrl+Z belongs to the document, wheel to whoever is focused: to be called for each widget that takes input.
+    /// Ctrl+Z belongs to the document, wheel to whoever is focused: to be called for each widget
+    /// that takes input.
     void guard(QWidget* widget);
     bool eventFilter(QObject* watched, QEvent* event) override;
     /// Whether something was typed that is not committed; then Ctrl+Z takes that back first.
@@ -116,7 +122,8 @@ class Switch : public QCheckBox {
     bool hitButton(const QPoint& position) const override;
 };
 
-/// Markdown: read as formatted text, edited as source while it has the focus. Never loads anything a text refers to.
+/// Markdown: read as formatted text, edited as source while it has the focus. Never loads anything
+/// a text refers to.
 class MarkdownEdit : public QTextEdit {
     Q_OBJECT
 

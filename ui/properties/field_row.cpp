@@ -24,7 +24,8 @@ bool scrubs(const graph::ParamSpec& spec) {
 FieldRow::FieldRow(Document& document, Field field, int labelWidth, QWidget* parent)
     : QWidget(parent), document_(document), field_(std::move(field)) {
     const Theme& theme = Theme::instance();
-    const QString name = QString::fromStdString(field_.spec.label), help = QString::fromStdString(field_.spec.help);
+    const QString name = QString::fromStdString(field_.spec.label),
+                  help = QString::fromStdString(field_.spec.help);
     setObjectName(QStringLiteral("row_%1").arg(QString::fromStdString(field_.spec.id)));
 
     label_ = new ScrubLabel(name, scrubs(field_.spec), this);
@@ -33,15 +34,17 @@ FieldRow::FieldRow(Document& document, Field field, int labelWidth, QWidget* par
     reset_ = iconButton(QStringLiteral("reset"), {}, this);
     reset_->setObjectName(QStringLiteral("reset_%1").arg(QString::fromStdString(field_.spec.id)));
     const QString standard = shownText(field_.spec, field_.spec.standard);
-    reset_->setToolTip(QStringLiteral("Back to the default%1")
-                           .arg(standard.isEmpty() ? QString() : QStringLiteral(" (%1)").arg(standard)));
+    reset_->setToolTip(
+        QStringLiteral("Back to the default%1")
+            .arg(standard.isEmpty() ? QString() : QStringLiteral(" (%1)").arg(standard)));
     reset_->setAccessibleName(QStringLiteral("Reset %1").arg(name));
     reset_->setFocusPolicy(Qt::NoFocus);
     QSizePolicy kept = reset_->sizePolicy();
     kept.setRetainSizeWhenHidden(true); // editors keep one right edge
     reset_->setSizePolicy(kept);
     message_ = new TextLabel({}, Token::Error, 0.92, QFont::Normal, this);
-    message_->setObjectName(QStringLiteral("message_%1").arg(QString::fromStdString(field_.spec.id)));
+    message_->setObjectName(
+        QStringLiteral("message_%1").arg(QString::fromStdString(field_.spec.id)));
     message_->setWordWrap(true);
     message_->hide();
 
@@ -71,8 +74,10 @@ FieldRow::FieldRow(Document& document, Field field, int labelWidth, QWidget* par
     editor_->field()->setToolTip(help);
     editor_->field()->installEventFilter(this);
 
-    connect(editor_, &ParamEditor::committed, this, [this](const graph::ParamValue& next, quint64 gesture) { apply(next, gesture); });
-    connect(editor_, &ParamEditor::rejected, this, [this](const QString& sentence) { setMessage(sentence); });
+    connect(editor_, &ParamEditor::committed, this,
+            [this](const graph::ParamValue& next, quint64 gesture) { apply(next, gesture); });
+    connect(editor_, &ParamEditor::rejected, this,
+            [this](const QString& sentence) { setMessage(sentence); });
     connect(editor_, &ParamEditor::undoRequested, this, [this] { document_.undo(); });
     connect(editor_, &ParamEditor::redoRequested, this, [this] { document_.redo(); });
     connect(reset_, &QToolButton::clicked, this, [this] { apply(field_.spec.standard, 0); });
@@ -133,13 +138,16 @@ void FieldRow::setMessage(const QString& text) {
     static const QRegularExpression index(QStringLiteral("^\\[\\d+\\]"));
     const QString id = QString::fromStdString(field_.spec.id);
     if (sentence.startsWith(id)) {
-        sentence = QString::fromStdString(field_.spec.label) + sentence.mid(id.size()).remove(index);
+        sentence =
+            QString::fromStdString(field_.spec.label) + sentence.mid(id.size()).remove(index);
     }
     message_->setText(sentence);
     message_->setVisible(!sentence.isEmpty());
 }
 
-QString FieldRow::message() const { return message_->isVisibleTo(this) ? message_->text() : QString(); }
+QString FieldRow::message() const {
+    return message_->isVisibleTo(this) ? message_->text() : QString();
+}
 
 void FieldRow::refresh() {
     setVisible(!field_.visible || field_.visible());
@@ -162,6 +170,8 @@ bool FieldRow::eventFilter(QObject* watched, QEvent* event) {
     return QWidget::eventFilter(watched, event);
 }
 
-void FieldRow::enterEvent(QEnterEvent*) { emit explained(this); }
+void FieldRow::enterEvent(QEnterEvent*) {
+    emit explained(this);
+}
 
 } // namespace wiregrad::studio

@@ -1,5 +1,6 @@
-// One line of the properties: label to scrub, editor, reset, and a sentence when a value is refused. It reads and writes
-// through functions, so that nodes, several nodes and the training settings are edited alike. GUI thread.
+// One line of the properties: label to scrub, editor, reset, and a sentence when a value is
+// refused. It reads and writes through functions, so that nodes, several nodes and the training
+// settings are edited alike. GUI thread.
 #pragma once
 
 #include <QWidget>
@@ -42,7 +43,8 @@ class FieldRow : public QWidget {
     QString message() const; ///< the refusal under the field, or empty
 
   signals:
-    void explained(const wiregrad::studio::FieldRow* row); ///< hovered or focused: its help is wanted
+    void
+    explained(const wiregrad::studio::FieldRow* row); ///< hovered or focused: its help is wanted
 
   protected:
     bool eventFilter(QObject* watched, QEvent* event) override;

@@ -19,11 +19,12 @@ namespace wiregrad::studio {
 
 namespace {
 
-constexpr const char* kStandingHint = "Drag a label to change its number: Ctrl in large steps, Shift in small ones. "
-                                      "Fields take sums: 3*64.";
+constexpr const char* kStandingHint =
+    "Drag a label to change its number: Ctrl in large steps, Shift in small ones. "
+    "Fields take sums: 3*64.";
 
-graph::ParamSpec wholeNumber(const char* id, const char* label, const char* help, std::int64_t standard, double min,
-                             double max, const char* unit) {
+graph::ParamSpec wholeNumber(const char* id, const char* label, const char* help,
+                             std::int64_t standard, double min, double max, const char* unit) {
     graph::ParamSpec spec;
     spec.id = id;
     spec.label = label;
@@ -52,7 +53,9 @@ class ThemedPicture : public QLabel {
     ThemedPicture(std::function<QIcon()> icon, int pixels, QWidget* parent)
         : QLabel(parent), icon_(std::move(icon)), pixels_(pixels) {
         setFixedSize(pixels, pixels);
-        const auto refresh = [this] { setPixmap(icon_().pixmap(QSize(pixels_, pixels_), devicePixelRatioF())); };
+        const auto refresh = [this] {
+            setPixmap(icon_().pixmap(QSize(pixels_, pixels_), devicePixelRatioF()));
+        };
         refresh();
         connect(&Theme::instance(), &Theme::changed, this, refresh);
     }
@@ -65,7 +68,8 @@ class ThemedPicture : public QLabel {
 } // namespace
 
 struct PropertiesPanel::Impl {
-    Impl(Document& doc, TrainSession& run, PropertiesPanel* panel) : document(doc), session(run), q(panel) {}
+    Impl(Document& doc, TrainSession& run, PropertiesPanel* panel)
+        : document(doc), session(run), q(panel) {}
 
     Document& document;
     TrainSession& session;
@@ -75,13 +79,13 @@ struct PropertiesPanel::Impl {
     TextLabel *infoTitle = nullptr, *info = nullptr;
     QPointer<QWidget> page;
     std::vector<FieldRow*> rows;
-    QWidget* locked = nullptr;          ///< the sentence that a run goes on
-    QVBoxLayout* problems = nullptr;    ///< filled by refreshProblems
+    QWidget* locked = nullptr;       ///< the sentence that a run goes on
+    QVBoxLayout* problems = nullptr; ///< filled by refreshProblems
     QString problemKey;
-    QGridLayout* facts = nullptr;       ///< filled by refreshFacts
+    QGridLayout* facts = nullptr; ///< filled by refreshFacts
     QWidget* factsBox = nullptr;
     QString factsKey;
-    TextLabel *title = nullptr;
+    TextLabel* title = nullptr;
 
     const graph::Graph& graph() const { return document.graph(); }
     const graph::Node* node(const QString& id) const { return graph().node(id.toStdString()); }
@@ -93,7 +97,8 @@ struct PropertiesPanel::Impl {
     void buildSeveral(QVBoxLayout* column);
     void buildMuted(QVBoxLayout* column);
     void buildFacts(QVBoxLayout* column);
-    void heading(QVBoxLayout* column, std::function<QIcon()> icon, const QString& text, const QString& beside);
+    void heading(QVBoxLayout* column, std::function<QIcon()> icon, const QString& text,
+                 const QString& beside);
     FieldRow* addRow(QVBoxLayout* column, Field field);
     std::vector<std::string> ids() const;
 
@@ -119,14 +124,15 @@ FieldRow* PropertiesPanel::Impl::addRow(QVBoxLayout* column, Field field) {
     // As wide as the longest label of the declarations: columns align from node to node.
     const int labelWidth = Theme::instance().space(27);
     auto* row = new FieldRow(document, std::move(field), labelWidth, page);
-    QObject::connect(row, &FieldRow::explained, q, [this](const FieldRow* which) { explain(which); });
+    QObject::connect(row, &FieldRow::explained, q,
+                     [this](const FieldRow* which) { explain(which); });
     column->addWidget(row);
     rows.push_back(row);
     return row;
 }
 
-void PropertiesPanel::Impl::heading(QVBoxLayout* column, std::function<QIcon()> icon, const QString& text,
-                                    const QString& beside) {
+void PropertiesPanel::Impl::heading(QVBoxLayout* column, std::function<QIcon()> icon,
+                                    const QString& text, const QString& beside) {
     const Theme& theme = Theme::instance();
     auto* line = new QHBoxLayout;
     line->setSpacing(theme.space(2));
@@ -183,12 +189,14 @@ void PropertiesPanel::Impl::rebuild() {
 }
 
 void PropertiesPanel::Impl::buildProject(QVBoxLayout* column) {
-    heading(column, [] { return Theme::instance().icon(QStringLiteral("settings")); }, QStringLiteral("Project"), {});
+    heading(column, [] { return Theme::instance().icon(QStringLiteral("settings")); },
+            QStringLiteral("Project"), {});
     const auto setTitle = [this](std::string name, std::string text) {
         return graph::Edit{graph::SetTitle{std::move(name), std::move(text)}};
     };
     Field name;
-    name.spec = words("title", "Title", "What this project is called in the gallery and in exported files.");
+    name.spec = words("title", "Title",
+                      "What this project is called in the gallery and in exported files.");
     name.read = [this] { return std::vector<graph::ParamValue>{graph().title()}; };
     name.write = [this, setTitle](const graph::ParamValue& value) {
         return setTitle(std::get<std::string>(value), graph().description());
@@ -196,7 +204,8 @@ void PropertiesPanel::Impl::buildProject(QVBoxLayout* column) {
     name.resets = name.lockedInRun = false;
     addRow(column, std::move(name));
     Field text;
-    text.spec = words("description", "Description", "What the project shows and what to try, in Markdown.");
+    text.spec =
+        words("description", "Description", "What the project shows and what to try, in Markdown.");
     text.read = [this] { return std::vector<graph::ParamValue>{graph().description()}; };
     text.write = [this, setTitle](const graph::ParamValue& value) {
         return setTitle(graph().title(), std::get<std::string>(value));
@@ -213,7 +222,8 @@ void PropertiesPanel::Impl::buildProject(QVBoxLayout* column) {
         Field field;
         field.spec = std::move(spec);
         field.read = [this, member] {
-            return std::vector<graph::ParamValue>{static_cast<std::int64_t>(graph().training().*member)};
+            return std::vector<graph::ParamValue>{
+                static_cast<std::int64_t>(graph().training().*member)};
         };
         field.write = [this, member](const graph::ParamValue& value) {
             graph::Training training = graph().training();
@@ -224,17 +234,19 @@ void PropertiesPanel::Impl::buildProject(QVBoxLayout* column) {
         addRow(column, std::move(field));
     };
     const graph::Training standard;
-    number(wholeNumber("epochs", "Epochs", "How often the network sees every training sample.", standard.epochs, 1,
-                       1000000, "epochs"),
+    number(wholeNumber("epochs", "Epochs", "How often the network sees every training sample.",
+                       standard.epochs, 1, 1000000, "epochs"),
            &graph::Training::epochs);
-    graph::ParamSpec batch = wholeNumber("batch_size", "Batch size",
-                                         "How many samples one step learns from. Larger is faster and smoother, and "
-                                         "needs more memory.",
-                                         standard.batch_size, 1, 1000000, "samples");
+    graph::ParamSpec batch =
+        wholeNumber("batch_size", "Batch size",
+                    "How many samples one step learns from. Larger is faster and smoother, and "
+                    "needs more memory.",
+                    standard.batch_size, 1, 1000000, "samples");
     batch.logarithmic = true;
     number(std::move(batch), &graph::Training::batch_size);
     number(wholeNumber("seed", "Seed",
-                       "Number that decides initial weights, order of samples and dropout. The same seed gives the "
+                       "Number that decides initial weights, order of samples and dropout. The "
+                       "same seed gives the "
                        "same run.",
                        static_cast<std::int64_t>(standard.seed), 0, 9007199254740992.0, ""),
            &graph::Training::seed);
@@ -242,7 +254,9 @@ void PropertiesPanel::Impl::buildProject(QVBoxLayout* column) {
     device.spec = words("device", "Device", "Where the numbers are computed.");
     device.spec.kind = graph::ParamKind::Choice;
     device.spec.standard = std::string("auto");
-    device.spec.choices = {{"auto", "The fastest there is"}, {"cpu", "Processor (CPU)"}, {"cuda", "NVIDIA GPU (CUDA)"}};
+    device.spec.choices = {{"auto", "The fastest there is"},
+                           {"cpu", "Processor (CPU)"},
+                           {"cuda", "NVIDIA GPU (CUDA)"}};
     device.read = [this] { return std::vector<graph::ParamValue>{graph().training().device}; };
     device.write = [this](const graph::ParamValue& value) {
         graph::Training training = graph().training();
@@ -253,24 +267,32 @@ void PropertiesPanel::Impl::buildProject(QVBoxLayout* column) {
     buildFacts(column);
 }
 
-void PropertiesPanel::Impl::buildNode(QVBoxLayout* column, const graph::Node& only, const graph::NodeType* type) {
+void PropertiesPanel::Impl::buildNode(QVBoxLayout* column, const graph::Node& only,
+                                      const graph::NodeType* type) {
     const Theme& theme = Theme::instance();
     const QString id = QString::fromStdString(only.id);
     if (type) {
-        heading(column, [category = QString::fromStdString(type->category)] { return Theme::instance().categoryIcon(category); },
-                QString::fromStdString(type->label), id);
+        heading(
+            column,
+            [category = QString::fromStdString(type->category)] {
+                return Theme::instance().categoryIcon(category);
+            },
+            QString::fromStdString(type->label), id);
     } else {
-        heading(column, [] { return Theme::instance().icon(QStringLiteral("warning")); },
-                QString::fromStdString(only.type), id);
+        heading(
+            column, [] { return Theme::instance().icon(QStringLiteral("warning")); },
+            QString::fromStdString(only.type), id);
     }
-    auto* help = new TextLabel(type ? QString::fromStdString(type->help)
-                                    : QStringLiteral("This version of Wiregrad does not know this type of node. It is "
-                                                     "kept in the file as it is, and left out of a run."),
-                               Token::TextMuted, 1.0, QFont::Normal, page);
+    auto* help = new TextLabel(
+        type ? QString::fromStdString(type->help)
+             : QStringLiteral("This version of Wiregrad does not know this type of node. It is "
+                              "kept in the file as it is, and left out of a run."),
+        Token::TextMuted, 1.0, QFont::Normal, page);
     help->setWordWrap(true);
     column->addWidget(help);
     if (type && !type->formula.empty()) {
-        auto* formula = new TextLabel(QString::fromStdString(type->formula), Token::Text, 0.92, QFont::Normal, page);
+        auto* formula = new TextLabel(QString::fromStdString(type->formula), Token::Text, 0.92,
+                                      QFont::Normal, page);
         formula->setObjectName(QStringLiteral("formula"));
         formula->setMonospace(true);
         formula->setWordWrap(true);
@@ -306,11 +328,12 @@ void PropertiesPanel::Impl::buildNode(QVBoxLayout* column, const graph::Node& on
     } else {
         for (const auto& [key, value] : only.params) {
             auto* line = new QHBoxLayout;
-            auto* label = new TextLabel(QString::fromStdString(key), Token::TextMuted, 1.0, QFont::Normal, page);
+            auto* label = new TextLabel(QString::fromStdString(key), Token::TextMuted, 1.0,
+                                        QFont::Normal, page);
             label->setFixedWidth(theme.space(27));
             line->addWidget(label);
-            line->addWidget(new TextLabel(QString::fromStdString(graph::value_text(value)), Token::Text, 1.0,
-                                          QFont::Normal, page),
+            line->addWidget(new TextLabel(QString::fromStdString(graph::value_text(value)),
+                                          Token::Text, 1.0, QFont::Normal, page),
                             1);
             column->addLayout(line);
         }
@@ -360,7 +383,8 @@ void PropertiesPanel::Impl::buildMuted(QVBoxLayout* column) {
     Field field;
     field.spec.id = "muted";
     field.spec.label = "Muted";
-    field.spec.help = "Left out of the run. Where the sizes allow, its input is passed on unchanged.";
+    field.spec.help =
+        "Left out of the run. Where the sizes allow, its input is passed on unchanged.";
     field.spec.kind = graph::ParamKind::Bool;
     field.spec.standard = false;
     field.read = [this, all = ids()] {
@@ -387,15 +411,19 @@ void PropertiesPanel::Impl::buildSeveral(QVBoxLayout* column) {
     for (const QString& id : nodes) {
         ++counts[node(id)->type];
     }
-    const graph::NodeType* type = counts.size() == 1 ? graph::find_type(counts.begin()->first) : nullptr;
+    const graph::NodeType* type =
+        counts.size() == 1 ? graph::find_type(counts.begin()->first) : nullptr;
     const int count = static_cast<int>(nodes.size());
     if (counts.size() == 1) {
         const QString label = QString::fromStdString(type ? type->label : counts.begin()->first);
-        heading(column, [category = type ? QString::fromStdString(type->category) : QString()] {
-            return Theme::instance().categoryIcon(category);
-        }, QStringLiteral("%1 × %2").arg(count).arg(label), {});
-        auto* help = new TextLabel(QStringLiteral("A change is made in all of them, as one undo step."), Token::TextMuted,
-                                   1.0, QFont::Normal, page);
+        heading(column,
+                [category = type ? QString::fromStdString(type->category) : QString()] {
+                    return Theme::instance().categoryIcon(category);
+                },
+                QStringLiteral("%1 × %2").arg(count).arg(label), {});
+        auto* help =
+            new TextLabel(QStringLiteral("A change is made in all of them, as one undo step."),
+                          Token::TextMuted, 1.0, QFont::Normal, page);
         help->setWordWrap(true);
         column->addWidget(help);
     } else {
@@ -404,9 +432,11 @@ void PropertiesPanel::Impl::buildSeveral(QVBoxLayout* column) {
         QStringList parts;
         for (const auto& [id, number] : counts) {
             const graph::NodeType* each = graph::find_type(id);
-            parts << QStringLiteral("%1 %2").arg(number).arg(QString::fromStdString(each ? each->label : id));
+            parts << QStringLiteral("%1 %2").arg(number).arg(
+                QString::fromStdString(each ? each->label : id));
         }
-        auto* list = new TextLabel(parts.join(QStringLiteral(", ")), Token::TextMuted, 1.0, QFont::Normal, page);
+        auto* list = new TextLabel(parts.join(QStringLiteral(", ")), Token::TextMuted, 1.0,
+                                   QFont::Normal, page);
         list->setWordWrap(true);
         column->addWidget(list);
     }
@@ -426,7 +456,8 @@ void PropertiesPanel::Impl::buildFacts(QVBoxLayout* column) {
     inner->setContentsMargins(0, theme.space(2), 0, 0);
     inner->setSpacing(theme.space(2));
     inner->addWidget(hairline(factsBox));
-    inner->addWidget(sectionTitle(nodes.empty() ? QStringLiteral("Network") : QStringLiteral("Facts"), factsBox));
+    inner->addWidget(sectionTitle(
+        nodes.empty() ? QStringLiteral("Network") : QStringLiteral("Facts"), factsBox));
     facts = new QGridLayout;
     facts->setHorizontalSpacing(theme.space(2));
     facts->setVerticalSpacing(theme.space(1));
@@ -460,7 +491,8 @@ void PropertiesPanel::Impl::refreshProblems() {
     if (!problems || nodes.size() != 1) {
         return;
     }
-    const std::vector<const graph::Problem*> list = document.analysis().of_node(nodes.begin()->toStdString());
+    const std::vector<const graph::Problem*> list =
+        document.analysis().of_node(nodes.begin()->toStdString());
     QString key;
     for (const graph::Problem* problem : list) {
         key += QString::fromStdString(problem->text) + QChar(0x1e);
@@ -479,14 +511,17 @@ void PropertiesPanel::Impl::refreshProblems() {
     }
     for (const graph::Problem* problem : list) {
         auto* row = new ProblemRow(*problem, {}, page);
-        QObject::connect(row, &ProblemRow::activated, q, [this, param = QString::fromStdString(problem->param)] {
-            if (!param.isEmpty()) {
-                q->focusParam(param);
-            }
-        });
+        QObject::connect(row, &ProblemRow::activated, q,
+                         [this, param = QString::fromStdString(problem->param)] {
+                             if (!param.isEmpty()) {
+                                 q->focusParam(param);
+                             }
+                         });
         QObject::connect(
             row, &ProblemRow::fixChosen, q,
-            [this, fixes = problem->fixes](int index) { document.apply(fixes.at(static_cast<std::size_t>(index)).edit); },
+            [this, fixes = problem->fixes](int index) {
+                document.apply(fixes.at(static_cast<std::size_t>(index)).edit);
+            },
             Qt::QueuedConnection);
         problems->addWidget(row);
     }
@@ -503,8 +538,11 @@ void PropertiesPanel::Impl::refreshFacts() {
         list.emplace_back(QStringLiteral("Nodes"), countText(std::int64_t(graph().nodes().size())));
         if (analysis.weights > 0) {
             list.emplace_back(QStringLiteral("Weights"), countText(analysis.weights));
-            list.emplace_back(QStringLiteral("Forward"), QStringLiteral("%1 a sample").arg(flopsText(analysis.flops)));
-            list.emplace_back(QStringLiteral("Memory"), QStringLiteral("about %1 to train").arg(bytesText(analysis.training_bytes)));
+            list.emplace_back(QStringLiteral("Forward"),
+                              QStringLiteral("%1 a sample").arg(flopsText(analysis.flops)));
+            list.emplace_back(
+                QStringLiteral("Memory"),
+                QStringLiteral("about %1 to train").arg(bytesText(analysis.training_bytes)));
         }
     } else {
         std::int64_t weights = 0;
@@ -520,7 +558,8 @@ void PropertiesPanel::Impl::refreshFacts() {
             flops += at->second.flops;
             bytes += at->second.activation_bytes;
         }
-        const graph::NodeType* type = nodes.size() == 1 ? graph::find_type(node(*nodes.begin())->type) : nullptr;
+        const graph::NodeType* type =
+            nodes.size() == 1 ? graph::find_type(node(*nodes.begin())->type) : nullptr;
         const auto at = analysis.nodes.find(nodes.begin()->toStdString());
         if (nodes.size() == 1 && at != analysis.nodes.end() && type) {
             const graph::NodeFacts& own = at->second;
@@ -534,26 +573,31 @@ void PropertiesPanel::Impl::refreshFacts() {
                 }
                 list.emplace_back(own.outputs.size() == 1
                                       ? QStringLiteral("Output")
-                                      : QStringLiteral("Output %1").arg(QString::fromStdString(type->outputs[i].label)),
+                                      : QStringLiteral("Output %1")
+                                            .arg(QString::fromStdString(type->outputs[i].label)),
                                   shape);
             }
             if (!own.known && !type->outputs.empty()) {
-                list.emplace_back(QStringLiteral("Output"), QStringLiteral("not known until what comes before it fits"));
+                list.emplace_back(QStringLiteral("Output"),
+                                  QStringLiteral("not known until what comes before it fits"));
             }
             if (own.known && own.weights > 0) {
                 list.emplace_back(QStringLiteral("Weights"), countText(own.weights));
             }
             for (const auto& [name, shape] : own.weight_shapes) {
-                list.emplace_back(QStringLiteral("    %1").arg(QString::fromStdString(name)), shapeText(shape));
+                list.emplace_back(QStringLiteral("    %1").arg(QString::fromStdString(name)),
+                                  shapeText(shape));
             }
         } else if (known) {
             list.emplace_back(QStringLiteral("Weights"), countText(weights));
         }
         if (known && flops > 0) {
-            list.emplace_back(QStringLiteral("Forward"), QStringLiteral("%1 a sample").arg(flopsText(flops)));
+            list.emplace_back(QStringLiteral("Forward"),
+                              QStringLiteral("%1 a sample").arg(flopsText(flops)));
         }
         if (known && bytes > 0) {
-            list.emplace_back(QStringLiteral("Activations"), QStringLiteral("%1 a batch").arg(bytesText(bytes)));
+            list.emplace_back(QStringLiteral("Activations"),
+                              QStringLiteral("%1 a batch").arg(bytesText(bytes)));
         }
     }
     QString key;
@@ -596,9 +640,12 @@ void PropertiesPanel::Impl::refreshLock() {
         auto* line = new QHBoxLayout(locked);
         line->setContentsMargins(0, 0, 0, 0);
         line->setSpacing(theme.space(2));
-        line->addWidget(new IconLabel(QStringLiteral("lock"), Token::TextMuted, theme.space(4), locked), 0, Qt::AlignTop);
-        auto* text = new TextLabel(QStringLiteral("Being trained: stop the run to change settings."), Token::TextMuted, 0.95,
-                                   QFont::Normal, locked);
+        line->addWidget(
+            new IconLabel(QStringLiteral("lock"), Token::TextMuted, theme.space(4), locked), 0,
+            Qt::AlignTop);
+        auto* text =
+            new TextLabel(QStringLiteral("Being trained: stop the run to change settings."),
+                          Token::TextMuted, 0.95, QFont::Normal, locked);
         text->setWordWrap(true);
         line->addWidget(text, 1);
     }
@@ -656,7 +703,8 @@ PropertiesPanel::PropertiesPanel(Document& document, TrainSession& session, QWid
     column->addWidget(foot);
     setMinimumWidth(theme.space(60));
 
-    connect(&document, &Document::changed, this, [this](const graph::ChangeSet& changes) { d->refresh(changes); });
+    connect(&document, &Document::changed, this,
+            [this](const graph::ChangeSet& changes) { d->refresh(changes); });
     connect(&document, &Document::analysed, this, [this] {
         d->refreshProblems();
         d->refreshFacts();
@@ -677,7 +725,9 @@ void PropertiesPanel::showNodes(const std::set<QString>& nodes) {
     }
 }
 
-std::set<QString> PropertiesPanel::nodes() const { return d->nodes; }
+std::set<QString> PropertiesPanel::nodes() const {
+    return d->nodes;
+}
 
 void PropertiesPanel::focusParam(const QString& param) {
     for (FieldRow* row : d->rows) {

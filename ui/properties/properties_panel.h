@@ -1,5 +1,6 @@
-// The properties of what is selected, generated from the node declarations: name, parameters, facts, problems;
-// with nothing selected, those of the project. Every change is an Edit. GUI thread.
+// The properties of what is selected, generated from the node declarations: name, parameters,
+// facts, problems; with nothing selected, those of the project. Every change is an Edit. GUI
+// thread.
 #pragma once
 
 #include <QString>

@@ -1,4 +1,5 @@
-// A canvas in a window with real mouse, wheel and key events, and a document to assert on. For tests in tests/ui and tests/e2e.
+// A canvas in a window with real mouse, wheel and key events, and a document to assert on. For
+// tests in tests/ui and tests/e2e.
 #pragma once
 
 #include <QApplication>
@@ -46,9 +47,16 @@ struct CanvasRig {
     }
 
     CanvasScene& scene() const { return *static_cast<CanvasScene*>(canvas->scene()); }
-    SearchPopup& search() const { return *canvas->findChild<SearchPopup*>(QStringLiteral("canvas.search")); }
-    RenameField& rename() const { return *canvas->findChild<RenameField*>(QStringLiteral("canvas.rename")); }
-    CursorNote& note() const { return *static_cast<CursorNote*>(canvas->findChild<QWidget*>(QStringLiteral("canvas.cursorNote"))); }
+    SearchPopup& search() const {
+        return *canvas->findChild<SearchPopup*>(QStringLiteral("canvas.search"));
+    }
+    RenameField& rename() const {
+        return *canvas->findChild<RenameField*>(QStringLiteral("canvas.rename"));
+    }
+    CursorNote& note() const {
+        return *static_cast<CursorNote*>(
+            canvas->findChild<QWidget*>(QStringLiteral("canvas.cursorNote")));
+    }
     const graph::Graph& graph() const { return document.graph(); }
     int steps() const { return const_cast<Document&>(document).undoStack().index(); }
     std::string text() const { return graph::to_text(graph()); }
@@ -61,11 +69,13 @@ struct CanvasRig {
             qFatal("%s", qPrintable(document.lastError()));
         return id;
     }
-    void wire(const std::string& from, const std::string& fromPort, const std::string& to, const std::string& toPort) {
+    void wire(const std::string& from, const std::string& fromPort, const std::string& to,
+              const std::string& toPort) {
         if (!document.apply(graph::connect_edit(graph(), {from, fromPort, to, toPort})))
             qFatal("%s", qPrintable(document.lastError()));
     }
-    bool wired(const std::string& from, const std::string& fromPort, const std::string& to, const std::string& toPort) const {
+    bool wired(const std::string& from, const std::string& fromPort, const std::string& to,
+               const std::string& toPort) const {
         for (const auto& w : graph().wires())
             if (w == graph::Wire{from, fromPort, to, toPort})
                 return true;
@@ -81,16 +91,24 @@ struct CanvasRig {
         mouse(QEvent::MouseButtonRelease, to, Qt::MiddleButton);
     }
     QPointF view(QPointF scenePos) const { return canvas->viewportTransform().map(scenePos); }
-    QPointF sceneAt(QPointF viewPos) const { return canvas->viewportTransform().inverted().map(viewPos); }
-    QPointF title(const std::string& id) const { return view(scene().node(id)->pos() + scene().node(id)->titleRect().center()); }
-    QPointF centre(const std::string& id) const { return canvas->nodeCentre(QString::fromStdString(id)); }
+    QPointF sceneAt(QPointF viewPos) const {
+        return canvas->viewportTransform().inverted().map(viewPos);
+    }
+    QPointF title(const std::string& id) const {
+        return view(scene().node(id)->pos() + scene().node(id)->titleRect().center());
+    }
+    QPointF centre(const std::string& id) const {
+        return canvas->nodeCentre(QString::fromStdString(id));
+    }
     QPointF port(const std::string& id, const std::string& name, bool output) const {
-        return canvas->portPosition(QString::fromStdString(id), QString::fromStdString(name), output);
+        return canvas->portPosition(QString::fromStdString(id), QString::fromStdString(name),
+                                    output);
     }
     QPointF middle(const graph::Wire& wire) const { return view(scene().wire(wire)->middle()); }
 
     // --- events
-    void mouse(QEvent::Type type, QPointF at, Qt::MouseButton button = Qt::NoButton, Qt::KeyboardModifiers modifiers = {}) {
+    void mouse(QEvent::Type type, QPointF at, Qt::MouseButton button = Qt::NoButton,
+               Qt::KeyboardModifiers modifiers = {}) {
         if (type == QEvent::MouseButtonPress || type == QEvent::MouseButtonDblClick)
             held |= button;
         if (type == QEvent::MouseButtonRelease)
@@ -98,21 +116,25 @@ struct CanvasRig {
         QMouseEvent event(type, at, canvas->viewport()->mapToGlobal(at), button, held, modifiers);
         QApplication::sendEvent(canvas->viewport(), &event);
     }
-    void press(QPointF at, Qt::MouseButton button = Qt::LeftButton, Qt::KeyboardModifiers modifiers = {}) {
+    void press(QPointF at, Qt::MouseButton button = Qt::LeftButton,
+               Qt::KeyboardModifiers modifiers = {}) {
         mouse(QEvent::MouseButtonPress, at, button, modifiers);
     }
     void moveTo(QPointF from, QPointF to, Qt::KeyboardModifiers modifiers = {}) {
         for (int i = 1; i <= 6; ++i)
             mouse(QEvent::MouseMove, from + (to - from) * (i / 6.0), Qt::NoButton, modifiers);
     }
-    void release(QPointF at, Qt::MouseButton button = Qt::LeftButton, Qt::KeyboardModifiers modifiers = {}) {
+    void release(QPointF at, Qt::MouseButton button = Qt::LeftButton,
+                 Qt::KeyboardModifiers modifiers = {}) {
         mouse(QEvent::MouseButtonRelease, at, button, modifiers);
     }
-    void click(QPointF at, Qt::KeyboardModifiers modifiers = {}, Qt::MouseButton button = Qt::LeftButton) {
+    void click(QPointF at, Qt::KeyboardModifiers modifiers = {},
+               Qt::MouseButton button = Qt::LeftButton) {
         press(at, button, modifiers);
         release(at, button, modifiers);
     }
-    void drag(QPointF from, QPointF to, Qt::KeyboardModifiers modifiers = {}, Qt::MouseButton button = Qt::LeftButton) {
+    void drag(QPointF from, QPointF to, Qt::KeyboardModifiers modifiers = {},
+              Qt::MouseButton button = Qt::LeftButton) {
         press(from, button, modifiers);
         moveTo(from, to, modifiers);
         release(to, button, modifiers);
@@ -123,7 +145,8 @@ struct CanvasRig {
         mouse(QEvent::MouseButtonRelease, at, Qt::LeftButton);
     }
     void wheel(QPointF at, int angle, Qt::KeyboardModifiers modifiers = {}) {
-        QWheelEvent event(at, canvas->viewport()->mapToGlobal(at), {}, {0, angle}, Qt::NoButton, modifiers, Qt::NoScrollPhase, false);
+        QWheelEvent event(at, canvas->viewport()->mapToGlobal(at), {}, {0, angle}, Qt::NoButton,
+                          modifiers, Qt::NoScrollPhase, false);
         QApplication::sendEvent(canvas->viewport(), &event);
     }
     void hover(QPointF at) { mouse(QEvent::MouseMove, at); }
@@ -136,9 +159,13 @@ struct CanvasRig {
     /// The items say the same as the model.
     QString disagreement() const {
         if (scene().nodes().size() != graph().nodes().size())
-            return QStringLiteral("%1 items for %2 nodes").arg(scene().nodes().size()).arg(graph().nodes().size());
+            return QStringLiteral("%1 items for %2 nodes")
+                .arg(scene().nodes().size())
+                .arg(graph().nodes().size());
         if (scene().wires().size() != graph().wires().size())
-            return QStringLiteral("%1 items for %2 wires").arg(scene().wires().size()).arg(graph().wires().size());
+            return QStringLiteral("%1 items for %2 wires")
+                .arg(scene().wires().size())
+                .arg(graph().wires().size());
         for (const auto& [id, node] : graph().nodes()) {
             const NodeItem* item = scene().node(id);
             if (!item)

@@ -15,12 +15,13 @@ inline std::string add(Document& document, const std::string& type) {
     return document.apply({graph::AddNode{node}}) ? node.id : std::string();
 }
 
-inline bool wire(Document& document, const std::string& from, const std::string& fromPort, const std::string& to,
-                 const std::string& toPort) {
+inline bool wire(Document& document, const std::string& from, const std::string& fromPort,
+                 const std::string& to, const std::string& toPort) {
     return document.apply({graph::Connect{graph::Wire{from, fromPort, to, toPort}}});
 }
 
-inline const graph::ParamValue& param(const Document& document, const std::string& node, const std::string& name) {
+inline const graph::ParamValue& param(const Document& document, const std::string& node,
+                                      const std::string& name) {
     return document.graph().node(node)->params.at(name);
 }
 
@@ -28,7 +29,8 @@ struct Classifier {
     std::string data, layer, loss, metric, optimizer;
 };
 
-/// Iris, one Linear layer, cross-entropy, accuracy, SGD: starts at once and takes a step in well under a millisecond.
+/// Iris, one Linear layer, cross-entropy, accuracy, SGD: starts at once and takes a step in well
+/// under a millisecond.
 inline Classifier addClassifier(Document& document, std::int64_t epochs) {
     Classifier net;
     net.data = add(document, "Dataset");
@@ -47,7 +49,8 @@ inline Classifier addClassifier(Document& document, std::int64_t epochs) {
         wire(document, net.layer, out, judge, port(judge, 0));
         wire(document, net.data, "y", judge, port(judge, 1));
     }
-    wire(document, net.loss, graph::find_type("CrossEntropyLoss")->outputs.at(0).id, net.optimizer, port(net.optimizer, 0));
+    wire(document, net.loss, graph::find_type("CrossEntropyLoss")->outputs.at(0).id, net.optimizer,
+         port(net.optimizer, 0));
     graph::Training training = document.graph().training();
     training.epochs = epochs;
     training.batch_size = 16;
