@@ -12,6 +12,7 @@
 #include <QSignalSpy>
 #include <QStandardPaths>
 #include <QStatusBar>
+#include <QTabBar>
 #include <QTemporaryDir>
 #include <QTest>
 #include <QTimer>
@@ -182,6 +183,17 @@ class WindowTest : public QObject {
         QVERIFY(f.window.banner().kind() == Banner::Kind::Error);
         QVERIFY(f.window.banner().text().size() > 30);
         QCOMPARE(f.window.session().state(), RunState::Idle);
+        // The tab of the problems, now in front, counts them.
+        auto* problems = f.window.findChild<QDockWidget*>("dock.problems");
+        QTRY_VERIFY2(problems->windowTitle().contains("("), qPrintable(problems->windowTitle()));
+        const auto tabTexts = [&f] {
+            QStringList texts;
+            for (const auto* bar : f.window.findChildren<QTabBar*>())
+                for (int i = 0; i < bar->count(); ++i)
+                    texts << bar->tabText(i);
+            return texts;
+        };
+        QTRY_VERIFY2(tabTexts().contains(problems->windowTitle()), qPrintable(tabTexts().join(", ")));
         f.window.banner().dismiss();
         QVERIFY(f.window.banner().text().isEmpty());
     }

@@ -148,9 +148,9 @@ void Style::drawControl(ControlElement element, const QStyleOption* option, QPai
                 const double share = double(bar->progress - bar->minimum) / double(bar->maximum - bar->minimum);
                 rect.setWidth(int(std::lround(rect.width() * std::clamp(share, 0.0, 1.0))));
                 if (rect.width() > 1)
-                    roundRect(painter, rect, 2.5, mixed(token(Token::Accent), token(Token::Panel), 0.15), Qt::transparent);
+                    roundRect(painter, rect, 2.5, mixed(token(Token::Accent), token(Token::Panel), 0.45), Qt::transparent); // text is read on it
             } else {
-                roundRect(painter, rect, 2.5, mixed(token(Token::Accent), token(Token::Panel), 0.6), Qt::transparent);
+                roundRect(painter, rect, 2.5, mixed(token(Token::Accent), token(Token::Panel), 0.7), Qt::transparent);
             }
             return;
         }

@@ -93,10 +93,8 @@ void MainWindow::connectParts() {
         d->canvas->reveal(node, port);
         d->canvas->setFocus();
     });
-    connect(d->problems, &ProblemsPanel::countChanged, this, [this](int errors, int warnings) {
-        const int count = errors + warnings;
-        d->docks[QStringLiteral("problems")]->setWindowTitle(count ? tr("Problems (%1)").arg(count) : tr("Problems"));
-    });
+    connect(d->problems, &ProblemsPanel::countChanged, this, [this] { countProblems(); });
+    countProblems();
 
     connect(&document, &Document::refused, this, [this](const QString& sentence) {
         if (d->session.isActive())
@@ -392,6 +390,11 @@ void MainWindow::updateRunActions() {
 }
 
 // --- title and totals
+
+void MainWindow::countProblems() {
+    const int count = d->problems->errors() + d->problems->warnings();
+    d->docks[QStringLiteral("problems")]->setWindowTitle(count > 0 ? tr("Problems (%1)").arg(count) : tr("Problems"));
+}
 
 void MainWindow::updateTitle() {
     setWindowTitle(QStringLiteral("%1[*] – Wiregrad").arg(d->document.title()));

@@ -64,6 +64,7 @@ class MainWindow : public QMainWindow {
     void updateRunActions();
     void updateTitle();
     void updateTotals();
+    void countProblems();
     void fillRecentMenu();
     bool mayDiscard(); ///< asks about unsaved changes; false: stay
     bool saveTo(const QString& path);

@@ -273,7 +273,7 @@ void MainWindow::sizeDocks() {
     resizeDocks({d->docks[QStringLiteral("palette")], d->docks[QStringLiteral("properties")], d->docks[QStringLiteral("inspector")]},
                 {left, right, right}, Qt::Horizontal);
     resizeDocks({d->docks[QStringLiteral("monitor")]}, {bottom}, Qt::Vertical);
-    resizeDocks({d->docks[QStringLiteral("properties")], d->docks[QStringLiteral("inspector")]}, {height() * 54 / 100, height() * 46 / 100},
+    resizeDocks({d->docks[QStringLiteral("properties")], d->docks[QStringLiteral("inspector")]}, {height() * 48 / 100, height() * 52 / 100},
                 Qt::Vertical);
 }
 
