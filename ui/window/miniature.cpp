@@ -70,9 +70,16 @@ void paintMiniature(QPainter& painter, const QRectF& place, const graph::Graph& 
             continue;
         const QPointF a = portPoint(corners.at(wire.from), fromType->outputs, wire.from_port, true);
         const QPointF b = portPoint(corners.at(wire.to), toType->inputs, wire.to_port, false);
-        const double bend = std::clamp(std::abs(b.x() - a.x()) * 0.5, 30.0, 120.0);
         QPainterPath path(a);
-        path.cubicTo(a + QPointF(bend, 0), b - QPointF(bend, 0), b);
+        if (b.x() > a.x()) {
+            const double bend = std::clamp((b.x() - a.x()) * 0.5, 30.0, 120.0);
+            path.cubicTo(a + QPointF(bend, 0), b - QPointF(bend, 0), b);
+        } else { // back to the next row, through the gap above it
+            const double gap = b.y() - kNode.height() * 0.9, out = 34;
+            path.cubicTo(a + QPointF(out, 0), {a.x() + out, gap}, {a.x(), gap});
+            path.lineTo(b.x(), gap);
+            path.cubicTo({b.x() - out, gap}, b - QPointF(out, 0), b);
+        }
         const graph::PortSpec* port = fromType->output(wire.from_port);
         painter.setPen(QPen(theme.wire(port ? port->kind : graph::PortKind::Tensor), 1.5 / scale));
         painter.drawPath(path);
