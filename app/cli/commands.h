@@ -50,7 +50,13 @@ int predict(const PredictOptions& options);
 int info(const ProjectOptions& options);
 int check(const ProjectOptions& options);
 int nodes(bool json);
-int datasets(bool json);
+struct DatasetsOptions {
+    std::string download; ///< id of what is to be fetched; empty: list
+    std::string to;       ///< folder; empty: the id, in the current folder
+    std::string base_url; ///< mirror
+    bool json = false;
+};
+int datasets(const DatasetsOptions& options);
 
 struct BenchOptions {
     std::string model; ///< an example's name or a file; empty: all examples
@@ -69,6 +75,10 @@ int bench(const BenchOptions& options);
 struct UsageError : Error { using Error::Error; };
 /// The run itself failed: exit status 1.
 struct RunError : Error { using Error::Error; };
+
+/// From now on Ctrl+C and a termination signal only set a flag, so that work ends in order.
+void catch_interrupts();
+bool interrupted();
 
 /// Loads the project and applies --set and --data. Paths inside the project are relative to its folder.
 graph::Graph open_project(const ProjectOptions& options);

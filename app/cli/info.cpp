@@ -179,17 +179,4 @@ int nodes(bool json) {
     return 0;
 }
 
-int datasets(bool json) {
-    for (const data::SourceInfo& source : data::sources()) {
-        if (json) {
-            fmt::print("{}\n", Json{{"source", source.id}, {"label", source.label}, {"help", source.help}, {"generated", source.generated},
-                                    {"samples", source.samples}, {"test_samples", source.test_samples}}
-                                   .dump());
-        } else {
-            fmt::print("{:<14} {:<10} {}\n", source.id, source.needs_path ? "from files" : "built in", source.help);
-        }
-    }
-    return 0;
-}
-
 } // namespace wiregrad::cli

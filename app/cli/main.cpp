@@ -70,11 +70,15 @@ int run(int argc, char** argv) {
     CLI::App* check_command = app.add_subcommand("check", "Problems with their reasons and offered fixes; exit status 1 if there is an error");
     add_project(check_command, check_options);
 
-    bool nodes_json = false, datasets_json = false;
+    bool nodes_json = false;
+    DatasetsOptions datasets_options;
     CLI::App* nodes_command = app.add_subcommand("nodes", "The catalogue: every node type with ports, parameters and defaults");
     nodes_command->add_flag("--json", nodes_json, "Print one JSON object a line");
-    CLI::App* datasets_command = app.add_subcommand("datasets", "What data is built in and what can be read");
-    datasets_command->add_flag("--json", datasets_json, "Print one JSON object a line");
+    CLI::App* datasets_command = app.add_subcommand("datasets", "What data is built in, what can be read, and what can be downloaded");
+    datasets_command->add_option("--download", datasets_options.download, "Fetch this dataset from its official address");
+    datasets_command->add_option("--to", datasets_options.to, "Folder for it; its name in the current folder unless given");
+    datasets_command->add_option("--from", datasets_options.base_url, "A mirror, instead of the official address");
+    datasets_command->add_flag("--json", datasets_options.json, "Print one JSON object a line");
 
     BenchOptions bench_options;
     CLI::App* bench_command = app.add_subcommand("bench", "Time training steps or inference on random data of the network's shapes");
@@ -115,7 +119,7 @@ int run(int argc, char** argv) {
             return nodes(nodes_json);
         }
         if (*datasets_command) {
-            return datasets(datasets_json);
+            return datasets(datasets_options);
         }
         return bench(bench_options);
     } catch (const RunError& error) {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 
@@ -13,6 +14,8 @@ namespace wiregrad::cli {
 namespace fs = std::filesystem;
 
 namespace {
+
+volatile std::sig_atomic_t signalled = 0;
 
 const graph::Node& node_named(const graph::Graph& graph, const std::string& name, const std::string& option) {
     const graph::Node* node = graph.find(name);
@@ -93,6 +96,15 @@ fs::path examples_folder() {
 }
 
 } // namespace
+
+void catch_interrupts() {
+    struct sigaction action {};
+    action.sa_handler = [](int) { signalled = 1; };
+    sigaction(SIGINT, &action, nullptr);
+    sigaction(SIGTERM, &action, nullptr);
+}
+
+bool interrupted() { return signalled != 0; }
 
 graph::Graph open_project(const ProjectOptions& options) {
     graph::Graph graph = graph::load_project(options.file);

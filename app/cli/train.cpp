@@ -8,7 +8,6 @@
 #include <chrono>
 #include <cmath>
 #include <condition_variable>
-#include <csignal>
 #include <filesystem>
 #include <mutex>
 
@@ -21,8 +20,6 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 namespace {
-
-volatile std::sig_atomic_t interrupted = 0;
 
 void print(const Json& event) {
     fmt::print("{}\n", event.dump());
@@ -188,11 +185,8 @@ int train(const TrainOptions& options) {
 
     graph::CompileOptions compile_options;
     compile_options.threads = options.threads;
-    compile_options.progress = [](const std::string&, double) { return interrupted == 0; };
-    struct sigaction action {};
-    action.sa_handler = [](int) { interrupted = 1; };
-    sigaction(SIGINT, &action, nullptr);
-    sigaction(SIGTERM, &action, nullptr);
+    compile_options.progress = [](const std::string&, double) { return !interrupted(); };
+    catch_interrupts();
     train::TrainPlan plan = graph::compile(graph, compile_options);
     plan.threads = options.threads;
     plan.checkpoint_path = checkpoint.string();
@@ -228,7 +222,7 @@ int train(const TrainOptions& options) {
     bool stopping = false;
     std::optional<train::DoneRecord> done;
     while (!(done = reporter->wait(0.05))) {
-        if (interrupted != 0 && !stopping) {
+        if (interrupted() && !stopping) {
             stopping = true;
             trainer.stop();
         }

@@ -143,7 +143,9 @@ class Cli(unittest.TestCase):
         self.assertGreaterEqual(len(nodes), 40)
         conv = next(n for n in nodes if n["type"] == "Conv2d")
         self.assertEqual({p["id"]: p["default"] for p in conv["params"]}["bias"], True)
-        self.assertIn("digits", [s["source"] for s in events(run("datasets", "--json"))])
+        listed = events(run("datasets", "--json"))
+        self.assertIn("digits", [s.get("source") for s in listed])
+        self.assertIn("mnist", [s.get("download") for s in listed])
         self.assertEqual(run("nodes").returncode, 0)
         self.assertEqual(run("datasets").returncode, 0)
 
@@ -224,6 +226,17 @@ class Cli(unittest.TestCase):
         done = run("eval", self.example("spirals"), "--weights", path)
         self.assertEqual(done.returncode, 2)
         self.assertIn("does not fit", done.stderr)
+
+    def test_out_of_memory_is_a_sentence(self):
+        layer = next(e["node"] for e in events(run("info", self.example("digits-mlp"), "--json")) if e.get("type") == "Linear")
+        limited = subprocess.run(["bash", "-c", 'ulimit -v 4000000; exec "$@"', "-", BINARY, "train", self.example("digits-mlp"), "--set",
+                                  layer + ".out_features=1000000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=600)
+        self.refused(limited, "memory", status=1)
+
+    def test_downloads_only_what_is_known_and_says_when_there_is_no_network(self):
+        self.refused(run("datasets", "--download", "everything"), "mnist")
+        done = run("datasets", "--download", "mnist", "--to", os.path.join(self.folder, "m"), "--from", "http://127.0.0.1:9/")
+        self.refused(done, "127.0.0.1", status=1)
 
     def test_nothing_to_resume(self):
         self.refused(run("train", self.example("iris"), "--resume"), "checkpoint")
