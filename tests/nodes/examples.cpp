@@ -61,7 +61,7 @@ Graph spirals() {
 }
 
 Graph digits_mlp() {
-    Builder net("digits", {{"source", "digits"}});
+    Builder net("digits", {{"source", "digits"}, {"normalize", "standardize"}});
     net.layer("Flatten").layer("Linear", out(512)).layer("ReLU").layer("Linear", out(512)).layer("ReLU").layer("Linear", out(10));
     net.judge("CrossEntropyLoss", "loss", "y").judge("Accuracy", "accuracy", "y");
     return net.finish("Adam", {{"lr", 0.001}}, {.epochs = 5, .batch_size = 64}, "Digits with plain layers",
@@ -72,7 +72,7 @@ Graph digits_mlp() {
 }
 
 Graph digits_lenet() {
-    Builder net("digits", {{"source", "digits"}});
+    Builder net("digits", {{"source", "digits"}, {"normalize", "standardize"}});
     net.layer("Conv2d", {{"out_channels", whole(6)}, {"kernel_size", list({5})}, {"padding", list({2})}}).layer("ReLU").layer("MaxPool2d");
     net.layer("Conv2d", {{"out_channels", whole(16)}, {"kernel_size", list({5})}}).layer("ReLU").layer("MaxPool2d").layer("Flatten");
     net.layer("Linear", out(120)).layer("ReLU").layer("Linear", out(84)).layer("ReLU").layer("Linear", out(10));
