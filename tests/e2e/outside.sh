@@ -60,6 +60,23 @@ wait_for() {
     done
     fail "waited in vain for: $1"
 }
+# persist TEXT EXPRESSION COMMAND...: acts until it holds; a display server that has just begun may lose a click or two,
+# so the same is done up to three times, as a person would.
+persist() {
+    local text=$1 expression=$2 attempt end
+    shift 2
+    for attempt in 1 2 3; do
+        "$@"
+        end=$((SECONDS + 20))
+        while [ $SECONDS -lt $end ]; do
+            ask "$expression" >/dev/null 2>&1 && return 0
+            kill -0 "$studio_pid" 2>/dev/null || fail "the studio ended while waiting for: $text"
+            sleep 0.1
+        done
+        echo "attempt $attempt brought nothing: $text"
+    done
+    fail "waited in vain for: $text"
+}
 start() {
     : > "$log"
     "$studio" --theme dark --size 1500x900 --test-positions "$@" >"$log" 2>"$home/errors" &
@@ -76,11 +93,13 @@ drag() { # in small steps, as a hand does
 add_node() { # TEXT X Y: double-click on the empty canvas, type, Enter
     local before
     before=$(ask "len(s['nodes'])")
-    xdotool mousemove "$2" "$3" click --repeat 2 --delay 60 1
-    wait_for "the search" "'canvas.search.field' in s['widgets']"
+    persist "node $1" "len(s['nodes']) == $before + 1" choose "$@"
+}
+choose() { # TEXT X Y
+    ask "'canvas.search.field' in s['widgets']" >/dev/null 2>&1 && xdotool key Escape
+    persist "the search" "'canvas.search.field' in s['widgets']" xdotool mousemove "$2" "$3" click --repeat 2 --delay 60 1
     xdotool type --delay 15 "$1"
     xdotool key Return
-    wait_for "node $1" "len(s['nodes']) == $before + 1"
 }
 id_of() { ask "[n for n in sorted(s['nodes']) if s['nodes'][n]['type'] == '$1'][${2:-0}]"; }
 wire() { # FROM PORT TO PORT
@@ -88,16 +107,14 @@ wire() { # FROM PORT TO PORT
     wires=$(ask "len(s['wires'])")
     read -r -a a <<<"$(ask "s['nodes']['$1']['outputs']['$2']")"
     read -r -a b <<<"$(ask "s['nodes']['$3']['inputs']['$4']")"
-    drag "${a[0]}" "${a[1]}" "${b[0]}" "${b[1]}"
-    wait_for "wire $1 -> $3" "len(s['wires']) == $wires + 1"
+    persist "wire $1 -> $3" "len(s['wires']) == $wires + 1" drag "${a[0]}" "${a[1]}" "${b[0]}" "${b[1]}"
 }
 
 # --- first start: the gallery; an empty canvas is one click away
 start
 wait_for "the gallery" "s['gallery'] and 'gallery.empty' in s['widgets']"
 read -r -a at <<<"$(ask "s['widgets']['gallery.empty']")"
-click "${at[0]}" "${at[1]}"
-wait_for "the empty canvas" "not s['gallery']"
+persist "the empty canvas" "not s['gallery']" click "${at[0]}" "${at[1]}"
 read -r -a canvas <<<"$(ask "s['widgets']['canvas']")"
 xdotool mousemove "${canvas[0]}" "${canvas[1]}"
 xdotool key ctrl+1
@@ -118,8 +135,7 @@ wire "$loss" loss "$sgd" loss
 
 # --- train: the loss falls
 read -r -a run <<<"$(ask "s['widgets']['toolbar.run.start']")"
-click "${run[0]}" "${run[1]}"
-wait_for "the first steps" "s['step'] > 0 and s['loss'] is not None"
+persist "the first steps" "s['step'] > 0 and s['loss'] is not None" click "${run[0]}" "${run[1]}"
 first=$(ask "s['loss']")
 wait_for "a falling loss" "s['loss'] < 0.85 * $first"
 read -r -a stop <<<"$(ask "s['widgets']['toolbar.run.stop']")"
