@@ -6,7 +6,7 @@
 set -u
 studio=$(realpath "${1:?path to wiregrad-studio}")
 picture=${2:-}
-for tool in Xvfb openbox xdotool import python3; do
+for tool in Xvfb openbox xdotool xprop import python3; do
     command -v "$tool" >/dev/null || { echo "skipped: $tool is not installed"; exit 77; }
 done
 
@@ -35,6 +35,11 @@ for _ in $(seq 200); do [ -s "$home/display" ] && break; sleep 0.05; done
 DISPLAY=:$(cat "$home/display") && export DISPLAY
 openbox >/dev/null 2>&1 &
 pids+=($!)
+# A window that is there before its manager gets no focus.
+for _ in $(seq 600); do
+    xprop -root _NET_SUPPORTING_WM_CHECK 2>/dev/null | grep -q 'window id' && break
+    sleep 0.05
+done
 
 # ask EXPRESSION: a Python expression on the newest line `s` of what the studio prints.
 ask() {
