@@ -33,8 +33,8 @@ def conv_block(inputs, outputs):
 
 
 def spirals():
-    net = nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 2))
-    return net, (32, 2), 2, lambda p: torch.optim.SGD(p, lr=0.03)
+    net = nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 1))
+    return net, (32, 2), 2, lambda p: torch.optim.Adam(p, lr=0.01, **fe)
 
 
 def digits_mlp():
@@ -64,13 +64,21 @@ batches = [(torch.randn(shape), torch.randint(0, classes, shape[:1])) for _ in r
 if args.channels_last and len(shape) == 4:
     net = net.to(memory_format=torch.channels_last)
     batches = [(x.contiguous(memory_format=torch.channels_last), t) for x, t in batches]
+if args.model == "spirals":
+    batches = [(x, t.float().unsqueeze(1)) for x, t in batches]
 optimizer = optimizer_of(net.parameters())
+
+
+def loss_of(output, target):
+    if output.shape[1] == 1:
+        return F.binary_cross_entropy_with_logits(output, target)
+    return F.cross_entropy(output, target)
 
 
 def train_step(i):
     x, target = batches[i % 4]
     optimizer.zero_grad(set_to_none=True)
-    F.cross_entropy(net(x), target).backward()
+    loss_of(net(x), target).backward()
     optimizer.step()
 
 
