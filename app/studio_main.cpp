@@ -2,11 +2,14 @@
 #include <QApplication>
 #include <QCommandLineParser>
 #include <QDir>
+#include <QElapsedTimer>
 #include <QFileInfo>
 #include <QStandardPaths>
 #include <QTimer>
 
+#include <algorithm>
 #include <cstdio>
+#include <memory>
 
 #include "session/settings.h"
 #include "ui/canvas/canvas.h"
@@ -47,6 +50,33 @@ void takeScreenshot(MainWindow& window, const QString& path, qint64 steps, const
     timer->start();
 }
 
+/// Watches the window's thread while the run goes on; at its end prints one JSON line and quits.
+void measureRun(MainWindow& window) {
+    struct Watch {
+        QElapsedTimer clock;
+        qint64 last = -1, longest = 0;
+    };
+    auto watch = std::make_shared<Watch>();
+    watch->clock.start();
+    auto* timer = new QTimer(&window);
+    timer->setTimerType(Qt::PreciseTimer);
+    timer->setInterval(5);
+    QObject::connect(timer, &QTimer::timeout, &window, [&window, watch] {
+        const qint64 now = watch->clock.elapsed();
+        if (watch->last >= 0 && window.session().progress().step > 0)
+            watch->longest = std::max(watch->longest, now - watch->last);
+        watch->last = now;
+    });
+    timer->start();
+    QObject::connect(&window.session(), &TrainSession::finished, &window, [&window, watch] {
+        const RunProgress progress = window.session().progress();
+        std::printf("{\"steps\": %lld, \"seconds\": %.4f, \"longest_pause_ms\": %lld}\n", static_cast<long long>(progress.step),
+                    progress.seconds, static_cast<long long>(watch->longest));
+        std::fflush(stdout);
+        QCoreApplication::exit(window.session().state() == wiregrad::train::RunState::Finished ? 0 : 1);
+    });
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -68,7 +98,8 @@ int main(int argc, char** argv) {
     const QCommandLineOption steps(QStringLiteral("after-steps"), QStringLiteral("Take the picture after so many training steps."), QStringLiteral("steps"), QStringLiteral("0"));
     const QCommandLineOption select(QStringLiteral("select"), QStringLiteral("Select a node for the picture."), QStringLiteral("node"));
     const QCommandLineOption positions(QStringLiteral("test-positions"), QStringLiteral("Print positions of widgets and ports, for tests."));
-    parser.addOptions({example, train, theme, size, screenshot, steps, select, positions});
+    const QCommandLineOption measure(QStringLiteral("measure"), QStringLiteral("At the end of the run print its speed and the longest pause of the window, then quit."));
+    parser.addOptions({example, train, theme, size, screenshot, steps, select, positions, measure});
     parser.addPositionalArgument(QStringLiteral("file"), QStringLiteral("A .wiregrad project."), QStringLiteral("[FILE]"));
     parser.process(app);
 
@@ -85,12 +116,12 @@ int main(int argc, char** argv) {
     if (!stepsOk || afterSteps < 0)
         return usage(QStringLiteral("--after-steps needs a number, not %1").arg(parser.value(steps)));
 
-    const bool picture = parser.isSet(screenshot);
-    if (picture)
-        QStandardPaths::setTestModeEnabled(true); // a picture shows the standard layout, not this person's
+    const bool apart = parser.isSet(screenshot) || parser.isSet(measure);
+    if (apart)
+        QStandardPaths::setTestModeEnabled(true); // the standard layout, not this person's
     Theme::instance().apply(themeName);
-    // Only a picture keeps its recovery folder to itself; it neither offers nor leaves anything.
-    const QString recovery = picture ? QDir::tempPath() + QStringLiteral("/wiregrad-picture-%1").arg(QCoreApplication::applicationPid()) : QString();
+    // Pictures and measurements keep their recovery folder to themselves; they neither offer nor leave anything.
+    const QString recovery = apart ? QDir::tempPath() + QStringLiteral("/wiregrad-picture-%1").arg(QCoreApplication::applicationPid()) : QString();
     MainWindow window(recovery);
     if (parser.isSet(size)) {
         const QStringList parts = parser.value(size).split(QLatin1Char('x'));
@@ -108,13 +139,15 @@ int main(int argc, char** argv) {
         opened = window.openExample(parser.value(example), false);
     else
         window.gallery().open();
+    if (parser.isSet(measure))
+        measureRun(window);
     if (opened && parser.isSet(train))
         window.actions().action(QStringLiteral("run.start"))->trigger();
-    if (!picture)
+    if (!apart)
         window.offerRestore();
     if (parser.isSet(positions))
         new TestPositions(window);
-    if (picture)
+    if (parser.isSet(screenshot))
         takeScreenshot(window, parser.value(screenshot), afterSteps, parser.value(select));
     return QApplication::exec();
 }
