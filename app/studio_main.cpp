@@ -4,6 +4,8 @@
 #include <QDir>
 #include <QElapsedTimer>
 #include <QFileInfo>
+#include <QFont>
+#include <QFontDatabase>
 #include <QStandardPaths>
 #include <QTimer>
 
@@ -21,6 +23,16 @@
 namespace {
 
 using namespace wiregrad::studio;
+
+/// An archive carries its own font, so that a bare machine shows letters and not boxes.
+void addCarriedFonts() {
+    const bool bare = QFontDatabase::families().isEmpty();
+    const QDir folder(QCoreApplication::applicationDirPath() + QStringLiteral("/../share/fonts"));
+    for (const QFileInfo& file : folder.entryInfoList({QStringLiteral("*.ttf")}, QDir::Files))
+        QFontDatabase::addApplicationFont(file.absoluteFilePath());
+    if (bare && !QFontDatabase::families().isEmpty())
+        QApplication::setFont(QFont(QStringLiteral("DejaVu Sans")));
+}
 
 int usage(const QString& sentence) {
     std::fprintf(stderr, "wiregrad-studio: %s\n", qPrintable(sentence));
@@ -85,6 +97,8 @@ int main(int argc, char** argv) {
     QApplication::setApplicationDisplayName(QStringLiteral("Wiregrad"));
     QApplication::setApplicationVersion(QStringLiteral(WIREGRAD_VERSION));
     QApplication::setDesktopFileName(QStringLiteral("wiregrad"));
+
+    addCarriedFonts();
 
     QCommandLineParser parser;
     parser.setApplicationDescription(QStringLiteral("Wire layers into a neural network and watch it learn."));
