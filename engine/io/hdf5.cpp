@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <mutex>
@@ -11,6 +14,10 @@
 
 #include <fmt/format.h>
 #include <hdf5.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "engine/core/error.h"
 #include "engine/io/atomic_file.h"
@@ -280,21 +287,121 @@ void seal(std::vector<std::byte>& image, const std::string& where) {
     image.insert(image.end(), hash, hash + sizeof(sum));
 }
 
-/// Other people's files carry no seal and pass.
-void check_seal(const std::string& path) {
+/// True when the file carries our seal and it is right; other people's files carry none.
+bool check_seal(const std::string& path) {
     std::array<char, kSealBytes> end{};
     {
         std::ifstream file(path, std::ios::binary);
         file.seekg(-static_cast<std::streamoff>(kSealBytes), std::ios::end);
         if (!file.read(end.data(), end.size()) ||
             !std::string_view(end.data(), end.size()).starts_with(kSealMark))
-            return;
+            return false;
     }
     const std::vector<std::byte> bytes = read_file(path);
     std::uint32_t sum = 0;
     std::memcpy(&sum, end.data() + kSealMark.size(), sizeof(sum));
     if (bytes.size() % 4 != 0 || lookup3(std::span(bytes).first(bytes.size() - kSealBytes)) != sum)
         throw FileError("is damaged: the checksum of this HDF5 file is wrong", path);
+    return true;
+}
+
+/// Reads a dataset or an attribute of a dataset for nothing but to see whether the library survives it.
+void try_attributes(hid_t object) {
+    const auto visit = [](hid_t of, const char* name, const H5A_info_t*, void*) -> herr_t {
+        const hid_t attribute = H5Aopen(of, name, H5P_DEFAULT);
+        const hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
+        const hssize_t count = H5Sget_simple_extent_npoints(space);
+        const std::size_t size = H5Tget_size(type);
+        if (count > 0 && size > 0 && static_cast<std::size_t>(count) <= kMaxText / size) {
+            void* target = std::calloc(static_cast<std::size_t>(count), size);
+            if (target != nullptr)
+                H5Aread(attribute, type, target);
+            std::free(target);
+        }
+        H5Sclose(space);
+        H5Tclose(type);
+        H5Aclose(attribute);
+        return 0;
+    };
+    H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, nullptr, visit, nullptr);
+}
+
+void try_dataset(hid_t dataset) {
+    constexpr hsize_t kPiece = hsize_t{1} << 26; // bytes read at a time
+    const hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset);
+    const std::size_t size = H5Tget_size(type);
+    std::array<hsize_t, H5S_MAX_RANK> dims{}, start{}, count{};
+    const int rank = H5Sget_simple_extent_ndims(space);
+    if (rank >= 0 && size > 0 && H5Sget_simple_extent_dims(space, dims.data(), nullptr) == rank) {
+        count = dims;
+        hsize_t row = size; // bytes of one entry of the first dimension
+        for (int d = 1; d < rank; ++d)
+            row = dims[static_cast<std::size_t>(d)] > 0 && row < kPiece * 1024 ? row * dims[static_cast<std::size_t>(d)] : 0;
+        const hsize_t rows = rank > 0 ? dims[0] : 1, step = row > 0 ? std::max<hsize_t>(1, kPiece / row) : 0;
+        // More than the file can hold is refused by the reader, unread.
+        const bool bomb = row > 0 && rows > (H5Dget_storage_size(dataset) * kMaxRatio + kFreeBytes) / row;
+        for (hsize_t at = 0; step > 0 && !bomb && at < rows; at += step) {
+            count[0] = std::min(step, rows - at);
+            start[0] = at;
+            const hid_t memory = rank > 0 ? H5Screate_simple(rank, count.data(), nullptr) : H5Scopy(space);
+            if (rank > 0)
+                H5Sselect_hyperslab(space, H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr);
+            void* target = std::calloc(static_cast<std::size_t>(count[0] > 0 && rank > 0 ? count[0] : 1), row);
+            const bool read = target != nullptr && H5Dread(dataset, type, memory, space, H5P_DEFAULT, target) >= 0;
+            std::free(target);
+            H5Sclose(memory);
+            if (!read)
+                break;
+        }
+    }
+    H5Sclose(space);
+    H5Tclose(type);
+}
+
+/// libhdf5 1.10 can crash on a damaged file. What carries no seal is therefore read once by a child process: what ends
+/// the child would have ended this program. In the child runs only what may run after a fork of a program with threads:
+/// HDF5, whose lock this thread holds, and malloc.
+void try_in_child(const std::string& path) {
+    static std::set<std::string> survived; // under the library's lock
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode))
+        return; // opening it says what is wrong
+    const std::string key = fmt::format("{}:{}:{}.{}", path, status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+    const Library library;
+    if (survived.contains(key))
+        return;
+    const pid_t child = ::fork();
+    if (child < 0)
+        throw FileError(fmt::format("cannot be checked before it is read: {}", std::strerror(errno)), path);
+    if (child == 0) {
+        const rlimit no_core{0, 0};
+        ::setrlimit(RLIMIT_CORE, &no_core);
+        for (const int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGALRM})
+            std::signal(signal, SIG_DFL);
+        ::alarm(5 + static_cast<unsigned>(status.st_size >> 24)); // a damaged file may also lead in circles
+        const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
+        const auto visit = [](hid_t root, const char* name, const H5O_info_t* info, void*) -> herr_t {
+            const hid_t object = H5Oopen(root, name, H5P_DEFAULT);
+            if (object < 0)
+                return 0;
+            try_attributes(object);
+            if (info->type == H5O_TYPE_DATASET)
+                try_dataset(object);
+            H5Oclose(object);
+            return 0;
+        };
+        if (file >= 0) {
+            H5Ovisit2(file, H5_INDEX_NAME, H5_ITER_INC, visit, nullptr, H5O_INFO_BASIC);
+            H5Fclose(file);
+        }
+        ::_exit(0);
+    }
+    int ended = 0;
+    while (::waitpid(child, &ended, 0) < 0 && errno == EINTR) {
+    }
+    if (WIFSIGNALED(ended))
+        throw FileError("is damaged: the HDF5 library cannot read it safely", path);
+    survived.insert(key);
 }
 
 std::vector<std::byte> encode(const Hdf5File& contents, const std::string& where) {
@@ -392,7 +499,8 @@ struct Hdf5Reader::Impl {
     Attributes attributes;
 
     explicit Impl(const std::string& from) : path(from) {
-        check_seal(path);
+        if (!check_seal(path))
+            try_in_child(path);
         const Library library;
         file = checked(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose, path,
                        "is not a readable HDF5 file");

@@ -1,4 +1,5 @@
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <random>
@@ -528,6 +529,31 @@ TEST(Hdf5, NoticesEveryDamageToItsOwnFiles) {
         EXPECT_THAT(error_of([&] { (void)io::read_hdf5(folder / "x.h5"); }),
                     HasSubstr("is damaged"));
     }
+}
+
+TEST(Hdf5, SurvivesDamagedFilesOfOthers) {
+    const TempFolder folder;
+    // A file in the library's old format, without checksums, as most programs write.
+    const std::string path = folder / "x.h5";
+    const std::string command =
+        "/usr/bin/python3 -c \"import h5py, numpy as np; f = h5py.File('" + path +
+        "', 'w'); f['x'] = np.arange(600.).reshape(20, 30); f.create_dataset('y', data=np.arange(20), chunks=(5,), "
+        "compression='gzip'); f['g/z'] = 'text'; f.attrs['title'] = 'a text'\" 2>/dev/null";
+    if (std::system(command.c_str()) != 0)
+        GTEST_SKIP() << "python3-h5py is not installed";
+    const std::vector<std::byte> good = io::read_file(path);
+    std::mt19937 random(11);
+    int refused = 0;
+    constexpr int kFiles = 300;
+    for (int round = 0; round < kFiles; ++round) {
+        std::vector<std::byte> bytes = good;
+        for (int hits = 0; hits < 1 + round % 8; ++hits)
+            bytes[random() % bytes.size()] = static_cast<std::byte>(random() % 256);
+        const std::string file = folder / ("x" + std::to_string(round) + ".h5");
+        io::write_file(file, bytes);
+        refused += error_of([&] { (void)io::read_hdf5(file); }) != "no FileError";
+    }
+    EXPECT_GT(refused, kFiles / 20);
 }
 
 TEST(Hdf5, IsReadByH5pyAndReadsItsFiles) {

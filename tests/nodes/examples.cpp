@@ -94,7 +94,7 @@ Graph cnn_small() {
     }
     net.layer("Flatten").layer("Linear", out(10));
     net.judge("CrossEntropyLoss", "loss", "y").judge("Accuracy", "accuracy", "y");
-    return net.finish("AdamW", {{"lr", 0.001}}, {.epochs = 3, .batch_size = 64}, "Coloured shapes",
+    return net.finish("AdamW", {{"lr", 0.001}}, {.epochs = 10, .batch_size = 64}, "Coloured shapes",
                       "Ten kinds of shapes, 32 × 32 pixels in colour. Three stages, each of two convolutions with **BatchNorm2d**; "
                       "from stage to stage the picture halves and the channels double.\n\n"
                       "* Remove the BatchNorm2d nodes (Ctrl+Delete joins their neighbours) and compare the curves.\n"
