@@ -133,6 +133,10 @@ void flat_conv_forward(const ConvGeometry& g, const float* x, const float* w, co
     const std::int64_t pitch = round_up(rows * layout.pitch, 16) + kSlack;
     const std::int64_t tasks = g.batch * g.groups * block.count;
     const int threads = team(g.flops());
+    reserve_on_team(threads, [&] {
+        image_scratch().floats(usize(image + kSlack));
+        result_scratch().floats(usize(block.size * pitch));
+    });
 #pragma omp parallel num_threads(threads)
     {
         float* source = image_scratch().floats(usize(image + kSlack));
@@ -251,6 +255,10 @@ void flat_conv_input_grad(const ConvGeometry& g, const float* gy, const float* w
     const std::int64_t copy_rows = std::min(g.out_h, vertical.size + vertical.low),
                        copy_columns = std::min(g.out_w, line + horizontal.low);
     const int threads = team(g.flops());
+    reserve_on_team(threads, [&] {
+        image_scratch().floats(usize(image + kSlack));
+        result_scratch().floats(usize(block.size * pitch));
+    });
 #pragma omp parallel num_threads(threads)
     {
         float* source = image_scratch().floats(usize(image + kSlack));

@@ -2,9 +2,12 @@
 // share. Any thread.
 #pragma once
 
+#include <new>
+
 #include <omp.h>
 
 #include "engine/core/config.h"
+#include "engine/core/error.h"
 
 namespace wiregrad::cpu {
 
@@ -18,6 +21,22 @@ inline int team(double operations) {
 inline void size_team() {
     if (omp_get_max_threads() != num_threads())
         omp_set_num_threads(num_threads());
+}
+
+/// Lets each thread of the coming region fetch its working memory with `get`: an exception may not leave a region, so a
+/// lack of memory is found before it. Throws OutOfMemory.
+template <class Get> void reserve_on_team(int threads, const Get& get) {
+    bool failed = false;
+#pragma omp parallel num_threads(threads) reduction(|| : failed)
+    {
+        try {
+            get();
+        } catch (const std::bad_alloc&) {
+            failed = true;
+        }
+    }
+    if (failed)
+        throw OutOfMemory("there is no memory for a kernel's working space");
 }
 
 } // namespace wiregrad::cpu
