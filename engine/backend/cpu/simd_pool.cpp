@@ -44,10 +44,22 @@ inline void scalar(const float* top, std::int64_t in_w, float* y, std::uint8_t* 
     *place = at;
 }
 
+/// Every other lane of two vectors laid end to end, and the inverse: two vectors woven into one.
+inline void evens(const V& a, const V& b, V& out) {
+    out = __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+}
+inline void odds(const V& a, const V& b, V& out) {
+    out = __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+}
+inline void woven_low(const V& a, const V& b, V& out) {
+    out = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
+inline void woven_high(const V& a, const V& b, V& out) {
+    out = __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+}
+
 void max_2x2(std::int64_t planes, std::int64_t in_h, std::int64_t in_w, std::int64_t out_h,
              std::int64_t out_w, const float* x, float* y, std::uint8_t* place) {
-    const I even = {0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30};
-    const I odd = even + 1;
     const float* const x_end = x + planes * in_h * in_w;
     float* const y_end = y + planes * out_h * out_w;
     for (std::int64_t plane = 0; plane < planes; ++plane)
@@ -66,11 +78,15 @@ void max_2x2(std::int64_t planes, std::int64_t in_h, std::int64_t in_w, std::int
                 load(b, top + 2 * c + kLanes);
                 load(d, top + in_w + 2 * c);
                 load(e, top + in_w + 2 * c + kLanes);
-                V best = __builtin_shuffle(a, b, even);
+                V best, next;
                 I places = {};
-                consider(__builtin_shuffle(a, b, odd), 1, best, places);
-                consider(__builtin_shuffle(d, e, even), 2, best, places);
-                consider(__builtin_shuffle(d, e, odd), 3, best, places);
+                evens(a, b, best);
+                odds(a, b, next);
+                consider(next, 1, best, places);
+                evens(d, e, next);
+                consider(next, 2, best, places);
+                odds(d, e, next);
+                consider(next, 3, best, places);
                 store(out + c, best);
                 *reinterpret_cast<Bytes*>(at + c) = __builtin_convertvector(places, Bytes);
             }
@@ -81,8 +97,6 @@ void max_2x2(std::int64_t planes, std::int64_t in_h, std::int64_t in_w, std::int
 
 void max_2x2_backward(std::int64_t planes, std::int64_t out_h, std::int64_t out_w, const float* gy,
                       const std::uint8_t* place, float* gx) {
-    const I low = {0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23};
-    const I high = low + 8;
     const std::int64_t in_w = 2 * out_w;
     const float* const gy_end = gy + planes * out_h * out_w;
     float* const gx_end = gx + planes * out_h * out_w * 4;
@@ -102,8 +116,11 @@ void max_2x2_backward(std::int64_t planes, std::int64_t out_h, std::int64_t out_
                     __builtin_convertvector(*reinterpret_cast<const Bytes*>(at + c), I);
                 const V left = places == 2 * half ? grad : none,
                         right = places == 2 * half + 1 ? grad : none;
-                store(out + 2 * c, __builtin_shuffle(left, right, low));
-                store(out + 2 * c + kLanes, __builtin_shuffle(left, right, high));
+                V woven;
+                woven_low(left, right, woven);
+                store(out + 2 * c, woven);
+                woven_high(left, right, woven);
+                store(out + 2 * c + kLanes, woven);
             }
             for (; c < out_w; ++c) {
                 out[2 * c] = at[c] == 2 * half ? g[c] : 0.0F;
