@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <numbers>
 
+#include "engine/core/random.h"
+
 namespace wiregrad::data {
 
 class SampleRandom {
@@ -21,7 +23,7 @@ class SampleRandom {
             refill();
             used_ = 0;
         }
-        return block_[static_cast<std::size_t>(used_++)];
+        return block_.v[used_++];
     }
     /// In [0, 1), 32 random bits.
     double uniform() { return bits() * 0x1p-32; }
@@ -57,25 +59,15 @@ class SampleRandom {
 
   private:
     void refill() {
-        std::array<std::uint32_t, 4> c{count_++, stream_, static_cast<std::uint32_t>(index_),
-                                       static_cast<std::uint32_t>(index_ >> 32)};
-        std::array<std::uint32_t, 2> k = key_;
-        for (int round = 0; round < 10; ++round) {
-            const std::uint64_t a = std::uint64_t{0xD2511F53u} * c[0];
-            const std::uint64_t b = std::uint64_t{0xCD9E8D57u} * c[2];
-            c = {static_cast<std::uint32_t>(b >> 32) ^ c[1] ^ k[0], static_cast<std::uint32_t>(b),
-                 static_cast<std::uint32_t>(a >> 32) ^ c[3] ^ k[1], static_cast<std::uint32_t>(a)};
-            k[0] += 0x9E3779B9u;
-            k[1] += 0xBB67AE85u;
-        }
-        block_ = c;
+        block_ = philox({{count_++, stream_, static_cast<std::uint32_t>(index_), static_cast<std::uint32_t>(index_ >> 32)}},
+                        key_[0], key_[1]);
     }
 
     std::array<std::uint32_t, 2> key_;
     std::uint32_t stream_;
     std::uint64_t index_;
     std::uint32_t count_ = 0;
-    std::array<std::uint32_t, 4> block_{};
+    PhiloxBlock block_{};
     int used_ = 4;
     double spare_ = 0;
     bool has_spare_ = false;

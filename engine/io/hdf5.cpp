@@ -305,7 +305,7 @@ bool check_seal(const std::string& path) {
     return true;
 }
 
-/// Reads a dataset or an attribute of a dataset for nothing but to see whether the library survives it.
+/// Reads what an object's attributes hold, for nothing but to see whether the library survives it.
 void try_attributes(hid_t object) {
     const auto visit = [](hid_t of, const char* name, const H5A_info_t*, void*) -> herr_t {
         const hid_t attribute = H5Aopen(of, name, H5P_DEFAULT);
@@ -326,6 +326,7 @@ void try_attributes(hid_t object) {
     H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, nullptr, visit, nullptr);
 }
 
+/// The same with a dataset's numbers, piece by piece.
 void try_dataset(hid_t dataset) {
     constexpr hsize_t kPiece = hsize_t{1} << 26; // bytes read at a time
     const hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset);

@@ -19,24 +19,28 @@ void require_pair(const Op& op, std::string_view what, const Dims& dims, std::in
                                      dims.str(), least));
 }
 
-/// Geometry of the convolution of an input of shape x with a weight of shape w; refuses what does
-/// not fit.
-cpu::ConvGeometry geometry(const Op& op, const Attrs& attrs, const Shape& x, const Shape& w) {
-    const Dims &stride = attrs.dims("stride"), &padding = attrs.dims("padding"),
-               &dilation = attrs.dims("dilation");
+/// What a convolution and a transposed one ask alike of their attributes and ranks; `layout` is the weight's.
+void require_window(const Op& op, const Attrs& attrs, const Shape& x, const Shape& w, std::string_view layout) {
+    require_pair(op, "stride", attrs.dims("stride"), 1);
+    require_pair(op, "padding", attrs.dims("padding"), 0);
+    require_pair(op, "dilation", attrs.dims("dilation"), 1);
     const std::int64_t groups = attrs.integer("groups");
-    require_pair(op, "stride", stride, 1);
-    require_pair(op, "padding", padding, 0);
-    require_pair(op, "dilation", dilation, 1);
     if (groups < 1)
         throw ValueError(fmt::format("{}: groups is {}, it must be at least 1", op.name, groups));
     if (x.size() != 4)
         throw ShapeError(
             fmt::format("{}: input {} must be [batch, channels, height, width]", op.name, x.str()));
     if (w.size() != 4)
-        throw ShapeError(
-            fmt::format("{}: weight {} must be [out_channels, in_channels / groups, height, width]",
-                        op.name, w.str()));
+        throw ShapeError(fmt::format("{}: weight {} must be {}", op.name, w.str(), layout));
+}
+
+/// Geometry of the convolution of an input of shape x with a weight of shape w; refuses what does
+/// not fit.
+cpu::ConvGeometry geometry(const Op& op, const Attrs& attrs, const Shape& x, const Shape& w) {
+    const Dims &stride = attrs.dims("stride"), &padding = attrs.dims("padding"),
+               &dilation = attrs.dims("dilation");
+    const std::int64_t groups = attrs.integer("groups");
+    require_window(op, attrs, x, w, "[out_channels, in_channels / groups, height, width]");
     if (x[1] != w[1] * groups)
         throw ShapeError(fmt::format("{}: weight {}{} expects {} input channels, input {} has {}",
                                      op.name, w.str(),
@@ -264,19 +268,8 @@ Shape transposed_output(const Op& op, const Attrs& attrs, const Shape& x, const 
                &dilation = attrs.dims("dilation");
     const Dims& extra = attrs.dims("output_padding");
     const std::int64_t groups = attrs.integer("groups");
-    require_pair(op, "stride", stride, 1);
-    require_pair(op, "padding", padding, 0);
-    require_pair(op, "dilation", dilation, 1);
+    require_window(op, attrs, x, w, "[in_channels, out_channels / groups, height, width]");
     require_pair(op, "output_padding", extra, 0);
-    if (groups < 1)
-        throw ValueError(fmt::format("{}: groups is {}, it must be at least 1", op.name, groups));
-    if (x.size() != 4)
-        throw ShapeError(
-            fmt::format("{}: input {} must be [batch, channels, height, width]", op.name, x.str()));
-    if (w.size() != 4)
-        throw ShapeError(
-            fmt::format("{}: weight {} must be [in_channels, out_channels / groups, height, width]",
-                        op.name, w.str()));
     if (x[1] != w[0])
         throw ShapeError(fmt::format("{}: weight {} expects {} input channels, input {} has {}",
                                      op.name, w.str(), w[0], x.str(), x[1]));
