@@ -45,20 +45,19 @@ void takeScreenshot(MainWindow& window, const QString& path, qint64 steps, const
     timer->setInterval(50);
     auto* settled = new int(0);
     QObject::connect(timer, &QObject::destroyed, [settled] { delete settled; });
-    QObject::connect(timer, &QTimer::timeout, &window, [&window, timer, settled, path, steps, select] {
-        const TrainSession& session = window.session();
-        if (steps > 0 && session.progress().step < steps && session.isActive())
-            return;
-        if (!select.isEmpty() && *settled == 0)
-            window.canvas().select({select});
-        if (++*settled < 12) // layout, analysis and the first probes
-            return;
-        timer->stop();
-        const bool saved = window.grab().save(path);
-        if (!saved)
-            std::fprintf(stderr, "wiregrad-studio: %s cannot be written\n", qPrintable(path));
-        QCoreApplication::exit(saved ? 0 : 1);
-    });
+    QObject::connect(
+        timer, &QTimer::timeout, &window, [&window, timer, settled, path, steps, select] {
+            const TrainSession& session = window.session();
+            if (steps > 0 && session.progress().step < steps && session.isActive()) return;
+            if (!select.isEmpty() && *settled == 0) window.canvas().select({select});
+            if (++*settled < 12) // layout, analysis and the first probes
+                return;
+            timer->stop();
+            const bool saved = window.grab().save(path);
+            if (!saved)
+                std::fprintf(stderr, "wiregrad-studio: %s cannot be written\n", qPrintable(path));
+            QCoreApplication::exit(saved ? 0 : 1);
+        });
     timer->start();
 }
 
@@ -82,10 +81,12 @@ void measureRun(MainWindow& window) {
     timer->start();
     QObject::connect(&window.session(), &TrainSession::finished, &window, [&window, watch] {
         const RunProgress progress = window.session().progress();
-        std::printf("{\"steps\": %lld, \"seconds\": %.4f, \"longest_pause_ms\": %lld}\n", static_cast<long long>(progress.step),
-                    progress.seconds, static_cast<long long>(watch->longest));
+        std::printf("{\"steps\": %lld, \"seconds\": %.4f, \"longest_pause_ms\": %lld}\n",
+                    static_cast<long long>(progress.step), progress.seconds,
+                    static_cast<long long>(watch->longest));
         std::fflush(stdout);
-        QCoreApplication::exit(window.session().state() == wiregrad::train::RunState::Finished ? 0 : 1);
+        QCoreApplication::exit(window.session().state() == wiregrad::train::RunState::Finished ? 0
+                                                                                               : 1);
     });
 }
 
@@ -101,47 +102,71 @@ int main(int argc, char** argv) {
     addCarriedFonts();
 
     QCommandLineParser parser;
-    parser.setApplicationDescription(QStringLiteral("Wire layers into a neural network and watch it learn."));
+    parser.setApplicationDescription(
+        QStringLiteral("Wire layers into a neural network and watch it learn."));
     parser.addHelpOption();
     parser.addVersionOption();
-    const QCommandLineOption example(QStringLiteral("example"), QStringLiteral("Open a built-in example."), QStringLiteral("name"));
-    const QCommandLineOption train(QStringLiteral("train"), QStringLiteral("Start training at once."));
-    const QCommandLineOption theme(QStringLiteral("theme"), QStringLiteral("light, dark or system, for this start only."), QStringLiteral("theme"));
-    const QCommandLineOption size(QStringLiteral("size"), QStringLiteral("Size of the window, such as 1440x900."), QStringLiteral("WxH"));
-    const QCommandLineOption screenshot(QStringLiteral("screenshot"), QStringLiteral("Write a picture of the window, then quit."), QStringLiteral("png"));
-    const QCommandLineOption steps(QStringLiteral("after-steps"), QStringLiteral("Take the picture after so many training steps."), QStringLiteral("steps"), QStringLiteral("0"));
-    const QCommandLineOption select(QStringLiteral("select"), QStringLiteral("Select a node for the picture."), QStringLiteral("node"));
-    const QCommandLineOption positions(QStringLiteral("test-positions"), QStringLiteral("Print positions of widgets and ports, for tests."));
-    const QCommandLineOption measure(QStringLiteral("measure"), QStringLiteral("At the end of the run print its speed and the longest pause of the window, then quit."));
+    const QCommandLineOption example(QStringLiteral("example"),
+                                     QStringLiteral("Open a built-in example."),
+                                     QStringLiteral("name"));
+    const QCommandLineOption train(QStringLiteral("train"),
+                                   QStringLiteral("Start training at once."));
+    const QCommandLineOption theme(QStringLiteral("theme"),
+                                   QStringLiteral("light, dark or system, for this start only."),
+                                   QStringLiteral("theme"));
+    const QCommandLineOption size(QStringLiteral("size"),
+                                  QStringLiteral("Size of the window, such as 1440x900."),
+                                  QStringLiteral("WxH"));
+    const QCommandLineOption screenshot(QStringLiteral("screenshot"),
+                                        QStringLiteral("Write a picture of the window, then quit."),
+                                        QStringLiteral("png"));
+    const QCommandLineOption steps(QStringLiteral("after-steps"),
+                                   QStringLiteral("Take the picture after so many training steps."),
+                                   QStringLiteral("steps"), QStringLiteral("0"));
+    const QCommandLineOption select(QStringLiteral("select"),
+                                    QStringLiteral("Select a node for the picture."),
+                                    QStringLiteral("node"));
+    const QCommandLineOption positions(
+        QStringLiteral("test-positions"),
+        QStringLiteral("Print positions of widgets and ports, for tests."));
+    const QCommandLineOption measure(QStringLiteral("measure"),
+                                     QStringLiteral("At the end of the run print its speed and the "
+                                                    "longest pause of the window, then quit."));
     parser.addOptions({example, train, theme, size, screenshot, steps, select, positions, measure});
-    parser.addPositionalArgument(QStringLiteral("file"), QStringLiteral("A .wiregrad project."), QStringLiteral("[FILE]"));
+    parser.addPositionalArgument(QStringLiteral("file"), QStringLiteral("A .wiregrad project."),
+                                 QStringLiteral("[FILE]"));
     parser.process(app);
 
     const QStringList files = parser.positionalArguments();
-    if (files.size() > 1)
-        return usage(QStringLiteral("one FILE at a time"));
+    if (files.size() > 1) return usage(QStringLiteral("one FILE at a time"));
     if (!files.isEmpty() && !QFileInfo::exists(files.front()))
         return usage(QStringLiteral("%1: there is no such file").arg(files.front()));
     const QString themeName = parser.isSet(theme) ? parser.value(theme) : Settings::theme();
-    if (!QStringList{QStringLiteral("light"), QStringLiteral("dark"), QStringLiteral("system")}.contains(themeName))
+    if (!QStringList{QStringLiteral("light"), QStringLiteral("dark"), QStringLiteral("system")}
+             .contains(themeName))
         return usage(QStringLiteral("--theme is light, dark or system, not %1").arg(themeName));
     bool stepsOk = false;
     const qint64 afterSteps = parser.value(steps).toLongLong(&stepsOk);
     if (!stepsOk || afterSteps < 0)
-        return usage(QStringLiteral("--after-steps needs a number, not %1").arg(parser.value(steps)));
+        return usage(
+            QStringLiteral("--after-steps needs a number, not %1").arg(parser.value(steps)));
 
     const bool apart = parser.isSet(screenshot) || parser.isSet(measure);
-    if (apart)
-        QStandardPaths::setTestModeEnabled(true); // the standard layout, not this person's
+    if (apart) QStandardPaths::setTestModeEnabled(true); // the standard layout, not this person's
     Theme::instance().apply(themeName);
-    // Pictures and measurements keep their recovery folder to themselves; they neither offer nor leave anything.
-    const QString recovery = apart ? QDir::tempPath() + QStringLiteral("/wiregrad-picture-%1").arg(QCoreApplication::applicationPid()) : QString();
+    // Pictures and measurements keep their recovery folder to themselves; they neither offer nor
+    // leave anything.
+    const QString recovery =
+        apart ? QDir::tempPath() +
+                    QStringLiteral("/wiregrad-picture-%1").arg(QCoreApplication::applicationPid())
+              : QString();
     MainWindow window(recovery);
     if (parser.isSet(size)) {
         const QStringList parts = parser.value(size).split(QLatin1Char('x'));
         const int width = parts.value(0).toInt(), height = parts.value(1).toInt();
         if (parts.size() != 2 || width < 400 || height < 300)
-            return usage(QStringLiteral("--size is such as 1440x900, not %1").arg(parser.value(size)));
+            return usage(
+                QStringLiteral("--size is such as 1440x900, not %1").arg(parser.value(size)));
         window.resize(width, height);
     }
     window.show();
@@ -153,14 +178,11 @@ int main(int argc, char** argv) {
         opened = window.openExample(parser.value(example), false);
     else
         window.gallery().open();
-    if (parser.isSet(measure))
-        measureRun(window);
+    if (parser.isSet(measure)) measureRun(window);
     if (opened && parser.isSet(train))
         window.actions().action(QStringLiteral("run.start"))->trigger();
-    if (!apart)
-        window.offerRestore();
-    if (parser.isSet(positions))
-        new TestPositions(window);
+    if (!apart) window.offerRestore();
+    if (parser.isSet(positions)) new TestPositions(window);
     if (parser.isSet(screenshot))
         takeScreenshot(window, parser.value(screenshot), afterSteps, parser.value(select));
     return QApplication::exec();

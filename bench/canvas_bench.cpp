@@ -1,6 +1,6 @@
-// How long a frame of the canvas takes: 1,000 nodes, 2,000 wires, 1280 × 800; pan, zoom and one moved node.
-// Prints one JSON object with medians in milliseconds of the thread's processor time (other programs do not count).
-// QT_QPA_PLATFORM=offscreen measures the raster engine alone.
+// How long a frame of the canvas takes: 1,000 nodes, 2,000 wires, 1280 × 800; pan, zoom and one
+// moved node. Prints one JSON object with medians in milliseconds of the thread's processor time
+// (other programs do not count). QT_QPA_PLATFORM=offscreen measures the raster engine alone.
 #include <QApplication>
 #include <QMouseEvent>
 #include <QTemporaryDir>
@@ -32,7 +32,11 @@ graph::Graph big_graph() {
     graph::Graph graph;
     std::vector<std::string> ids;
     for (int i = 0; i < kColumns * kRows; ++i) {
-        graph::Node node = graph::make_node(graph, i < kRows ? "Dataset" : i % 3 ? "Concat" : "Add", {i / kRows * 300.0, i % kRows * 130.0});
+        graph::Node node = graph::make_node(graph,
+                                            i < kRows ? "Dataset"
+                                            : i % 3   ? "Concat"
+                                                      : "Add",
+                                            {i / kRows * 300.0, i % kRows * 130.0});
         ids.push_back(node.id);
         graph::apply(graph, {graph::AddNode{node}});
     }
@@ -43,9 +47,9 @@ graph::Graph big_graph() {
         const int column = to / kRows - 1;
         const int from = column * kRows + std::uniform_int_distribution<int>(0, kRows - 1)(random);
         const graph::NodeType* target = graph::find_type(graph.node(ids[to])->type);
-        const graph::Wire wire{ids[from], column == 0 ? "x" : "out", ids[to], target->inputs.front().id};
-        if (!graph::refuse_wire(graph, wire).empty())
-            continue;
+        const graph::Wire wire{ids[from], column == 0 ? "x" : "out", ids[to],
+                               target->inputs.front().id};
+        if (!graph::refuse_wire(graph, wire).empty()) continue;
         try {
             graph::apply(graph, {graph::Connect{wire}});
             ++wires;
@@ -57,7 +61,8 @@ graph::Graph big_graph() {
 }
 
 double median(std::vector<double> values) {
-    std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+    std::nth_element(values.begin(),
+                     values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
     return values[values.size() / 2];
 }
 
@@ -104,13 +109,18 @@ int main(int argc, char** argv) {
     const double first = now() - start;
 
     QWidget* view = canvas.viewport();
-    const auto mouse = [&](QEvent::Type type, QPointF at, Qt::MouseButton button, Qt::MouseButtons held) {
+    const auto mouse = [&](QEvent::Type type, QPointF at, Qt::MouseButton button,
+                           Qt::MouseButtons held) {
         QMouseEvent event(type, at, view->mapToGlobal(at), button, held, {});
         QApplication::sendEvent(view, &event);
     };
     const auto pan = [&] {
         mouse(QEvent::MouseButtonPress, {640, 400}, Qt::MiddleButton, Qt::MiddleButton);
-        const double time = measure(120, [&](int i) { mouse(QEvent::MouseMove, {640.0 + (i % 40 < 20 ? i % 20 : 20 - i % 20) * 9, 400.0 + i % 7}, Qt::NoButton, Qt::MiddleButton); });
+        const double time = measure(120, [&](int i) {
+            mouse(QEvent::MouseMove,
+                  {640.0 + (i % 40 < 20 ? i % 20 : 20 - i % 20) * 9, 400.0 + i % 7}, Qt::NoButton,
+                  Qt::MiddleButton);
+        });
         mouse(QEvent::MouseButtonRelease, {640, 400}, Qt::MiddleButton, Qt::NoButton);
         return time;
     };
@@ -119,7 +129,9 @@ int main(int argc, char** argv) {
     canvas.fitAll();
     const double panAll = pan();
     const double zoom = measure(120, [&](int i) {
-        QWheelEvent event({640, 400}, view->mapToGlobal(QPointF(640, 400)), {}, {0, i % 40 < 20 ? 120 : -120}, Qt::NoButton, {}, Qt::NoScrollPhase, false);
+        QWheelEvent event({640, 400}, view->mapToGlobal(QPointF(640, 400)), {},
+                          {0, i % 40 < 20 ? 120 : -120}, Qt::NoButton, {}, Qt::NoScrollPhase,
+                          false);
         QApplication::sendEvent(view, &event);
     });
     canvas.setZoom(1, {640, 400});
@@ -128,10 +140,15 @@ int main(int argc, char** argv) {
     QApplication::processEvents();
     const QPointF grab = canvas.nodeCentre(node) - QPointF(0, 20);
     mouse(QEvent::MouseButtonPress, grab, Qt::LeftButton, Qt::LeftButton);
-    const double move = measure(120, [&](int i) { mouse(QEvent::MouseMove, grab + QPointF(10 + i % 50, 5 + i % 30), Qt::NoButton, Qt::LeftButton); });
+    const double move = measure(120, [&](int i) {
+        mouse(QEvent::MouseMove, grab + QPointF(10 + i % 50, 5 + i % 30), Qt::NoButton,
+              Qt::LeftButton);
+    });
     mouse(QEvent::MouseButtonRelease, grab, Qt::LeftButton, Qt::NoButton);
 
-    std::printf("{\"nodes\":%zu,\"wires\":%zu,\"build_graph_ms\":%.1f,\"show_ms\":%.1f,\"first_frame_ms\":%.1f,\"pan_ms\":%.2f,\"pan_all_ms\":%.2f,"
+    std::printf("{\"nodes\":%zu,\"wires\":%zu,\"build_graph_ms\":%.1f,\"show_ms\":%.1f,\"first_"
+                "frame_ms\":%.1f,\"pan_ms\":%.2f,\"pan_all_ms\":%.2f,"
                 "\"zoom_ms\":%.2f,\"move_node_ms\":%.2f}\n",
-                graph.nodes().size(), graph.wires().size(), built, shown, first, panNear, panAll, zoom, move);
+                graph.nodes().size(), graph.wires().size(), built, shown, first, panNear, panAll,
+                zoom, move);
 }

@@ -1,5 +1,6 @@
-// Prints the order in which a run visits its training samples, one epoch a line: for bench/accuracy, so that PyTorch can be
-// given the same batches. usage: data_order SAMPLES SEED EPOCHS
+// Prints the order in which a run visits its training samples, one epoch a line: for
+// bench/accuracy, so that PyTorch can be given the same batches. usage: data_order SAMPLES SEED
+// EPOCHS
 #include <cstdio>
 #include <cstdlib>
 

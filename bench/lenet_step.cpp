@@ -112,8 +112,7 @@ int main(int argc, char** argv) {
         times.push_back(now() - start);
         processor_times.push_back(processor() - processor_start);
     }
-    if (profile)
-        profiler.print(static_cast<int>(times.size()));
+    if (profile) profiler.print(static_cast<int>(times.size()));
     const std::size_t steps = times.size();
     std::sort(times.begin(), times.end());
     std::sort(processor_times.begin(), processor_times.end());

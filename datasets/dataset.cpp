@@ -25,8 +25,9 @@ class Subset : public Dataset {
         : base_(std::move(base)), indices_(std::move(indices)) {
         for (const std::int64_t index : indices_)
             if (index < 0 || index >= base_->size())
-                throw ValueError(fmt::format("sample {} of a subset is outside its dataset of {} samples",
-                                             index, base_->size()));
+                throw ValueError(
+                    fmt::format("sample {} of a subset is outside its dataset of {} samples", index,
+                                base_->size()));
     }
     const std::vector<Field>& fields() const override { return base_->fields(); }
     std::int64_t size() const override { return static_cast<std::int64_t>(indices_.size()); }
@@ -42,8 +43,7 @@ class Subset : public Dataset {
 class Concatenated : public Dataset {
   public:
     explicit Concatenated(std::vector<DatasetPtr> parts) : parts_(std::move(parts)) {
-        if (parts_.empty())
-            throw ValueError("there is nothing to concatenate");
+        if (parts_.empty()) throw ValueError("there is nothing to concatenate");
         for (const DatasetPtr& part : parts_) {
             if (!same_layout(part->fields(), parts_.front()->fields()))
                 throw DataError("the parts to be concatenated have different fields");
@@ -54,7 +54,8 @@ class Concatenated : public Dataset {
     const std::vector<Field>& fields() const override { return parts_.front()->fields(); }
     std::int64_t size() const override { return size_; }
     void read(std::int64_t index, Row row) const override {
-        const auto part = static_cast<std::size_t>(std::upper_bound(ends_.begin(), ends_.end(), index) - ends_.begin());
+        const auto part = static_cast<std::size_t>(
+            std::upper_bound(ends_.begin(), ends_.end(), index) - ends_.begin());
         parts_.at(part)->read(index - (part > 0 ? ends_[part - 1] : 0), row);
     }
 
@@ -66,7 +67,8 @@ class Concatenated : public Dataset {
 
 class Mapped : public Dataset {
   public:
-    Mapped(DatasetPtr base, std::vector<Field> fields, std::function<void(std::int64_t, Row)> change)
+    Mapped(DatasetPtr base, std::vector<Field> fields,
+           std::function<void(std::int64_t, Row)> change)
         : base_(std::move(base)), fields_(std::move(fields)), change_(std::move(change)) {
         const std::vector<Field>& before = base_->fields();
         if (!std::equal(fields_.begin(), fields_.end(), before.begin(), before.end(),
@@ -88,7 +90,9 @@ class Mapped : public Dataset {
 
 /// How many values of a field share one mean and one standard deviation, one behind the other.
 std::int64_t group_length(const Field& field) {
-    return field.kind == FieldKind::Image ? numel(field.shape) / std::max<std::int64_t>(1, field.shape[0]) : 1;
+    return field.kind == FieldKind::Image
+               ? numel(field.shape) / std::max<std::int64_t>(1, field.shape[0])
+               : 1;
 }
 
 const Field& float_field(const Dataset& dataset, std::size_t field) {
@@ -115,30 +119,35 @@ std::vector<Tensor> read_batch(const Dataset& dataset, std::span<const std::int6
     return batch;
 }
 
-void read_batch(const Dataset& dataset, std::span<const std::int64_t> indices, std::span<Tensor> batch) {
+void read_batch(const Dataset& dataset, std::span<const std::int64_t> indices,
+                std::span<Tensor> batch) {
     const std::vector<Field>& fields = dataset.fields();
     if (batch.size() != fields.size())
-        throw ValueError(fmt::format("a batch of this dataset has {} tensors, got {}", fields.size(), batch.size()));
+        throw ValueError(fmt::format("a batch of this dataset has {} tensors, got {}",
+                                     fields.size(), batch.size()));
     constexpr std::size_t kMaxFields = 8;
     if (fields.size() > kMaxFields)
-        throw DataError(fmt::format("a dataset has at most {} fields, this one has {}", kMaxFields, fields.size()));
+        throw DataError(fmt::format("a dataset has at most {} fields, this one has {}", kMaxFields,
+                                    fields.size()));
     std::array<std::byte*, kMaxFields> base{};
     std::array<std::size_t, kMaxFields> stride{};
     for (std::size_t f = 0; f < fields.size(); ++f) {
         Shape expected = fields[f].shape;
         expected.insert(0, batch[f].dim() > 0 ? batch[f].size(0) : 0);
-        if (batch[f].dtype() != fields[f].dtype || batch[f].shape() != expected || !batch[f].is_contiguous() ||
+        if (batch[f].dtype() != fields[f].dtype || batch[f].shape() != expected ||
+            !batch[f].is_contiguous() ||
             batch[f].size(0) < static_cast<std::int64_t>(indices.size()))
-            throw ShapeError(fmt::format("{} samples of field \"{}\" do not fit into a tensor {}{}", indices.size(),
-                                         fields[f].name, name_of(batch[f].dtype()), batch[f].shape().str()));
+            throw ShapeError(fmt::format("{} samples of field \"{}\" do not fit into a tensor {}{}",
+                                         indices.size(), fields[f].name, name_of(batch[f].dtype()),
+                                         batch[f].shape().str()));
         base[f] = static_cast<std::byte*>(batch[f].raw_mut());
         stride[f] = fields[f].nbytes();
     }
     std::array<std::span<std::byte>, kMaxFields> row{};
     for (std::size_t i = 0; i < indices.size(); ++i) {
         if (indices[i] < 0 || indices[i] >= dataset.size())
-            throw ValueError(
-                fmt::format("sample {} is outside the dataset of {} samples", indices[i], dataset.size()));
+            throw ValueError(fmt::format("sample {} is outside the dataset of {} samples",
+                                         indices[i], dataset.size()));
         for (std::size_t f = 0; f < fields.size(); ++f)
             row[f] = {base[f] + i * stride[f], stride[f]};
         dataset.read(indices[i], Row(row.data(), fields.size()));
@@ -160,8 +169,7 @@ std::uint64_t hash_bytes(std::span<const std::byte> bytes) {
         b = mix(b, words[1]);
     }
     std::uint64_t rest[2] = {0, 0};
-    if (at < bytes.size())
-        std::memcpy(rest, bytes.data() + at, bytes.size() - at);
+    if (at < bytes.size()) std::memcpy(rest, bytes.data() + at, bytes.size() - at);
     a = mix(a, rest[0]);
     b = mix(b, rest[1]);
     std::uint64_t h = mix(mix(a, b), b);
@@ -183,25 +191,26 @@ DatasetPtr concatenated(std::vector<DatasetPtr> parts) {
     return std::make_shared<Concatenated>(std::move(parts));
 }
 
-DatasetPtr mapped(DatasetPtr base, std::vector<Field> fields, std::function<void(std::int64_t, Row)> change) {
+DatasetPtr mapped(DatasetPtr base, std::vector<Field> fields,
+                  std::function<void(std::int64_t, Row)> change) {
     return std::make_shared<Mapped>(std::move(base), std::move(fields), std::move(change));
 }
 
 Normalization statistics(const Dataset& dataset, std::size_t field) {
     const Field& declared = float_field(dataset, field);
-    if (dataset.size() == 0)
-        throw DataError("an empty dataset has no mean");
+    if (dataset.size() == 0) throw DataError("an empty dataset has no mean");
     const auto length = static_cast<std::size_t>(group_length(declared));
-    const std::size_t groups = static_cast<std::size_t>(numel(declared.shape)) / std::max<std::size_t>(1, length);
+    const std::size_t groups =
+        static_cast<std::size_t>(numel(declared.shape)) / std::max<std::size_t>(1, length);
     const RowBuffer buffer(dataset.fields());
     const std::span<const float> values = buffer.values<float>(field);
-    // Sums of differences to the first sample: exact also where the mean is far from zero, and zero for a constant.
+    // Sums of differences to the first sample: exact also where the mean is far from zero, and zero
+    // for a constant.
     std::vector<double> shift(groups), sum(groups), squares(groups);
     for (std::int64_t i = 0; i < dataset.size(); ++i) {
         dataset.read(i, buffer.row());
         for (std::size_t g = 0; g < groups; ++g) {
-            if (i == 0)
-                shift[g] = values[g * length];
+            if (i == 0) shift[g] = values[g * length];
             double row_sum = 0, row_squares = 0;
             for (std::size_t k = g * length; k < (g + 1) * length; ++k) {
                 const double d = values[k] - shift[g];
@@ -209,8 +218,9 @@ Normalization statistics(const Dataset& dataset, std::size_t field) {
                 row_squares += d * d;
             }
             if (!std::isfinite(row_squares))
-                throw DataError(fmt::format("sample {} has a value in \"{}\" that is not a finite number", i,
-                                            declared.name));
+                throw DataError(
+                    fmt::format("sample {} has a value in \"{}\" that is not a finite number", i,
+                                declared.name));
             sum[g] += row_sum;
             squares[g] += row_squares;
         }
@@ -227,20 +237,21 @@ Normalization statistics(const Dataset& dataset, std::size_t field) {
 }
 
 DatasetPtr normalized(DatasetPtr base, const Normalization& normalization, std::size_t field) {
-    if (normalization.empty())
-        return base;
+    if (normalization.empty()) return base;
     const Field& declared = float_field(*base, field);
     const auto length = static_cast<std::size_t>(group_length(declared));
-    const std::size_t groups = static_cast<std::size_t>(numel(declared.shape)) / std::max<std::size_t>(1, length);
+    const std::size_t groups =
+        static_cast<std::size_t>(numel(declared.shape)) / std::max<std::size_t>(1, length);
     if (normalization.mean.size() != groups || normalization.std.size() != groups)
-        throw DataError(fmt::format("\"{}\" has {} channels or features, the normalisation {}", declared.name,
-                                    groups, normalization.mean.size()));
+        throw DataError(fmt::format("\"{}\" has {} channels or features, the normalisation {}",
+                                    declared.name, groups, normalization.mean.size()));
     std::vector<Field> fields = base->fields();
     std::vector<float> mean, std;
     double low = INFINITY, high = -INFINITY;
     for (std::size_t g = 0; g < groups; ++g) {
         if (!(normalization.std[g] > 0))
-            throw ValueError(fmt::format("a standard deviation must be above 0, got {}", normalization.std[g]));
+            throw ValueError(
+                fmt::format("a standard deviation must be above 0, got {}", normalization.std[g]));
         mean.push_back(static_cast<float>(normalization.mean[g]));
         std.push_back(static_cast<float>(normalization.std[g]));
         low = std::min(low, (declared.min - normalization.mean[g]) / normalization.std[g]);
@@ -248,13 +259,14 @@ DatasetPtr normalized(DatasetPtr base, const Normalization& normalization, std::
     }
     fields[field].min = low;
     fields[field].max = high;
-    return mapped(std::move(base), std::move(fields),
-                  [mean = std::move(mean), std = std::move(std), length, field](std::int64_t, Row row) {
-                      auto* value = reinterpret_cast<float*>(row[field].data());
-                      for (std::size_t g = 0; g < mean.size(); ++g)
-                          for (std::size_t k = 0; k < length; ++k, ++value)
-                              *value = (*value - mean[g]) / std[g];
-                  });
+    return mapped(
+        std::move(base), std::move(fields),
+        [mean = std::move(mean), std = std::move(std), length, field](std::int64_t, Row row) {
+            auto* value = reinterpret_cast<float*>(row[field].data());
+            for (std::size_t g = 0; g < mean.size(); ++g)
+                for (std::size_t k = 0; k < length; ++k, ++value)
+                    *value = (*value - mean[g]) / std[g];
+        });
 }
 
 } // namespace wiregrad::data

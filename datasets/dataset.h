@@ -1,6 +1,7 @@
-// Datasets: immutable lists of samples with declared fields, views on them, and the splits a run uses.
-// Reading a dataset is safe from any number of threads at once; opening one may take long (call it off the window's
-// thread, with a Progress). Errors are FileError and DataError, each naming the file or the sample.
+// Datasets: immutable lists of samples with declared fields, views on them, and the splits a run
+// uses. Reading a dataset is safe from any number of threads at once; opening one may take long
+// (call it off the window's thread, with a Progress). Errors are FileError and DataError, each
+// naming the file or the sample.
 #pragma once
 
 #include <cstddef>
@@ -31,8 +32,9 @@ struct Field {
     Shape shape;      ///< of one sample
     DType dtype = DType::Float32;
     FieldKind kind = FieldKind::Vector;
-    std::vector<std::string> class_names{};   ///< labels, masks and tokens; empty when they have no names
-    std::int64_t classes = 0;                 ///< how many: values lie in [0, classes)
+    std::vector<std::string>
+        class_names{};        ///< labels, masks and tokens; empty when they have no names
+    std::int64_t classes = 0; ///< how many: values lie in [0, classes)
     std::vector<std::string> feature_names{}; ///< vectors and scalars; may be empty
     double min = 0, max = 1;                  ///< range of the values, after normalisation
     std::size_t nbytes() const { return static_cast<std::size_t>(numel(shape)) * size_of(dtype); }
@@ -46,15 +48,19 @@ class Dataset {
     virtual ~Dataset() = default;
     virtual const std::vector<Field>& fields() const = 0;
     virtual std::int64_t size() const = 0;
-    /// Fills one sample: row[f] has fields()[f].nbytes() bytes. Does not allocate. Throws DataError naming the sample.
+    /// Fills one sample: row[f] has fields()[f].nbytes() bytes. Does not allocate. Throws DataError
+    /// naming the sample.
     virtual void read(std::int64_t index, Row row) const = 0;
 };
 using DatasetPtr = std::shared_ptr<const Dataset>;
 
-/// New tensors, one a field, with the samples `indices` as rows. Throws ValueError on an index out of range.
+/// New tensors, one a field, with the samples `indices` as rows. Throws ValueError on an index out
+/// of range.
 std::vector<Tensor> read_batch(const Dataset& dataset, std::span<const std::int64_t> indices);
-/// Fills the same from tensors made before (dim 0 at least indices.size()); allocates nothing per sample.
-void read_batch(const Dataset& dataset, std::span<const std::int64_t> indices, std::span<Tensor> batch);
+/// Fills the same from tensors made before (dim 0 at least indices.size()); allocates nothing per
+/// sample.
+void read_batch(const Dataset& dataset, std::span<const std::int64_t> indices,
+                std::span<Tensor> batch);
 /// Equal content of field x gives equal numbers. 64 bits: for finding copies, not for security.
 std::uint64_t content_hash(const Dataset& dataset, std::int64_t index);
 std::uint64_t hash_bytes(std::span<const std::byte> bytes); ///< what content_hash uses
@@ -65,16 +71,18 @@ std::uint64_t hash_bytes(std::span<const std::byte> bytes); ///< what content_ha
 DatasetPtr subset(DatasetPtr base, std::vector<std::int64_t> indices);
 /// The samples of `parts` behind each other; their fields must be the same.
 DatasetPtr concatenated(std::vector<DatasetPtr> parts);
-/// Each sample goes through `change`, in place; `fields` says what comes out (of the same byte sizes).
-DatasetPtr mapped(DatasetPtr base, std::vector<Field> fields, std::function<void(std::int64_t, Row)> change);
+/// Each sample goes through `change`, in place; `fields` says what comes out (of the same byte
+/// sizes).
+DatasetPtr mapped(DatasetPtr base, std::vector<Field> fields,
+                  std::function<void(std::int64_t, Row)> change);
 
 /// value -> (value - mean) / std, per channel (images) or per feature (vectors) of one field.
 struct Normalization {
     std::vector<double> mean, std; ///< empty: unchanged
     bool empty() const { return mean.empty(); }
 };
-/// Statistics of field `field` over all samples; a constant feature gets std 1. Throws DataError on NaN or infinity,
-/// naming the sample.
+/// Statistics of field `field` over all samples; a constant feature gets std 1. Throws DataError on
+/// NaN or infinity, naming the sample.
 Normalization statistics(const Dataset& dataset, std::size_t field = 0);
 DatasetPtr normalized(DatasetPtr base, const Normalization& normalization, std::size_t field = 0);
 
@@ -86,60 +94,67 @@ enum class Normalize : std::uint8_t {
 };
 enum class Missing : std::uint8_t { Refuse, DropRow };
 
-/// Which dataset, and how. Everything that changes a sample is in here, so that equal specs give equal data.
+/// Which dataset, and how. Everything that changes a sample is in here, so that equal specs give
+/// equal data.
 struct DatasetSpec {
     std::string source = "digits"; ///< an id of sources(), or "auto": whatever `path` is
     std::string path{};            ///< file or folder, for sources that have one
-    std::int64_t samples = 0;      ///< generated: training and validation samples together; files: at most this many,
-                                   ///< drawn by seed; 0: the source's default, or all
-    std::int64_t test_samples = 0; ///< generated: 0: the source's default; files with a test part: at most this many
-    double noise = -1;             ///< generated: negative: the source's default
-    std::uint64_t seed = 0;        ///< of the generator and of the split
+    std::int64_t samples = 0; ///< generated: training and validation samples together; files: at
+                              ///< most this many, drawn by seed; 0: the source's default, or all
+    std::int64_t test_samples =
+        0; ///< generated: 0: the source's default; files with a test part: at most this many
+    double noise = -1;                ///< generated: negative: the source's default
+    std::uint64_t seed = 0;           ///< of the generator and of the split
     double validation_fraction = 0.1; ///< of what is not test
     double test_fraction = 0.2;       ///< where the source has no test part of its own
     Normalize normalize = Normalize::None;
-    std::int64_t image_size = 0;   ///< image folders: side in pixels; 0: the first picture's size
-    bool grey = false;             ///< image folders: one channel
-    std::string label_column{};    ///< CSV: name or number from 1; empty: the last column; "-": no labels
+    std::int64_t image_size = 0; ///< image folders: side in pixels; 0: the first picture's size
+    bool grey = false;           ///< image folders: one channel
+    std::string
+        label_column{}; ///< CSV: name or number from 1; empty: the last column; "-": no labels
     Missing missing = Missing::Refuse; ///< CSV: empty cells
-    bool regression = false;       ///< y is a number, float32 [1], also where it looks like a class
-    std::string x_name{}, y_name{}; ///< names inside an HDF5 or NPZ file; empty: x/y, images/labels, data/target, ...
-    std::int64_t classes = 0;      ///< files: how many classes there are; 0: as many as are found
-    std::int64_t window = 64;      ///< text: characters of one sample
+    bool regression = false; ///< y is a number, float32 [1], also where it looks like a class
+    std::string x_name{},
+        y_name{}; ///< names inside an HDF5 or NPZ file; empty: x/y, images/labels, data/target, ...
+    std::int64_t classes = 0; ///< files: how many classes there are; 0: as many as are found
+    std::int64_t window = 64; ///< text: characters of one sample
 };
 
-/// Says what is done and how far it is, 0..1; returns false to cancel (open() then throws Cancelled).
+/// Says what is done and how far it is, 0..1; returns false to cancel (open() then throws
+/// Cancelled).
 using Progress = std::function<bool(const std::string&, double)>;
 
-/// What a run trains, validates and tests on. The three share no sample; where open() made the split itself, exact
-/// copies of a sample are in the same one.
+/// What a run trains, validates and tests on. The three share no sample; where open() made the
+/// split itself, exact copies of a sample are in the same one.
 struct Splits {
     DatasetPtr train;
-    DatasetPtr validation; ///< null when validation_fraction is 0
-    DatasetPtr test;       ///< null when there is none
-    std::vector<Field> fields; ///< of all three, after normalisation
+    DatasetPtr validation;       ///< null when validation_fraction is 0
+    DatasetPtr test;             ///< null when there is none
+    std::vector<Field> fields;   ///< of all three, after normalisation
     Normalization normalization; ///< of field x, from the training split alone
     std::int64_t duplicates = 0; ///< samples whose x is an exact copy of an earlier one
-    std::int64_t leaks = 0;      ///< test samples of the source's own test part that are also in train or validation
+    std::int64_t leaks =
+        0; ///< test samples of the source's own test part that are also in train or validation
     std::vector<std::string> notes; ///< sentences for a person: rows dropped, copies found
 };
 
-/// Opens, splits and normalises. Throws FileError, DataError, ValueError (a field of the spec out of range), Cancelled.
+/// Opens, splits and normalises. Throws FileError, DataError, ValueError (a field of the spec out
+/// of range), Cancelled.
 Splits open(const DatasetSpec& spec, const Progress& progress = {});
-/// The fields open() would give, without generating or loading the samples. Fast enough to be called while wiring for
-/// generated sources; files are looked at as little as their format allows. The range after Standardize is unknown
-/// here and given before it.
+/// The fields open() would give, without generating or loading the samples. Fast enough to be
+/// called while wiring for generated sources; files are looked at as little as their format allows.
+/// The range after Standardize is unknown here and given before it.
 std::vector<Field> describe(const DatasetSpec& spec);
 
 /// What is built in and what can be opened.
 struct SourceInfo {
-    std::string id;    ///< DatasetSpec::source
-    std::string label; ///< "Drawn digits"
-    std::string help;  ///< one sentence
+    std::string id;          ///< DatasetSpec::source
+    std::string label;       ///< "Drawn digits"
+    std::string help;        ///< one sentence
     bool generated = false;  ///< samples, test_samples, noise and seed say what is made
     bool needs_path = false; ///< reads `path`
     std::int64_t samples = 0, test_samples = 0; ///< defaults of generated sources
-    double noise = 0;  ///< default of generated sources
+    double noise = 0;                           ///< default of generated sources
 };
 std::span<const SourceInfo> sources();
 /// Null when there is none of that id.

@@ -27,24 +27,47 @@ const std::vector<Downloadable>& table() {
         {.id = "mnist",
          .label = "MNIST",
          .source = "idx",
-         .origin = "Y. LeCun, C. Cortes and C. J. C. Burges: 70,000 handwritten digits; CC BY-SA 3.0.",
-         .files = {{"train-images-idx3-ubyte.gz", "https://ossci-datasets.s3.amazonaws.com/mnist/train-images-idx3-ubyte.gz", 9912422, "f68b3c2dcbeaaa9fbdd348bbdeb94873"},
-                   {"train-labels-idx1-ubyte.gz", "https://ossci-datasets.s3.amazonaws.com/mnist/train-labels-idx1-ubyte.gz", 28881, "d53e105ee54ea40749a09fcbcd1e9432"},
-                   {"t10k-images-idx3-ubyte.gz", "https://ossci-datasets.s3.amazonaws.com/mnist/t10k-images-idx3-ubyte.gz", 1648877, "9fb629c4189551a2d022fa330f9573f3"},
-                   {"t10k-labels-idx1-ubyte.gz", "https://ossci-datasets.s3.amazonaws.com/mnist/t10k-labels-idx1-ubyte.gz", 4542, "ec29112dd5afa0611ce80d1b7f02629c"}}},
+         .origin =
+             "Y. LeCun, C. Cortes and C. J. C. Burges: 70,000 handwritten digits; CC BY-SA 3.0.",
+         .files = {{"train-images-idx3-ubyte.gz",
+                    "https://ossci-datasets.s3.amazonaws.com/mnist/train-images-idx3-ubyte.gz",
+                    9912422, "f68b3c2dcbeaaa9fbdd348bbdeb94873"},
+                   {"train-labels-idx1-ubyte.gz",
+                    "https://ossci-datasets.s3.amazonaws.com/mnist/train-labels-idx1-ubyte.gz",
+                    28881, "d53e105ee54ea40749a09fcbcd1e9432"},
+                   {"t10k-images-idx3-ubyte.gz",
+                    "https://ossci-datasets.s3.amazonaws.com/mnist/t10k-images-idx3-ubyte.gz",
+                    1648877, "9fb629c4189551a2d022fa330f9573f3"},
+                   {"t10k-labels-idx1-ubyte.gz",
+                    "https://ossci-datasets.s3.amazonaws.com/mnist/t10k-labels-idx1-ubyte.gz", 4542,
+                    "ec29112dd5afa0611ce80d1b7f02629c"}}},
         {.id = "fashion-mnist",
          .label = "Fashion-MNIST",
          .source = "idx",
          .origin = "Zalando Research: 70,000 pictures of clothes; MIT licence.",
-         .files = {{"train-images-idx3-ubyte.gz", "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/train-images-idx3-ubyte.gz", 26421880, "8d4fb7e6c68d591d4c3dfef9ec88bf0d"},
-                   {"train-labels-idx1-ubyte.gz", "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/train-labels-idx1-ubyte.gz", 29515, "25c81989df183df01b3e8a0aad5dffbe"},
-                   {"t10k-images-idx3-ubyte.gz", "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/t10k-images-idx3-ubyte.gz", 4422102, "bef4ecab320f06d8554ea6380940ec79"},
-                   {"t10k-labels-idx1-ubyte.gz", "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/t10k-labels-idx1-ubyte.gz", 5148, "bb300cfdad3c16e7a12a480ee83cd310"}}},
+         .files = {{"train-images-idx3-ubyte.gz",
+                    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
+                    "train-images-idx3-ubyte.gz",
+                    26421880, "8d4fb7e6c68d591d4c3dfef9ec88bf0d"},
+                   {"train-labels-idx1-ubyte.gz",
+                    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
+                    "train-labels-idx1-ubyte.gz",
+                    29515, "25c81989df183df01b3e8a0aad5dffbe"},
+                   {"t10k-images-idx3-ubyte.gz",
+                    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
+                    "t10k-images-idx3-ubyte.gz",
+                    4422102, "bef4ecab320f06d8554ea6380940ec79"},
+                   {"t10k-labels-idx1-ubyte.gz",
+                    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
+                    "t10k-labels-idx1-ubyte.gz",
+                    5148, "bb300cfdad3c16e7a12a480ee83cd310"}}},
         {.id = "cifar10",
          .label = "CIFAR-10",
          .source = "cifar10",
          .origin = "A. Krizhevsky, V. Nair and G. Hinton: 60,000 colour pictures of ten things.",
-         .files = {{"cifar-10-binary.tar.gz", "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz", 170052171, "c32a1d4ab5d03f1284b67883e8d87530",
+         .files = {{"cifar-10-binary.tar.gz",
+                    "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz", 170052171,
+                    "c32a1d4ab5d03f1284b67883e8d87530",
                     "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"}}},
     };
     return rows;
@@ -58,7 +81,8 @@ std::int64_t size_on_disk(const std::string& path) {
 
 class Fetch {
   public:
-    Fetch(const Downloadable& what, const std::string& folder, const DownloadCallback& progress, const DownloadOptions& options)
+    Fetch(const Downloadable& what, const std::string& folder, const DownloadCallback& progress,
+          const DownloadOptions& options)
         : folder_(folder), progress_(progress), options_(options) {
         state_.total = what.size();
     }
@@ -75,12 +99,13 @@ class Fetch {
         fetch(part);
         if (!right_sums(part)) {
             fs::remove(part);
-            throw FileError("the checksum is wrong: what came is not the published file; it was thrown away", part);
+            throw FileError(
+                "the checksum is wrong: what came is not the published file; it was thrown away",
+                part);
         }
         std::error_code error;
         fs::rename(part, path, error);
-        if (error)
-            throw FileError("the file cannot be put in its place: " + error.message(), path);
+        if (error) throw FileError("the file cannot be put in its place: " + error.message(), path);
         state_.done += file.size;
     }
 
@@ -92,52 +117,51 @@ class Fetch {
             throw Cancelled(fmt::format("the download of {} was cancelled", state_.file));
     }
 
-    /// True when the file has the published sums. Long files take a while: it reports and can be cancelled.
+    /// True when the file has the published sums. Long files take a while: it reports and can be
+    /// cancelled.
     bool right_sums(const std::string& path) {
-        const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
+        const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
+                                                                   std::fclose);
         if (!file)
-            throw FileError(fmt::format("the file cannot be read back: {}", std::strerror(errno)), path);
+            throw FileError(fmt::format("the file cannot be read back: {}", std::strerror(errno)),
+                            path);
         Md5 md5;
         Sha256 sha256;
         std::vector<std::byte> buffer(std::size_t{1} << 20);
         while (const std::size_t got = std::fread(buffer.data(), 1, buffer.size(), file.get())) {
             const auto bytes = std::span<const std::byte>(buffer).first(got);
             md5.add(bytes);
-            if (!file_->sha256.empty())
-                sha256.add(bytes);
+            if (!file_->sha256.empty()) sha256.add(bytes);
             tell(file_->size);
         }
-        if (std::ferror(file.get()))
-            throw FileError("the file cannot be read back", path);
+        if (std::ferror(file.get())) throw FileError("the file cannot be read back", path);
         return md5.hex() == file_->md5 && (file_->sha256.empty() || sha256.hex() == file_->sha256);
     }
 
     std::string url() const {
-        if (options_.base_url.empty())
-            return file_->url;
+        if (options_.base_url.empty()) return file_->url;
         return options_.base_url + (options_.base_url.ends_with('/') ? "" : "/") + file_->name;
     }
 
     void fetch(const std::string& part) {
         for (int attempt = 0;; ++attempt) {
             const std::int64_t before = std::max<std::int64_t>(0, size_on_disk(part));
-            if (before == file_->size)
-                return;
+            if (before == file_->size) return;
             const std::int64_t from = before > file_->size ? 0 : before;
-            if (from != before)
-                fs::remove(part);
+            if (from != before) fs::remove(part);
             const bool complete = attempt_from(part, from, attempt >= options_.retries);
-            if (complete)
-                return;
+            if (complete) return;
         }
     }
 
-    /// One connection. True when all is there; false when it was cut and may be tried again; throws otherwise.
+    /// One connection. True when all is there; false when it was cut and may be tried again; throws
+    /// otherwise.
     bool attempt_from(const std::string& part, std::int64_t from, bool last) {
         const std::unique_ptr<CURL, void (*)(CURL*)> curl(curl_easy_init(), curl_easy_cleanup);
         out_.reset(std::fopen(part.c_str(), from > 0 ? "ab" : "wb"));
         if (!curl || !out_)
-            throw FileError(fmt::format("the file cannot be written: {}", std::strerror(errno)), part);
+            throw FileError(fmt::format("the file cannot be written: {}", std::strerror(errno)),
+                            part);
         received_ = from;
         too_long_ = false;
         write_error_ = 0;
@@ -168,21 +192,24 @@ class Fetch {
         long status = 0;
         curl_easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &status);
         // Bytes may still be in the stream's buffer, and a full disk may show only now.
-        if (std::fflush(out_.get()) != 0 && write_error_ == 0)
-            write_error_ = errno;
+        if (std::fflush(out_.get()) != 0 && write_error_ == 0) write_error_ = errno;
         if (write_error_ == 0 && code == CURLE_OK && fsync(fileno(out_.get())) != 0)
             write_error_ = errno;
         out_.reset();
         handle_ = nullptr;
-        if (pending_)
-            std::rethrow_exception(pending_);
+        if (pending_) std::rethrow_exception(pending_);
         if (write_error_ != 0)
-            throw FileError(write_error_ == ENOSPC ? fmt::format("the disk is full; {} needs {} more bytes", file_->name, file_->size - received_)
-                                                   : fmt::format("the file cannot be written: {}", std::strerror(write_error_)),
-                            part);
+            throw FileError(
+                write_error_ == ENOSPC
+                    ? fmt::format("the disk is full; {} needs {} more bytes", file_->name,
+                                  file_->size - received_)
+                    : fmt::format("the file cannot be written: {}", std::strerror(write_error_)),
+                part);
         if (too_long_) {
             fs::remove(part);
-            throw FileError(fmt::format("the server sends more than the {} bytes of {}", file_->size, file_->name), address);
+            throw FileError(fmt::format("the server sends more than the {} bytes of {}",
+                                        file_->size, file_->name),
+                            address);
         }
         if (code == CURLE_RANGE_ERROR || (from > 0 && status == 416)) {
             fs::remove(part); // the server cannot go on in the middle: from the beginning
@@ -190,9 +217,9 @@ class Fetch {
                 throw FileError("the server does not go on with a file that was begun", address);
             return false;
         }
-        if (code == CURLE_OK && received_ == file_->size)
-            return true;
-        if (!last && (code == CURLE_OK || code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR || code == CURLE_GOT_NOTHING))
+        if (code == CURLE_OK && received_ == file_->size) return true;
+        if (!last && (code == CURLE_OK || code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR ||
+                      code == CURLE_SEND_ERROR || code == CURLE_GOT_NOTHING))
             return false;
         throw FileError(explain(code, status, reason), address);
     }
@@ -205,17 +232,22 @@ class Fetch {
         case CURLE_COULDNT_CONNECT:
             return "the server cannot be reached; is this computer connected to the network?";
         case CURLE_OPERATION_TIMEDOUT:
-            return fmt::format("the server does not answer any more; {} of {} bytes came and are kept", received_, file_->size);
+            return fmt::format(
+                "the server does not answer any more; {} of {} bytes came and are kept", received_,
+                file_->size);
         case CURLE_HTTP_RETURNED_ERROR:
-            return status == 404 ? std::string("the file is not there any more (404)") : fmt::format("the server refuses the file (status {})", status);
+            return status == 404 ? std::string("the file is not there any more (404)")
+                                 : fmt::format("the server refuses the file (status {})", status);
         case CURLE_OK:
         case CURLE_PARTIAL_FILE:
         case CURLE_RECV_ERROR:
         case CURLE_SEND_ERROR:
         case CURLE_GOT_NOTHING:
-            return fmt::format("the connection was cut {} times; {} of {} bytes came and are kept", options_.retries + 1, received_, file_->size);
+            return fmt::format("the connection was cut {} times; {} of {} bytes came and are kept",
+                               options_.retries + 1, received_, file_->size);
         default:
-            return fmt::format("the download failed: {}", *reason ? reason : curl_easy_strerror(code));
+            return fmt::format("the download failed: {}",
+                               *reason ? reason : curl_easy_strerror(code));
         }
     }
 
@@ -231,8 +263,7 @@ class Fetch {
         errno = 0;
         const std::size_t written = std::fwrite(bytes, 1, count, out_.get());
         received_ += static_cast<std::int64_t>(written);
-        if (written < count)
-            write_error_ = errno != 0 ? errno : EIO;
+        if (written < count) write_error_ = errno != 0 ? errno : EIO;
         return written;
     }
 
@@ -272,32 +303,36 @@ std::int64_t Downloadable::size() const {
     return sum;
 }
 
-std::span<const Downloadable> downloadables() { return table(); }
+std::span<const Downloadable> downloadables() {
+    return table();
+}
 
 const Downloadable* find_downloadable(const std::string& id) {
     for (const Downloadable& row : table())
-        if (row.id == id)
-            return &row;
+        if (row.id == id) return &row;
     return nullptr;
 }
 
-std::string download(const Downloadable& what, const std::string& folder, const DownloadCallback& progress, const DownloadOptions& options) {
+std::string download(const Downloadable& what, const std::string& folder,
+                     const DownloadCallback& progress, const DownloadOptions& options) {
     static std::once_flag once; // curl's own start-up is not safe from two threads
     std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
     std::error_code error;
     fs::create_directories(folder, error);
-    if (error)
-        throw FileError("the folder cannot be made: " + error.message(), folder);
+    if (error) throw FileError("the folder cannot be made: " + error.message(), folder);
     Fetch fetch(what, folder, progress, options);
     for (const DownloadFile& file : what.files)
         fetch.file(file);
     return folder;
 }
 
-std::string download(const std::string& id, const std::string& folder, const DownloadCallback& progress, const DownloadOptions& options) {
+std::string download(const std::string& id, const std::string& folder,
+                     const DownloadCallback& progress, const DownloadOptions& options) {
     const Downloadable* what = find_downloadable(id);
     if (!what)
-        throw ValueError(fmt::format("there is no dataset \"{}\" to download; there are mnist, fashion-mnist and cifar10", id));
+        throw ValueError(fmt::format(
+            "there is no dataset \"{}\" to download; there are mnist, fashion-mnist and cifar10",
+            id));
     return download(*what, folder, progress, options);
 }
 

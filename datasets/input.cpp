@@ -25,13 +25,14 @@ Shape batch_of(std::int64_t count, const Shape& sample) {
 
 Tensor from_picture(const std::vector<std::byte>& bytes, const Field& x, const std::string& where) {
     if (x.kind != FieldKind::Image)
-        throw DataError(fmt::format("{} is a picture, but the network takes {}", where, x.shape.str()));
+        throw DataError(
+            fmt::format("{} is a picture, but the network takes {}", where, x.shape.str()));
     const auto height = static_cast<int>(x.shape[1]), width = static_cast<int>(x.shape[2]);
     Image image = decode_image(bytes, static_cast<int>(x.shape[0]), where);
-    if (image.height != height || image.width != width)
-        image = resized(image, height, width);
+    if (image.height != height || image.width != width) image = resized(image, height, width);
     std::vector<float> values(image.pixels.size());
-    std::transform(image.pixels.begin(), image.pixels.end(), values.begin(), [](std::uint8_t p) { return float(p) / 255.0F; });
+    std::transform(image.pixels.begin(), image.pixels.end(), values.begin(),
+                   [](std::uint8_t p) { return float(p) / 255.0F; });
     return Tensor::from(values, batch_of(1, x.shape));
 }
 
@@ -39,11 +40,14 @@ Tensor from_array(const std::string& path, const Field& x) {
     const Tensor array = io::read_npy(path);
     const Shape one = x.shape;
     const bool sample = array.numel() == numel(one) && array.dim() <= one.size();
-    const bool batch = array.dim() == one.size() + 1 && array.size(0) > 0 && array.numel() == array.size(0) * numel(one);
+    const bool batch = array.dim() == one.size() + 1 && array.size(0) > 0 &&
+                       array.numel() == array.size(0) * numel(one);
     if (!sample && !batch)
-        throw DataError(fmt::format("{} has shape {}, the network takes {} or a batch of it", path, array.shape().str(), one.str()));
+        throw DataError(fmt::format("{} has shape {}, the network takes {} or a batch of it", path,
+                                    array.shape().str(), one.str()));
     Tensor result = Tensor::empty(batch_of(sample ? 1 : array.size(0), one), x.dtype);
-    result.copy_(array.contiguous().as_strided(result.shape(), contiguous_strides(result.shape()), 0));
+    result.copy_(
+        array.contiguous().as_strided(result.shape(), contiguous_strides(result.shape()), 0));
     return result;
 }
 
@@ -53,8 +57,7 @@ std::optional<std::vector<float>> numbers_of(const std::string& line) {
     const char* at = line.c_str();
     while (true) {
         at += std::strspn(at, " \t,;\r");
-        if (*at == 0)
-            return values;
+        if (*at == 0) return values;
         char* end = nullptr;
         const float value = std::strtof(at, &end);
         if (end == at || !std::isfinite(value) || (*end != 0 && !std::strchr(" \t,;\r", *end)))
@@ -74,20 +77,18 @@ Tensor from_rows(const std::string& text, const Field& x, const std::string& whe
         const std::string line = text.substr(at, end - at);
         at = end + 1;
         ++line_number;
-        if (line.find_first_not_of(" \t\r") == std::string::npos)
-            continue;
+        if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
         const auto values = numbers_of(line);
-        if (!values && rows == 0 && line_number == 1 && at < text.size())
-            continue; // a header
+        if (!values && rows == 0 && line_number == 1 && at < text.size()) continue; // a header
         if (!values)
             throw DataError(fmt::format("{}, line {}: not a row of numbers", where, line_number));
         if (values->size() != wanted)
-            throw DataError(fmt::format("{}, line {}: {} numbers, the network takes {}", where, line_number, values->size(), wanted));
+            throw DataError(fmt::format("{}, line {}: {} numbers, the network takes {}", where,
+                                        line_number, values->size(), wanted));
         all.insert(all.end(), values->begin(), values->end());
         ++rows;
     }
-    if (rows == 0)
-        throw DataError(fmt::format("{}: no row of numbers", where));
+    if (rows == 0) throw DataError(fmt::format("{}: no row of numbers", where));
     return Tensor::from(all, batch_of(rows, x.shape));
 }
 
@@ -96,25 +97,28 @@ Tensor from_text(const std::string& text, const Field& x) {
     for (const char c : text) {
         const auto found = std::find(x.class_names.begin(), x.class_names.end(), std::string(1, c));
         if (found == x.class_names.end())
-            throw DataError(fmt::format("the character '{}' is not among the {} that the network knows", c, x.class_names.size()));
+            throw DataError(
+                fmt::format("the character '{}' is not among the {} that the network knows", c,
+                            x.class_names.size()));
         tokens.push_back(found - x.class_names.begin());
     }
     const auto length = static_cast<std::size_t>(numel(x.shape));
     if (tokens.size() < length)
-        throw DataError(fmt::format("the text has {} characters, the network takes {}", tokens.size(), length));
+        throw DataError(
+            fmt::format("the text has {} characters, the network takes {}", tokens.size(), length));
     tokens.erase(tokens.begin(), tokens.end() - static_cast<std::ptrdiff_t>(length));
     return Tensor::from(tokens, batch_of(1, x.shape));
 }
 
 void normalize(Tensor& batch, const Normalization& by) {
-    if (by.empty())
-        return;
+    if (by.empty()) return;
     const std::int64_t groups = std::int64_t(by.mean.size()), samples = batch.size(0);
     const std::int64_t run = batch.numel() / std::max<std::int64_t>(1, groups * samples);
     float* value = batch.data_mut<float>();
     for (std::int64_t i = 0; i < samples * groups; ++i)
         for (std::int64_t k = 0; k < run; ++k, ++value)
-            *value = static_cast<float>((double(*value) - by.mean[std::size_t(i % groups)]) / by.std[std::size_t(i % groups)]);
+            *value = static_cast<float>((double(*value) - by.mean[std::size_t(i % groups)]) /
+                                        by.std[std::size_t(i % groups)]);
 }
 
 } // namespace
@@ -132,9 +136,12 @@ Tensor read_input(const DatasetSpec& spec, const std::string& input) {
     } else {
         const auto bytes = FileBytes(input).take_all(std::uint64_t{1} << 30);
         const auto starts = [&](std::string_view magic) {
-            return bytes.size() >= magic.size() && std::equal(magic.begin(), magic.end(), reinterpret_cast<const char*>(bytes.data()));
+            return bytes.size() >= magic.size() &&
+                   std::equal(magic.begin(), magic.end(),
+                              reinterpret_cast<const char*>(bytes.data()));
         };
-        const std::string text(reinterpret_cast<const char*>(bytes.data()), starts("\x93NUMPY") ? 0 : bytes.size());
+        const std::string text(reinterpret_cast<const char*>(bytes.data()),
+                               starts("\x93NUMPY") ? 0 : bytes.size());
         if (starts("\x89PNG") || starts("\xff\xd8\xff"))
             batch = from_picture(bytes, x, input);
         else if (starts("\x93NUMPY"))

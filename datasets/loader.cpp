@@ -42,18 +42,17 @@ struct Loader::Impl {
     EpochOrder caller_order; // the thread that calls batch()
 
     std::mutex mutex;
-    std::condition_variable_any wake;  // the reader: something to do
-    std::condition_variable ready;     // the caller: something was made
+    std::condition_variable_any wake; // the reader: something to do
+    std::condition_variable ready;    // the caller: something was made
     std::deque<Made> queue;
-    Position next;                     // what the reader makes next
-    Position upcoming;                 // what comes out of the queue next
-    std::uint64_t generation = 0;      // raised by a jump, so that a batch under way is dropped
+    Position next;                // what the reader makes next
+    Position upcoming;            // what comes out of the queue next
+    std::uint64_t generation = 0; // raised by a jump, so that a batch under way is dropped
     bool started = false;
     std::jthread reader;
 
     std::vector<std::int64_t> order_of(std::int64_t epoch) const {
-        if (!options.order.empty())
-            return options.order;
+        if (!options.order.empty()) return options.order;
         std::vector<std::int64_t> order(static_cast<std::size_t>(dataset->size()));
         std::iota(order.begin(), order.end(), 0);
         if (options.shuffle) {
@@ -78,13 +77,16 @@ struct Loader::Impl {
     }
 
     Position after(Position at) const {
-        return at.index + 1 < batches ? Position{at.epoch, at.index + 1} : Position{at.epoch + 1, 0};
+        return at.index + 1 < batches ? Position{at.epoch, at.index + 1}
+                                      : Position{at.epoch + 1, 0};
     }
 
     void read_ahead(const std::stop_token& stop) {
         EpochOrder order;
         std::unique_lock lock(mutex);
-        while (wake.wait(lock, stop, [this] { return queue.size() < static_cast<std::size_t>(options.prefetch); })) {
+        while (wake.wait(lock, stop, [this] {
+            return queue.size() < static_cast<std::size_t>(options.prefetch);
+        })) {
             const Position at = next;
             const std::uint64_t born = generation;
             next = after(at);
@@ -122,23 +124,24 @@ struct Loader::Impl {
         upcoming = after(made.at);
         wake.notify_one();
         lock.unlock();
-        if (made.error)
-            std::rethrow_exception(made.error);
+        if (made.error) std::rethrow_exception(made.error);
         return std::move(made.batch);
     }
 };
 
 Loader::Loader(DatasetPtr dataset, LoaderOptions options) : impl_(std::make_unique<Impl>()) {
-    if (!dataset || dataset->size() == 0)
-        throw DataError("an empty dataset has no batches");
+    if (!dataset || dataset->size() == 0) throw DataError("an empty dataset has no batches");
     if (options.batch_size < 1)
         throw ValueError(fmt::format("batch_size must be at least 1, got {}", options.batch_size));
     if (options.prefetch < 0 || options.prefetch > 1024)
-        throw ValueError(fmt::format("prefetch must lie between 0 and 1024, got {}", options.prefetch));
+        throw ValueError(
+            fmt::format("prefetch must lie between 0 and 1024, got {}", options.prefetch));
     for (const std::int64_t sample : options.order)
         if (sample < 0 || sample >= dataset->size())
-            throw ValueError(fmt::format("the order names sample {}, the dataset has {}", sample, dataset->size()));
-    impl_->samples = options.order.empty() ? dataset->size() : static_cast<std::int64_t>(options.order.size());
+            throw ValueError(fmt::format("the order names sample {}, the dataset has {}", sample,
+                                         dataset->size()));
+    impl_->samples =
+        options.order.empty() ? dataset->size() : static_cast<std::int64_t>(options.order.size());
     impl_->batches = (impl_->samples + options.batch_size - 1) / options.batch_size;
     if (options.drop_last && impl_->samples >= options.batch_size) {
         impl_->batches = impl_->samples / options.batch_size;
@@ -155,15 +158,23 @@ Loader::~Loader() {
     }
 }
 
-std::int64_t Loader::batches_per_epoch() const { return impl_->batches; }
-std::int64_t Loader::samples_per_epoch() const { return impl_->samples; }
-const Dataset& Loader::dataset() const { return *impl_->dataset; }
-std::vector<std::int64_t> Loader::order(std::int64_t epoch) const { return impl_->order_of(epoch); }
+std::int64_t Loader::batches_per_epoch() const {
+    return impl_->batches;
+}
+std::int64_t Loader::samples_per_epoch() const {
+    return impl_->samples;
+}
+const Dataset& Loader::dataset() const {
+    return *impl_->dataset;
+}
+std::vector<std::int64_t> Loader::order(std::int64_t epoch) const {
+    return impl_->order_of(epoch);
+}
 
 train::Batch Loader::batch(std::int64_t epoch, std::int64_t index) {
     if (epoch < 0 || index < 0 || index >= impl_->batches)
-        throw ValueError(
-            fmt::format("there is no batch {} in epoch {}: an epoch has {}", index, epoch, impl_->batches));
+        throw ValueError(fmt::format("there is no batch {} in epoch {}: an epoch has {}", index,
+                                     epoch, impl_->batches));
     const Position at{epoch, index};
     return impl_->options.prefetch > 0 ? impl_->take(at) : impl_->make(at, impl_->caller_order);
 }

@@ -1,5 +1,6 @@
-// Batches of a dataset as a pure function of (seed, epoch, index), read ahead on a thread of its own.
-// batch() belongs to one thread (the trainer's); with and without reading ahead it gives the same bits.
+// Batches of a dataset as a pure function of (seed, epoch, index), read ahead on a thread of its
+// own. batch() belongs to one thread (the trainer's); with and without reading ahead it gives the
+// same bits.
 #pragma once
 
 #include <cstdint>
@@ -16,19 +17,21 @@ struct LoaderOptions {
     bool shuffle = true;    ///< a new order each epoch, from seed and epoch
     bool drop_last = false; ///< leave out the last batch where it is smaller
     std::uint64_t seed = 0;
-    int prefetch = 2;       ///< batches made ahead; 0: none, no thread
-    std::vector<std::int64_t> order{}; ///< where not empty: exactly these samples in this order, each epoch (no shuffling)
+    int prefetch = 2;                  ///< batches made ahead; 0: none, no thread
+    std::vector<std::int64_t> order{}; ///< where not empty: exactly these samples in this order,
+                                       ///< each epoch (no shuffling)
 };
 
 class Loader : public train::BatchSource {
   public:
-    /// Throws ValueError for a batch size below 1 or a sample of `order` out of range, DataError for an empty dataset.
+    /// Throws ValueError for a batch size below 1 or a sample of `order` out of range, DataError
+    /// for an empty dataset.
     Loader(DatasetPtr dataset, LoaderOptions options);
     ~Loader() override; ///< ends the thread
     std::int64_t batches_per_epoch() const override;
     std::int64_t samples_per_epoch() const override;
-    /// fields as the dataset declares them; samples are indices into the dataset. What went wrong on the thread is
-    /// thrown here, for the batch that it concerns.
+    /// fields as the dataset declares them; samples are indices into the dataset. What went wrong
+    /// on the thread is thrown here, for the batch that it concerns.
     train::Batch batch(std::int64_t epoch, std::int64_t index) override;
 
     const Dataset& dataset() const;

@@ -1,5 +1,5 @@
-// From a spec to splits: the source's parts, cut by seed where the source has none, copies kept together, numbers
-// normalised by what the training split alone says.
+// From a spec to splits: the source's parts, cut by seed where the source has none, copies kept
+// together, numbers normalised by what the training split alone says.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -28,7 +28,8 @@ void check(const DatasetSpec& spec) {
     constexpr std::int64_t kMostSamples = 100'000'000;
     const auto count = [=](std::int64_t value, const char* name) {
         if (value < 0 || value > kMostSamples)
-            throw ValueError(fmt::format("{} must lie between 0 and {}, got {}", name, kMostSamples, value));
+            throw ValueError(
+                fmt::format("{} must lie between 0 and {}, got {}", name, kMostSamples, value));
     };
     fraction(spec.validation_fraction, "validation_fraction");
     fraction(spec.test_fraction, "test_fraction");
@@ -37,22 +38,23 @@ void check(const DatasetSpec& spec) {
     if (std::isnan(spec.noise) || spec.noise > 100)
         throw ValueError(fmt::format("noise must lie between 0 and 100, got {}", spec.noise));
     if (spec.image_size < 0 || spec.image_size > 4096)
-        throw ValueError(fmt::format("image_size must lie between 0 and 4096, got {}", spec.image_size));
+        throw ValueError(
+            fmt::format("image_size must lie between 0 and 4096, got {}", spec.image_size));
     if (spec.window < 1 || spec.window > 65536)
         throw ValueError(fmt::format("window must lie between 1 and 65536, got {}", spec.window));
 }
 
 DatasetSpec resolved(const DatasetSpec& spec) {
     DatasetSpec result = spec;
-    if (result.source == "auto")
-        result.source = detect(result.path);
+    if (result.source == "auto") result.source = detect(result.path);
     const SourceInfo& info = source_row(result).info;
     if (info.needs_path && result.path.empty())
         throw FileError(fmt::format("the dataset source \"{}\" needs a file or folder", info.id));
     return result;
 }
 
-std::vector<std::int64_t> permutation(std::int64_t count, std::uint64_t seed, std::uint32_t stream) {
+std::vector<std::int64_t> permutation(std::int64_t count, std::uint64_t seed,
+                                      std::uint32_t stream) {
     std::vector<std::int64_t> order(static_cast<std::size_t>(count));
     std::iota(order.begin(), order.end(), 0);
     SampleRandom random(seed, stream, 0);
@@ -63,28 +65,34 @@ std::vector<std::int64_t> permutation(std::int64_t count, std::uint64_t seed, st
 
 /// At most `limit` samples, drawn by seed, in their own order; 0: all.
 DatasetPtr limited(DatasetPtr base, std::int64_t limit, std::uint64_t seed, std::uint64_t salt) {
-    if (!base || limit <= 0 || base->size() <= limit)
-        return base;
+    if (!base || limit <= 0 || base->size() <= limit) return base;
     std::vector<std::int64_t> chosen = permutation(base->size(), seed + salt, stream::kLimit);
     chosen.resize(static_cast<std::size_t>(limit));
     std::sort(chosen.begin(), chosen.end());
     return subset(std::move(base), std::move(chosen));
 }
 
-bool is_label(const Field& field) { return field.kind == FieldKind::Label && field.dtype == DType::Int64; }
+bool is_label(const Field& field) {
+    return field.kind == FieldKind::Label && field.dtype == DType::Int64;
+}
 
 std::vector<Field> with_numbers(std::vector<Field> fields) {
     for (std::size_t f = 1; f < fields.size(); ++f)
         if (is_label(fields[f]))
-            fields[f] = {.name = fields[f].name, .shape = {1}, .kind = FieldKind::Scalar,
-                         .feature_names = {fields[f].name}, .min = fields[f].min, .max = fields[f].max};
+            fields[f] = {.name = fields[f].name,
+                         .shape = {1},
+                         .kind = FieldKind::Scalar,
+                         .feature_names = {fields[f].name},
+                         .min = fields[f].min,
+                         .max = fields[f].max};
     return fields;
 }
 
 /// Labels given as numbers, for losses that measure a distance.
 class Numbers : public Dataset {
   public:
-    explicit Numbers(DatasetPtr base) : base_(std::move(base)), fields_(with_numbers(base_->fields())) {}
+    explicit Numbers(DatasetPtr base)
+        : base_(std::move(base)), fields_(with_numbers(base_->fields())) {}
     const std::vector<Field>& fields() const override { return fields_; }
     std::int64_t size() const override { return base_->size(); }
     void read(std::int64_t index, Row row) const override {
@@ -125,15 +133,14 @@ Scan scan(const Dataset& dataset, const Opening& opening) {
     const bool floats = dataset.fields()[0].kind == FieldKind::Vector;
     for (std::int64_t i = 0; i < dataset.size(); ++i) {
         if (i % 1024 == 0)
-            opening.report("Looking for copies", static_cast<double>(i) / static_cast<double>(dataset.size()));
+            opening.report("Looking for copies",
+                           static_cast<double>(i) / static_cast<double>(dataset.size()));
         dataset.read(i, buffer.row());
         result.hashes.push_back(hash_bytes(buffer.row()[0]));
-        if (!floats)
-            continue;
+        if (!floats) continue;
         const auto values = buffer.values<float>(0);
         if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) {
-            if (result.not_finite++ == 0)
-                result.first_not_finite = i;
+            if (result.not_finite++ == 0) result.first_not_finite = i;
         }
     }
     return result;
@@ -141,12 +148,14 @@ Scan scan(const Dataset& dataset, const Opening& opening) {
 
 enum class Place : std::uint8_t { Train, Validation, Test };
 
-/// How many of `count` a fraction takes: at least one where it asks for any and there is enough to share.
+/// How many of `count` a fraction takes: at least one where it asks for any and there is enough to
+/// share.
 std::int64_t share(double fraction, std::int64_t count) {
-    if (fraction <= 0)
-        return 0;
-    const auto wanted = static_cast<std::int64_t>(std::llround(fraction * static_cast<double>(count)));
-    return std::clamp<std::int64_t>(wanted, count >= 3 ? 1 : 0, std::max<std::int64_t>(0, count - 1));
+    if (fraction <= 0) return 0;
+    const auto wanted =
+        static_cast<std::int64_t>(std::llround(fraction * static_cast<double>(count)));
+    return std::clamp<std::int64_t>(wanted, count >= 3 ? 1 : 0,
+                                    std::max<std::int64_t>(0, count - 1));
 }
 
 std::string plural(std::int64_t count, const char* one, const char* many) {
@@ -170,8 +179,7 @@ Splits open(const DatasetSpec& request, const Progress& progress) {
     if (!parts.main || parts.main->size() == 0)
         throw DataError("the dataset has no samples", spec.path);
     if (!source.info.generated) {
-        if (!parts.ordered)
-            parts.main = limited(parts.main, spec.samples, spec.seed, 0);
+        if (!parts.ordered) parts.main = limited(parts.main, spec.samples, spec.seed, 0);
         parts.test = limited(parts.test, spec.test_samples, spec.seed, 1);
     }
     if (spec.regression) {
@@ -184,17 +192,19 @@ Splits open(const DatasetSpec& request, const Progress& progress) {
     splits.notes = parts.notes;
     const Scan main = scan(*parts.main, opening);
     if (main.not_finite > 0)
-        splits.notes.push_back(fmt::format("{} with a value that is not a finite number; the first is sample {}.",
-                                           plural(main.not_finite, "sample", "samples"), main.first_not_finite));
+        splits.notes.push_back(
+            fmt::format("{} with a value that is not a finite number; the first is sample {}.",
+                        plural(main.not_finite, "sample", "samples"), main.first_not_finite));
 
     const std::int64_t count = parts.main->size();
-    const bool cut_test = !parts.test && !parts.ordered, cut_validation = !parts.validation && !parts.ordered;
+    const bool cut_test = !parts.test && !parts.ordered,
+               cut_validation = !parts.validation && !parts.ordered;
     const std::int64_t test_wanted = cut_test ? share(spec.test_fraction, count) : 0;
     const std::int64_t validation_wanted =
         cut_validation ? share(spec.validation_fraction, count - test_wanted) : 0;
 
-    // Go through a seeded permutation: the first ones are test, the next validation, the rest training. A sample whose
-    // copy was placed already goes where the copy is.
+    // Go through a seeded permutation: the first ones are test, the next validation, the rest
+    // training. A sample whose copy was placed already goes where the copy is.
     std::unordered_map<std::uint64_t, Place> placed;
     std::array<std::vector<std::int64_t>, 3> members;
     const std::vector<std::int64_t> order = permutation(count, spec.seed, stream::kSplit);
@@ -204,7 +214,8 @@ Splits open(const DatasetSpec& request, const Progress& progress) {
         const Place fresh = i < test_wanted                       ? Place::Test
                             : i < test_wanted + validation_wanted ? Place::Validation
                                                                   : Place::Train;
-        const auto [entry, is_new] = placed.try_emplace(main.hashes[static_cast<std::size_t>(sample)], fresh);
+        const auto [entry, is_new] =
+            placed.try_emplace(main.hashes[static_cast<std::size_t>(sample)], fresh);
         first_copies += is_new ? 0 : 1;
         members[static_cast<std::size_t>(entry->second)].push_back(sample);
     }
@@ -212,21 +223,25 @@ Splits open(const DatasetSpec& request, const Progress& progress) {
     for (std::vector<std::int64_t>& list : members)
         std::sort(list.begin(), list.end());
     auto& [train, validation, test] = members;
-    if (train.empty() || (validation_wanted > 0 && validation.empty()) || (test_wanted > 0 && test.empty()))
-        throw DataError(fmt::format("the dataset cannot be split: {} of its {} samples are copies of others, and copies "
+    if (train.empty() || (validation_wanted > 0 && validation.empty()) ||
+        (test_wanted > 0 && test.empty()))
+        throw DataError(fmt::format("the dataset cannot be split: {} of its {} samples are copies "
+                                    "of others, and copies "
                                     "must stay together",
                                     first_copies, count),
                         spec.path);
     if (splits.duplicates > 0)
-        splits.notes.push_back(fmt::format("{} of another one; copies are kept in the same split.",
-                                           plural(splits.duplicates, "sample is an exact copy", "samples are exact copies")));
+        splits.notes.push_back(fmt::format(
+            "{} of another one; copies are kept in the same split.",
+            plural(splits.duplicates, "sample is an exact copy", "samples are exact copies")));
 
-    splits.train = validation_wanted + test_wanted == 0 ? parts.main : subset(parts.main, std::move(train));
-    splits.validation = validation_wanted > 0 ? subset(parts.main, std::move(validation)) : parts.validation;
+    splits.train =
+        validation_wanted + test_wanted == 0 ? parts.main : subset(parts.main, std::move(train));
+    splits.validation =
+        validation_wanted > 0 ? subset(parts.main, std::move(validation)) : parts.validation;
     splits.test = test_wanted > 0 ? subset(parts.main, std::move(test)) : parts.test;
     for (const DatasetPtr& own : {parts.validation, parts.test}) {
-        if (!own)
-            continue;
+        if (!own) continue;
         if (own->size() == 0)
             throw DataError("the test part of the dataset has no samples", spec.path);
         const Scan other = scan(*own, opening);
@@ -234,17 +249,18 @@ Splits open(const DatasetSpec& request, const Progress& progress) {
                                       [&](std::uint64_t hash) { return placed.contains(hash); });
     }
     if (splits.leaks > 0)
-        splits.notes.push_back(fmt::format("{} also in the training part: the source was made like that.",
-                                           plural(splits.leaks, "test sample is", "test samples are")));
+        splits.notes.push_back(
+            fmt::format("{} also in the training part: the source was made like that.",
+                        plural(splits.leaks, "test sample is", "test samples are")));
 
-    if (spec.normalize == Normalize::Standardize && splits.train->fields()[0].dtype == DType::Float32) {
+    if (spec.normalize == Normalize::Standardize &&
+        splits.train->fields()[0].dtype == DType::Float32) {
         opening.report("Measuring mean and deviation", 0);
         splits.normalization = statistics(*splits.train);
         splits.train = normalized(splits.train, splits.normalization);
         if (splits.validation)
             splits.validation = normalized(splits.validation, splits.normalization);
-        if (splits.test)
-            splits.test = normalized(splits.test, splits.normalization);
+        if (splits.test) splits.test = normalized(splits.test, splits.normalization);
     }
     splits.fields = splits.train->fields();
     opening.report("Ready", 1);
@@ -253,20 +269,23 @@ Splits open(const DatasetSpec& request, const Progress& progress) {
 
 namespace {
 
-/// Formats whose fields are known only once the whole file was read are remembered, as the canvas asks again and again.
-/// The key holds the file's size and time, so that a changed file is looked at anew.
+/// Formats whose fields are known only once the whole file was read are remembered, as the canvas
+/// asks again and again. The key holds the file's size and time, so that a changed file is looked
+/// at anew.
 std::string memory_key(const DatasetSpec& spec) {
     static constexpr const char* kWholeFile[] = {"csv", "npz", "hdf5", "text"};
     std::error_code error;
-    if (std::find(std::begin(kWholeFile), std::end(kWholeFile), spec.source) == std::end(kWholeFile))
+    if (std::find(std::begin(kWholeFile), std::end(kWholeFile), spec.source) ==
+        std::end(kWholeFile))
         return {};
     const auto size = std::filesystem::file_size(spec.path, error);
-    const auto time = error ? std::filesystem::file_time_type() : std::filesystem::last_write_time(spec.path, error);
-    if (error)
-        return {};
+    const auto time = error ? std::filesystem::file_time_type()
+                            : std::filesystem::last_write_time(spec.path, error);
+    if (error) return {};
     return fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", spec.source, spec.path, size,
-                       time.time_since_epoch().count(), spec.label_column, static_cast<int>(spec.missing), spec.regression,
-                       spec.x_name, spec.y_name, spec.classes, spec.window);
+                       time.time_since_epoch().count(), spec.label_column,
+                       static_cast<int>(spec.missing), spec.regression, spec.x_name, spec.y_name,
+                       spec.classes, spec.window);
 }
 
 } // namespace
@@ -279,20 +298,17 @@ std::vector<Field> describe(const DatasetSpec& request) {
         return spec.regression ? with_numbers(std::move(fields)) : fields;
     };
     const std::string key = memory_key(spec);
-    if (key.empty())
-        return look();
+    if (key.empty()) return look();
     static std::mutex mutex;
     static std::map<std::string, std::vector<Field>> known;
     {
         const std::scoped_lock lock(mutex);
-        if (const auto found = known.find(key); found != known.end())
-            return found->second;
+        if (const auto found = known.find(key); found != known.end()) return found->second;
     }
     std::vector<Field> fields = look();
     constexpr std::size_t kMost = 64;
     const std::scoped_lock lock(mutex);
-    if (known.size() >= kMost)
-        known.clear();
+    if (known.size() >= kMost) known.clear();
     known[key] = fields;
     return fields;
 }

@@ -26,8 +26,7 @@ void parallel_for(std::int64_t count, const std::function<void(std::int64_t)>& w
     const auto run = [&] {
         while (!stop) {
             const std::int64_t begin = next.fetch_add(kChunk);
-            if (begin >= count)
-                break;
+            if (begin >= count) break;
             for (std::int64_t i = begin; i < std::min(begin + kChunk, count); ++i) {
                 try {
                     work(i);
@@ -46,9 +45,11 @@ void parallel_for(std::int64_t count, const std::function<void(std::int64_t)>& w
         --running;
         ended.notify_all();
     };
-    const auto hardware = static_cast<std::int64_t>(std::max(1u, std::thread::hardware_concurrency()));
-    const auto threads = std::clamp<std::int64_t>(std::min<std::int64_t>(hardware, 8), 1,
-                                                  std::max<std::int64_t>(1, (count + kChunk - 1) / kChunk));
+    const auto hardware =
+        static_cast<std::int64_t>(std::max(1u, std::thread::hardware_concurrency()));
+    const auto threads =
+        std::clamp<std::int64_t>(std::min<std::int64_t>(hardware, 8), 1,
+                                 std::max<std::int64_t>(1, (count + kChunk - 1) / kChunk));
     running = static_cast<int>(threads);
     {
         std::vector<std::jthread> team;
@@ -57,9 +58,9 @@ void parallel_for(std::int64_t count, const std::function<void(std::int64_t)>& w
         std::unique_lock lock(mutex);
         while (running > 0) {
             ended.wait_for(lock, std::chrono::milliseconds(50), [&] { return running == 0; });
-            if (!report || stop)
-                continue;
-            const double done = static_cast<double>(std::min(next.load(), count)) / static_cast<double>(std::max<std::int64_t>(1, count));
+            if (!report || stop) continue;
+            const double done = static_cast<double>(std::min(next.load(), count)) /
+                                static_cast<double>(std::max<std::int64_t>(1, count));
             lock.unlock();
             try {
                 report(done);
@@ -73,8 +74,7 @@ void parallel_for(std::int64_t count, const std::function<void(std::int64_t)>& w
             lock.lock();
         }
     }
-    if (error)
-        std::rethrow_exception(error);
+    if (error) std::rethrow_exception(error);
 }
 
 } // namespace wiregrad::data

@@ -1,5 +1,5 @@
-// The random numbers of one sample: Philox 4x32-10 keyed by (seed, stream, index), so that sample i is the same
-// whatever was drawn before it and on whichever thread. Plain value; one thread each.
+// The random numbers of one sample: Philox 4x32-10 keyed by (seed, stream, index), so that sample i
+// is the same whatever was drawn before it and on whichever thread. Plain value; one thread each.
 #pragma once
 
 #include <array>
@@ -13,7 +13,8 @@ namespace wiregrad::data {
 
 class SampleRandom {
   public:
-    /// `stream` separates uses of one seed (training samples, test samples, the split, the order of an epoch).
+    /// `stream` separates uses of one seed (training samples, test samples, the split, the order of
+    /// an epoch).
     SampleRandom(std::uint64_t seed, std::uint32_t stream, std::uint64_t index)
         : key_{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)},
           stream_(stream), index_(index) {}
@@ -48,18 +49,20 @@ class SampleRandom {
         return radius * std::cos(angle);
     }
 
-    /// Nearly normal, mean 0, deviation 1, within -3.5 .. 3.5: the sum of four bytes. For the grain of pictures, where a
-    /// million are needed.
+    /// Nearly normal, mean 0, deviation 1, within -3.5 .. 3.5: the sum of four bytes. For the grain
+    /// of pictures, where a million are needed.
     double grain() {
         const std::uint32_t word = bits();
-        const int sum = static_cast<int>((word & 0xFF) + (word >> 8 & 0xFF) + (word >> 16 & 0xFF) + (word >> 24));
+        const int sum = static_cast<int>((word & 0xFF) + (word >> 8 & 0xFF) + (word >> 16 & 0xFF) +
+                                         (word >> 24));
         constexpr double kMean = 510, kDeviation = 147.80166; // sqrt(4 * (256^2 - 1) / 12)
         return (sum - kMean) / kDeviation;
     }
 
   private:
     void refill() {
-        block_ = philox({{count_++, stream_, static_cast<std::uint32_t>(index_), static_cast<std::uint32_t>(index_ >> 32)}},
+        block_ = philox({{count_++, stream_, static_cast<std::uint32_t>(index_),
+                          static_cast<std::uint32_t>(index_ >> 32)}},
                         key_[0], key_[1]);
     }
 
@@ -75,7 +78,8 @@ class SampleRandom {
 
 /// Streams of one seed.
 namespace stream {
-inline constexpr std::uint32_t kTrain = 1, kTest = 2, kSplit = 3, kLimit = 4, kShuffle = 5, kLayout = 6;
+inline constexpr std::uint32_t kTrain = 1, kTest = 2, kSplit = 3, kLimit = 4, kShuffle = 5,
+                               kLayout = 6;
 }
 
 } // namespace wiregrad::data

@@ -14,20 +14,25 @@ namespace {
 
 constexpr std::size_t kMostFixes = 3;
 /// How many repairs may be tried in all: fewer on large graphs, so that the answer stays quick.
-std::size_t most_trials(const Graph& graph) { return std::clamp<std::size_t>(20000 / (graph.nodes().size() + 1), 8, 120); }
+std::size_t most_trials(const Graph& graph) {
+    return std::clamp<std::size_t>(20000 / (graph.nodes().size() + 1), 8, 120);
+}
 
 std::size_t errors_in(const std::vector<Problem>& problems) {
     return static_cast<std::size_t>(
-        std::count_if(problems.begin(), problems.end(), [](const Problem& problem) { return problem.severity == Severity::Error; }));
+        std::count_if(problems.begin(), problems.end(),
+                      [](const Problem& problem) { return problem.severity == Severity::Error; }));
 }
 
 bool same_place(const Problem& a, const Problem& b) {
     return a.code == b.code && a.node == b.node && a.port == b.port && a.param == b.param;
 }
 
-/// How many errors are left after the edit when it removes the problem; nothing when it does not, or when it makes
-/// things worse. One more error than before may show: what was hidden behind this one.
-std::optional<std::size_t> cures(const Graph& graph, const Edit& edit, const Problem& problem, std::size_t errors_before) {
+/// How many errors are left after the edit when it removes the problem; nothing when it does not,
+/// or when it makes things worse. One more error than before may show: what was hidden behind this
+/// one.
+std::optional<std::size_t> cures(const Graph& graph, const Edit& edit, const Problem& problem,
+                                 std::size_t errors_before) {
     Graph copy = graph;
     try {
         apply(copy, edit);
@@ -35,10 +40,11 @@ std::optional<std::size_t> cures(const Graph& graph, const Edit& edit, const Pro
         return {};
     }
     const std::vector<Problem> after = find_problems(copy, infer(copy));
-    const bool still = std::any_of(after.begin(), after.end(), [&](const Problem& other) { return same_place(problem, other); });
+    const bool still = std::any_of(after.begin(), after.end(), [&](const Problem& other) {
+        return same_place(problem, other);
+    });
     const std::size_t errors = errors_in(after);
-    if (still || errors > errors_before + (problem.severity == Severity::Error ? 1 : 0))
-        return {};
+    if (still || errors > errors_before + (problem.severity == Severity::Error ? 1 : 0)) return {};
     return errors;
 }
 
@@ -49,18 +55,16 @@ void offer_fixes(const Graph& graph, const Inference& inference, std::vector<Pro
         std::vector<std::pair<std::size_t, Fix>> good;
         std::set<std::string> seen;
         for (Fix& fix : candidate_fixes(graph, inference, problem)) {
-            if (trials == 0)
-                break;
-            if (!seen.insert(fix.label).second)
-                continue;
+            if (trials == 0) break;
+            if (!seen.insert(fix.label).second) continue;
             --trials;
             if (const auto left = cures(graph, fix.edit, problem, errors))
                 good.emplace_back(*left, std::move(fix));
         }
-        std::stable_sort(good.begin(), good.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+        std::stable_sort(good.begin(), good.end(),
+                         [](const auto& a, const auto& b) { return a.first < b.first; });
         for (auto& [left, fix] : good)
-            if (problem.fixes.size() < kMostFixes)
-                problem.fixes.push_back(std::move(fix));
+            if (problem.fixes.size() < kMostFixes) problem.fixes.push_back(std::move(fix));
     }
 }
 
@@ -74,14 +78,14 @@ double state_bytes(const Inferred& optimizer) {
 } // namespace
 
 bool Analysis::runnable() const {
-    return std::none_of(problems.begin(), problems.end(), [](const Problem& problem) { return problem.severity == Severity::Error; });
+    return std::none_of(problems.begin(), problems.end(),
+                        [](const Problem& problem) { return problem.severity == Severity::Error; });
 }
 
 std::vector<const Problem*> Analysis::of_node(const std::string& id) const {
     std::vector<const Problem*> result;
     for (const Problem& problem : problems)
-        if (problem.node == id)
-            result.push_back(&problem);
+        if (problem.node == id) result.push_back(&problem);
     return result;
 }
 
@@ -89,25 +93,25 @@ Analysis analyze(const Graph& graph, bool with_fixes) {
     const Inference inference = infer(graph);
     Analysis result;
     result.problems = find_problems(graph, inference);
-    if (with_fixes)
-        offer_fixes(graph, inference, result.problems);
+    if (with_fixes) offer_fixes(graph, inference, result.problems);
     double activations = 0, state = 0;
     for (const auto& [id, inferred] : inference.nodes) {
         result.nodes[id] = inferred.facts;
         result.weights += inferred.facts.weights;
         result.flops += inferred.facts.flops;
         activations += inferred.facts.activation_bytes;
-        if (inferred.type && inferred.type->role == Role::Optimizer && !inferred.node->muted && inferred.code.empty())
+        if (inferred.type && inferred.type->role == Role::Optimizer && !inferred.node->muted &&
+            inferred.code.empty())
             state = std::max(state, state_bytes(inferred));
     }
-    // Weights, their gradients and the optimizer's state; activations once forward and, at the worst, once as gradients.
+    // Weights, their gradients and the optimizer's state; activations once forward and, at the
+    // worst, once as gradients.
     result.training_bytes = static_cast<double>(result.weights) * (4 + 4 + state) + 2 * activations;
     return result;
 }
 
 std::string explain_wire(const Graph& graph, const Wire& wire) {
-    if (auto reason = refuse_wire(graph, wire); !reason.empty())
-        return reason;
+    if (auto reason = refuse_wire(graph, wire); !reason.empty()) return reason;
     Graph copy = graph;
     try {
         apply(copy, connect_edit(graph, wire));

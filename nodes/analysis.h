@@ -1,5 +1,5 @@
-// What can be said of a graph before it runs: shapes, weights, cost, and problems with offered fixes.
-// Pure functions of the graph and the dataset descriptions; any thread.
+// What can be said of a graph before it runs: shapes, weights, cost, and problems with offered
+// fixes. Pure functions of the graph and the dataset descriptions; any thread.
 #pragma once
 
 #include <map>
@@ -21,9 +21,9 @@ struct Fix {
 
 struct Problem {
     Severity severity = Severity::Error;
-    std::string code;             ///< "shape-mismatch", "missing-input", "unknown-type", "no-optimizer", ...
+    std::string code; ///< "shape-mismatch", "missing-input", "unknown-type", "no-optimizer", ...
     std::string node, port, param; ///< the place; empty where it does not apply
-    std::string text;             ///< a sentence with both facts
+    std::string text;              ///< a sentence with both facts
     std::vector<Fix> fixes{};
 };
 
@@ -34,7 +34,7 @@ struct NodeFacts {
     double flops = 0;                ///< forward, one sample
     double activation_bytes = 0;     ///< outputs of one batch
     std::vector<std::pair<std::string, Shape>> weight_shapes;
-    std::string output_text;         ///< "N × 32 × 14 × 14", or "" when unknown
+    std::string output_text; ///< "N × 32 × 14 × 14", or "" when unknown
 };
 
 struct Analysis {
@@ -42,14 +42,17 @@ struct Analysis {
     std::vector<Problem> problems;
     std::int64_t weights = 0;
     double flops = 0;
-    double training_bytes = 0; ///< estimate: weights, gradients, optimizer state, activations of one batch
-    bool runnable() const;     ///< no errors
+    double training_bytes =
+        0; ///< estimate: weights, gradients, optimizer state, activations of one batch
+    bool runnable() const; ///< no errors
     std::vector<const Problem*> of_node(const std::string& id) const;
 };
 
-/// `with_fixes`: also tries repairs (slower). Never throws on a broken graph: that is what problems are for.
+/// `with_fixes`: also tries repairs (slower). Never throws on a broken graph: that is what problems
+/// are for.
 Analysis analyze(const Graph& graph, bool with_fixes = true);
-/// What would be wrong with this wire, in words, or empty: for dragging. Includes refuse_wire and shapes.
+/// What would be wrong with this wire, in words, or empty: for dragging. Includes refuse_wire and
+/// shapes.
 std::string explain_wire(const Graph& graph, const Wire& wire);
 
 } // namespace wiregrad::graph

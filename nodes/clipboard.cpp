@@ -1,4 +1,5 @@
-// The clipboard is the text of a small project, so that what was copied can be pasted into a chat or saved as a file.
+// The clipboard is the text of a small project, so that what was copied can be pasted into a chat
+// or saved as a file.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -13,23 +14,21 @@ namespace wiregrad::graph {
 std::string copy_text(const Graph& graph, const std::set<std::string>& ids) {
     Graph part;
     for (const std::string& id : ids)
-        if (const Node* node = graph.node(id))
-            GraphAccess::nodes(part).emplace(id, *node);
+        if (const Node* node = graph.node(id)) GraphAccess::nodes(part).emplace(id, *node);
     for (const Wire& wire : graph.wires())
-        if (part.node(wire.from) && part.node(wire.to))
-            GraphAccess::wires(part).push_back(wire);
+        if (part.node(wire.from) && part.node(wire.to)) GraphAccess::wires(part).push_back(wire);
     return to_text(part);
 }
 
-std::pair<Edit, std::set<std::string>> paste_edit(const Graph& graph, const std::string& text, Position at) {
+std::pair<Edit, std::set<std::string>> paste_edit(const Graph& graph, const std::string& text,
+                                                  Position at) {
     Graph part;
     try {
         part = from_text(text, "the clipboard");
     } catch (const FileError& error) {
         throw ValueError(fmt::format("The clipboard holds no nodes ({})", error.text()));
     }
-    if (part.nodes().empty())
-        throw ValueError("The clipboard holds no nodes");
+    if (part.nodes().empty()) throw ValueError("The clipboard holds no nodes");
     Position corner = part.nodes().begin()->second.position;
     for (const auto& [id, node] : part.nodes()) {
         corner.x = std::min(corner.x, node.position.x);
@@ -49,7 +48,8 @@ std::pair<Edit, std::set<std::string>> paste_edit(const Graph& graph, const std:
         batch.edits.push_back({AddNode{std::move(node)}});
     }
     for (const Wire& wire : part.wires())
-        batch.edits.push_back({Connect{{renamed.at(wire.from), wire.from_port, renamed.at(wire.to), wire.to_port}}});
+        batch.edits.push_back(
+            {Connect{{renamed.at(wire.from), wire.from_port, renamed.at(wire.to), wire.to_port}}});
     return {Edit{std::move(batch)}, std::move(pasted)};
 }
 

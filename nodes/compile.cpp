@@ -25,26 +25,16 @@ constexpr int kNoSlot = -1;
     try {
         throw;
     } catch (const Error& error) {
-        if (!error.where().empty())
-            throw;
-        if (dynamic_cast<const ShapeError*>(&error))
-            throw ShapeError(error.text(), node);
-        if (dynamic_cast<const DTypeError*>(&error))
-            throw DTypeError(error.text(), node);
-        if (dynamic_cast<const ValueError*>(&error))
-            throw ValueError(error.text(), node);
-        if (dynamic_cast<const AutogradError*>(&error))
-            throw AutogradError(error.text(), node);
-        if (dynamic_cast<const DeviceError*>(&error))
-            throw DeviceError(error.text(), node);
-        if (dynamic_cast<const OutOfMemory*>(&error))
-            throw OutOfMemory(error.text(), node);
-        if (dynamic_cast<const FileError*>(&error))
-            throw FileError(error.text(), node);
-        if (dynamic_cast<const DataError*>(&error))
-            throw DataError(error.text(), node);
-        if (dynamic_cast<const Cancelled*>(&error))
-            throw Cancelled(error.text(), node);
+        if (!error.where().empty()) throw;
+        if (dynamic_cast<const ShapeError*>(&error)) throw ShapeError(error.text(), node);
+        if (dynamic_cast<const DTypeError*>(&error)) throw DTypeError(error.text(), node);
+        if (dynamic_cast<const ValueError*>(&error)) throw ValueError(error.text(), node);
+        if (dynamic_cast<const AutogradError*>(&error)) throw AutogradError(error.text(), node);
+        if (dynamic_cast<const DeviceError*>(&error)) throw DeviceError(error.text(), node);
+        if (dynamic_cast<const OutOfMemory*>(&error)) throw OutOfMemory(error.text(), node);
+        if (dynamic_cast<const FileError*>(&error)) throw FileError(error.text(), node);
+        if (dynamic_cast<const DataError*>(&error)) throw DataError(error.text(), node);
+        if (dynamic_cast<const Cancelled*>(&error)) throw Cancelled(error.text(), node);
         throw Error(error.text(), node);
     } catch (const std::bad_alloc&) {
         throw OutOfMemory("there is not enough memory", node);
@@ -64,8 +54,12 @@ struct Step {
 /// All weights, by node.
 class Weights final : public nn::Module {
   public:
-    void adopt(const std::string& node, const std::shared_ptr<nn::Module>& module) { add_child(node, module); }
-    Tensors forward(std::span<const Tensor> inputs, const nn::ForwardContext& context) override { return run(inputs[0], context); }
+    void adopt(const std::string& node, const std::shared_ptr<nn::Module>& module) {
+        add_child(node, module);
+    }
+    Tensors forward(std::span<const Tensor> inputs, const nn::ForwardContext& context) override {
+        return run(inputs[0], context);
+    }
     std::function<Tensors(const Tensor&, const nn::ForwardContext&)> run;
 };
 
@@ -74,8 +68,7 @@ class GraphModel final : public CompiledModel {
     GraphModel(const Graph& graph, const Inference& inference, const CompileOptions& options) {
         const std::set<std::string> wanted = choose(inference);
         for (const std::string& id : inference.order)
-            if (wanted.contains(id))
-                add_step(inference.at(id));
+            if (wanted.contains(id)) add_step(inference.at(id));
         find_outputs(inference);
         find_last_uses();
         weights_.run = [this](const Tensor& x, const nn::ForwardContext& context) {
@@ -91,15 +84,20 @@ class GraphModel final : public CompiledModel {
     const std::vector<std::string>& loss_names() const override { return losses_; }
     const std::vector<std::string>& metric_names() const override { return metrics_; }
     const std::vector<std::string>& class_names() const override { return class_names_; }
-    bool predicts_classes(const std::string& node) const override { return class_scores_.contains(node); }
+    bool predicts_classes(const std::string& node) const override {
+        return class_scores_.contains(node);
+    }
 
-    train::StepValues forward(const train::Batch& batch, const nn::ForwardContext& context, train::Tap* tap) override {
+    train::StepValues forward(const train::Batch& batch, const nn::ForwardContext& context,
+                              train::Tap* tap) override {
         std::vector<Tensor> slots(static_cast<std::size_t>(slot_count_));
         train::StepValues result;
         for (const Step& step : steps_) {
             if (!step.module) {
                 if (step.role == Role::Input || batch.fields.size() < step.outputs.size())
-                    throw DataError(fmt::format("a batch of {} tensors came for {} outputs", batch.fields.size(), step.outputs.size()), step.id);
+                    throw DataError(fmt::format("a batch of {} tensors came for {} outputs",
+                                                batch.fields.size(), step.outputs.size()),
+                                    step.id);
                 for (std::size_t i = 0; i < step.outputs.size(); ++i)
                     slot(slots, step.outputs[i]) = batch.fields[i];
                 report(step, slots, tap);
@@ -111,8 +109,7 @@ class GraphModel final : public CompiledModel {
                 result.metrics.push_back({values[0].item(), values[1].item()});
             } else {
                 Tensors values = run(step, slots, context);
-                if (step.role == Role::Loss)
-                    result.losses.push_back(values[0]);
+                if (step.role == Role::Loss) result.losses.push_back(values[0]);
                 for (std::size_t i = 0; i < step.outputs.size(); ++i)
                     slot(slots, step.outputs[i]) = std::move(values[i]);
                 report(step, slots, tap);
@@ -134,8 +131,7 @@ class GraphModel final : public CompiledModel {
         int wanted = kNoSlot;
         for (const Step& step : steps_)
             for (std::size_t i = 0; i < step.ports.size(); ++i)
-                if (step.id == node && step.ports[i] == port)
-                    wanted = step.outputs[i];
+                if (step.id == node && step.ports[i] == port) wanted = step.outputs[i];
         if (wanted == kNoSlot)
             throw ValueError(fmt::format("\"{}\" is no value of this run", port), node);
         const std::vector<Tensor> slots = run_until({wanted}, x, evaluation());
@@ -145,7 +141,8 @@ class GraphModel final : public CompiledModel {
     }
 
     /// Named weights of the nodes that the losses `ids` depend on.
-    std::vector<nn::NamedTensor> weights_before(const Inference& inference, const std::vector<std::string>& ids) const {
+    std::vector<nn::NamedTensor> weights_before(const Inference& inference,
+                                                const std::vector<std::string>& ids) const {
         const std::set<std::string> nodes = upstream(inference, ids);
         std::vector<nn::NamedTensor> result;
         for (const nn::NamedTensor& weight : weights_.parameters())
@@ -155,7 +152,9 @@ class GraphModel final : public CompiledModel {
     }
 
   private:
-    static Tensor& slot(std::vector<Tensor>& slots, int index) { return slots[static_cast<std::size_t>(index)]; }
+    static Tensor& slot(std::vector<Tensor>& slots, int index) {
+        return slots[static_cast<std::size_t>(index)];
+    }
 
     static nn::ForwardContext evaluation() {
         nn::ForwardContext context;
@@ -164,15 +163,16 @@ class GraphModel final : public CompiledModel {
         return context;
     }
 
-    /// What takes part: everything before losses and metrics; without a loss, every layer that can run.
+    /// What takes part: everything before losses and metrics; without a loss, every layer that can
+    /// run.
     static std::set<std::string> choose(const Inference& inference) {
         std::vector<std::string> roots;
         bool has_loss = false;
         for (const auto& [id, node] : inference.nodes)
-            has_loss = has_loss || (node.type && !node.node->muted && node.type->role == Role::Loss && node.facts.known);
+            has_loss = has_loss || (node.type && !node.node->muted &&
+                                    node.type->role == Role::Loss && node.facts.known);
         for (const auto& [id, node] : inference.nodes) {
-            if (!node.type || node.node->muted || !node.facts.known)
-                continue;
+            if (!node.type || node.node->muted || !node.facts.known) continue;
             const Role role = node.type->role;
             if (role == Role::Loss || role == Role::Metric || (!has_loss && role == Role::Layer))
                 roots.push_back(id);
@@ -192,17 +192,16 @@ class GraphModel final : public CompiledModel {
             step.ports.resize(std::min(step.ports.size(), node.fields.size()));
         if (step.role != Role::Dataset && step.role != Role::Input) {
             try {
-                const BuildContext context{node.node->params, node.inputs, node.counts, stream_of(step.id)};
+                const BuildContext context{node.node->params, node.inputs, node.counts,
+                                           stream_of(step.id)};
                 step.module = node.type->build(context);
             } catch (...) {
                 rethrow_at(step.id);
             }
             weights_.adopt(step.id, step.module);
         }
-        if (step.role == Role::Loss)
-            losses_.push_back(step.id);
-        if (step.role == Role::Metric)
-            metrics_.push_back(step.id);
+        if (step.role == Role::Loss) losses_.push_back(step.id);
+        if (step.role == Role::Metric) metrics_.push_back(step.id);
         if (step.role == Role::Dataset && node.fields.size() > 1)
             class_names_ = node.fields[1].class_names;
         for (std::size_t i = 0; i < step.ports.size(); ++i) {
@@ -216,15 +215,14 @@ class GraphModel final : public CompiledModel {
     void find_outputs(const Inference& inference) {
         std::vector<int> slots;
         for (const Step& step : steps_)
-            if (step.role == Role::Loss && !step.inputs.empty())
-                slots.push_back(step.inputs[0]);
+            if (step.role == Role::Loss && !step.inputs.empty()) slots.push_back(step.inputs[0]);
         if (slots.empty()) {
             std::set<int> used;
             for (const Step& step : steps_)
-                if (step.role == Role::Layer)
-                    used.insert(step.inputs.begin(), step.inputs.end());
+                if (step.role == Role::Layer) used.insert(step.inputs.begin(), step.inputs.end());
             for (const Step& step : steps_)
-                if (step.role == Role::Layer && !step.outputs.empty() && !used.contains(step.outputs[0]))
+                if (step.role == Role::Layer && !step.outputs.empty() &&
+                    !used.contains(step.outputs[0]))
                     slots.push_back(step.outputs[0]);
         }
         for (const Step& step : steps_)
@@ -232,9 +230,11 @@ class GraphModel final : public CompiledModel {
                 class_scores_.insert(inference.at(step.id).sources[0].node);
         for (int wanted : slots)
             for (const Step& step : steps_)
-                if (std::find(step.outputs.begin(), step.outputs.end(), wanted) != step.outputs.end() &&
+                if (std::find(step.outputs.begin(), step.outputs.end(), wanted) !=
+                        step.outputs.end() &&
                     inference.at(step.id).type->role == Role::Layer &&
-                    std::find(outputs_.begin(), outputs_.end(), std::pair(step.id, wanted)) == outputs_.end())
+                    std::find(outputs_.begin(), outputs_.end(), std::pair(step.id, wanted)) ==
+                        outputs_.end())
                     outputs_.emplace_back(step.id, wanted);
     }
 
@@ -243,8 +243,7 @@ class GraphModel final : public CompiledModel {
         for (auto step = steps_.rbegin(); step != steps_.rend(); ++step)
             for (const std::vector<int>* list : {&step->inputs, &step->outputs})
                 for (int index : *list)
-                    if (seen.insert(index).second)
-                        step->last_uses.push_back(index);
+                    if (seen.insert(index).second) step->last_uses.push_back(index);
     }
 
     void initialise(std::uint64_t seed, bool torch_init) {
@@ -253,7 +252,8 @@ class GraphModel final : public CompiledModel {
             weights_.reset_parameters(generator);
             return;
         }
-        // Node by node from its own id, so that adding one leaves the others' initial weights as they were.
+        // Node by node from its own id, so that adding one leaves the others' initial weights as
+        // they were.
         for (const Step& step : steps_)
             if (step.module) {
                 nn::Generator generator(seed ^ static_cast<std::uint64_t>(stream_of(step.id)));
@@ -261,7 +261,8 @@ class GraphModel final : public CompiledModel {
             }
     }
 
-    Tensors run(const Step& step, const std::vector<Tensor>& slots, const nn::ForwardContext& context) const {
+    Tensors run(const Step& step, const std::vector<Tensor>& slots,
+                const nn::ForwardContext& context) const {
         Tensors inputs;
         inputs.reserve(step.inputs.size());
         for (int index : step.inputs)
@@ -274,15 +275,16 @@ class GraphModel final : public CompiledModel {
     }
 
     void report(const Step& step, std::vector<Tensor>& slots, train::Tap* tap) const {
-        if (!tap)
-            return;
+        if (!tap) return;
         for (std::size_t i = 0; i < step.ports.size(); ++i)
             if (tap->wants(step.id, step.ports[i]))
                 tap->see(step.id, step.ports[i], slot(slots, step.outputs[i]));
     }
 
-    /// Runs what `wanted` depends on, with `x` at every source's first output. Values that need labels stay undefined.
-    std::vector<Tensor> run_until(const std::vector<int>& wanted, const Tensor& x, const nn::ForwardContext& context) const {
+    /// Runs what `wanted` depends on, with `x` at every source's first output. Values that need
+    /// labels stay undefined.
+    std::vector<Tensor> run_until(const std::vector<int>& wanted, const Tensor& x,
+                                  const nn::ForwardContext& context) const {
         std::vector<bool> needed(static_cast<std::size_t>(slot_count_), false);
         for (int index : wanted)
             needed[static_cast<std::size_t>(index)] = true;
@@ -297,16 +299,16 @@ class GraphModel final : public CompiledModel {
         std::vector<Tensor> slots(static_cast<std::size_t>(slot_count_));
         for (std::size_t i = 0; i < steps_.size(); ++i) {
             const Step& step = steps_[i];
-            if (!runs[i])
-                continue;
+            if (!runs[i]) continue;
             if (!step.module) {
                 slot(slots, step.outputs[0]) = x;
                 continue;
             }
-            const bool complete = std::all_of(step.inputs.begin(), step.inputs.end(),
-                                              [&](int index) { return slots[static_cast<std::size_t>(index)].defined(); });
-            if (!complete)
-                continue;
+            const bool complete =
+                std::all_of(step.inputs.begin(), step.inputs.end(), [&](int index) {
+                    return slots[static_cast<std::size_t>(index)].defined();
+                });
+            if (!complete) continue;
             Tensors values = run(step, slots, context);
             for (std::size_t k = 0; k < step.outputs.size(); ++k)
                 slot(slots, step.outputs[k]) = std::move(values[k]);
@@ -314,7 +316,8 @@ class GraphModel final : public CompiledModel {
         return slots;
     }
 
-    std::vector<std::pair<std::string, Tensor>> predict_with(const Tensor& x, const nn::ForwardContext& context) const {
+    std::vector<std::pair<std::string, Tensor>>
+    predict_with(const Tensor& x, const nn::ForwardContext& context) const {
         std::vector<int> wanted;
         for (const auto& [id, index] : outputs_)
             wanted.push_back(index);
@@ -338,15 +341,22 @@ class GraphModel final : public CompiledModel {
 /// Batches of random numbers in the shapes of a dataset: for measuring.
 class RandomBatches final : public train::BatchSource {
   public:
-    RandomBatches(const std::vector<data::Field>& fields, std::int64_t batch_size, std::uint64_t seed) : size_(batch_size) {
+    RandomBatches(const std::vector<data::Field>& fields, std::int64_t batch_size,
+                  std::uint64_t seed)
+        : size_(batch_size) {
         nn::Generator generator(seed);
         for (std::int64_t k = 0; k < kDistinct; ++k) {
             train::Batch batch;
             for (const data::Field& field : fields) {
                 Shape shape = field.shape;
                 shape.insert(0, batch_size);
-                Tensor values = Tensor::empty(shape, is_floating(field.dtype) ? field.dtype : DType::Float32);
-                generator.uniform_(values, 0, is_floating(field.dtype) ? 1 : static_cast<double>(std::max<std::int64_t>(field.classes, 1)));
+                Tensor values =
+                    Tensor::empty(shape, is_floating(field.dtype) ? field.dtype : DType::Float32);
+                generator.uniform_(
+                    values, 0,
+                    is_floating(field.dtype)
+                        ? 1
+                        : static_cast<double>(std::max<std::int64_t>(field.classes, 1)));
                 Tensor tensor = values;
                 if (!is_floating(field.dtype)) {
                     tensor = Tensor::empty(shape, field.dtype);
@@ -361,7 +371,9 @@ class RandomBatches final : public train::BatchSource {
     }
     std::int64_t batches_per_epoch() const override { return kBatches; }
     std::int64_t samples_per_epoch() const override { return kBatches * size_; }
-    train::Batch batch(std::int64_t, std::int64_t index) override { return batches_[static_cast<std::size_t>(index % kDistinct)]; }
+    train::Batch batch(std::int64_t, std::int64_t index) override {
+        return batches_[static_cast<std::size_t>(index % kDistinct)];
+    }
 
   private:
     static constexpr std::int64_t kDistinct = 4, kBatches = 1000;
@@ -369,7 +381,8 @@ class RandomBatches final : public train::BatchSource {
     std::vector<train::Batch> batches_;
 };
 
-std::unique_ptr<train::Optimizer> make_optimizer(const Node& node, std::vector<nn::NamedTensor> weights) {
+std::unique_ptr<train::Optimizer> make_optimizer(const Node& node,
+                                                 std::vector<nn::NamedTensor> weights) {
     const std::vector<TensorMeta> none;
     const std::vector<int> counts;
     const BuildContext params{node.params, none, counts};
@@ -417,13 +430,15 @@ data::DatasetSpec dataset_spec(const Graph&, const Node& node) {
     const BuildContext params{node.params, none, counts};
     data::DatasetSpec spec;
     spec.path = params.text("path");
-    spec.source = spec.path.empty() && params.text("source") != "file" ? params.text("source") : "auto";
+    spec.source =
+        spec.path.empty() && params.text("source") != "file" ? params.text("source") : "auto";
     spec.samples = params.integer("samples");
     spec.noise = params.real("noise");
     spec.seed = static_cast<std::uint64_t>(params.integer("seed"));
     spec.validation_fraction = params.real("validation_fraction");
     spec.test_fraction = params.real("test_fraction");
-    spec.normalize = params.text("normalize") == "standardize" ? data::Normalize::Standardize : data::Normalize::None;
+    spec.normalize = params.text("normalize") == "standardize" ? data::Normalize::Standardize
+                                                               : data::Normalize::None;
     spec.label_column = params.text("label_column");
     spec.regression = params.flag("regression");
     spec.image_size = params.integer("image_size");
@@ -435,7 +450,8 @@ std::unique_ptr<CompiledModel> compile_model(const Graph& graph, const CompileOp
     const Inference inference = infer(graph);
     // What the run needs must be whole; that nothing is trained yet does not matter here.
     for (const Problem& problem : find_problems(graph, inference))
-        if (problem.severity == Severity::Error && (!inference.nodes.contains(problem.node) || !inference.at(problem.node).facts.known) &&
+        if (problem.severity == Severity::Error &&
+            (!inference.nodes.contains(problem.node) || !inference.at(problem.node).facts.known) &&
             problem.code != "no-loss" && problem.code != "no-optimizer")
             throw ValueError(problem.text, problem.node);
     return std::make_unique<GraphModel>(graph, inference, options);
@@ -443,25 +459,26 @@ std::unique_ptr<CompiledModel> compile_model(const Graph& graph, const CompileOp
 
 train::TrainPlan compile(const Graph& graph, const CompileOptions& options) {
     for (const Problem& problem : analyze(graph, false).problems)
-        if (problem.severity == Severity::Error)
-            throw ValueError(problem.text, problem.node);
+        if (problem.severity == Severity::Error) throw ValueError(problem.text, problem.node);
     const Training& training = graph.training();
     if (training.device == "cuda")
-        throw DeviceError("there is no CUDA device in this installation: set the device to auto or cpu");
+        throw DeviceError(
+            "there is no CUDA device in this installation: set the device to auto or cpu");
 
     // Only the dataset that the losses see is opened; analyze() made sure that it is one.
     Inference inference = infer(graph);
     std::vector<std::string> roots;
     for (const auto& [id, node] : inference.nodes)
-        if (node.type && !node.node->muted && (node.type->role == Role::Loss || node.type->role == Role::Metric) && node.facts.known)
+        if (node.type && !node.node->muted &&
+            (node.type->role == Role::Loss || node.type->role == Role::Metric) && node.facts.known)
             roots.push_back(id);
     data::Splits splits;
     std::vector<data::Field> fields;
     for (const std::string& id : upstream(inference, roots))
-        if (const Inferred& node = inference.at(id); node.type && node.type->role == Role::Dataset) {
+        if (const Inferred& node = inference.at(id);
+            node.type && node.type->role == Role::Dataset) {
             fields = node.fields;
-            if (options.random_data)
-                break;
+            if (options.random_data) break;
             try {
                 splits = data::open(dataset_spec(graph, *node.node), options.progress);
             } catch (...) {
@@ -479,23 +496,21 @@ train::TrainPlan compile(const Graph& graph, const CompileOptions& options) {
     plan.graph_hash = graph_hash(graph);
     for (const std::string& id : inference.order) {
         const Inferred& node = inference.at(id);
-        if (!node.type || node.type->role != Role::Optimizer || node.node->muted)
-            continue;
+        if (!node.type || node.type->role != Role::Optimizer || node.node->muted) continue;
         train::OptimizerPlan optimizer;
         optimizer.name = id;
         std::vector<std::string> losses;
         for (const Source& source : node.sources) {
             const auto& names = model->loss_names();
             const auto found = std::find(names.begin(), names.end(), source.node);
-            if (found == names.end())
-                continue;
+            if (found == names.end()) continue;
             optimizer.losses.push_back(static_cast<std::size_t>(found - names.begin()));
             losses.push_back(source.node);
         }
-        if (losses.empty())
-            continue;
+        if (losses.empty()) continue;
         try {
-            optimizer.optimizer = make_optimizer(*node.node, model->weights_before(inference, losses));
+            optimizer.optimizer =
+                make_optimizer(*node.node, model->weights_before(inference, losses));
         } catch (...) {
             rethrow_at(id);
         }
@@ -517,8 +532,7 @@ train::TrainPlan compile(const Graph& graph, const CompileOptions& options) {
     loader.shuffle = false;
     if (splits.validation)
         plan.validation = std::make_shared<data::Loader>(splits.validation, loader);
-    if (splits.test)
-        plan.test = std::make_shared<data::Loader>(splits.test, loader);
+    if (splits.test) plan.test = std::make_shared<data::Loader>(splits.test, loader);
     plan.model = std::move(model);
     return plan;
 }

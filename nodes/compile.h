@@ -13,10 +13,11 @@
 namespace wiregrad::graph {
 
 struct CompileOptions {
-    bool torch_init = true;  ///< initial weights as torch.manual_seed(seed) would give
+    bool torch_init = true; ///< initial weights as torch.manual_seed(seed) would give
     bool prefetch = true;
     int threads = 0;
-    bool random_data = false; ///< batches of random numbers in the described shapes instead of the data (bench)
+    bool random_data =
+        false; ///< batches of random numbers in the described shapes instead of the data (bench)
     /// Called while datasets are opened: what is done, fraction 0..1; returns false to cancel.
     std::function<bool(const std::string&, double)> progress{};
 };
@@ -24,19 +25,23 @@ struct CompileOptions {
 /// The compiled graph.
 class CompiledModel : public train::Model {
   public:
-    /// Outputs of the layers that feed losses (or, without losses, of the last layers), for `x` given to each dataset or
-    /// input node's data port. Eval mode, no recording. Returns (node id, tensor) pairs.
+    /// Outputs of the layers that feed losses (or, without losses, of the last layers), for `x`
+    /// given to each dataset or input node's data port. Eval mode, no recording. Returns (node id,
+    /// tensor) pairs.
     virtual std::vector<std::pair<std::string, Tensor>> predict(const Tensor& x) = 0;
     /// The value of one output port for `x`, eval mode (surgery, pinned samples).
     virtual Tensor value(const std::string& node, const std::string& port, const Tensor& x) = 0;
-    /// Whether what predict() gives for `node` are scores of classes (it feeds a cross-entropy loss).
+    /// Whether what predict() gives for `node` are scores of classes (it feeds a cross-entropy
+    /// loss).
     virtual bool predicts_classes(const std::string& node) const = 0;
     /// Class names of the labels, when the dataset has them.
     virtual const std::vector<std::string>& class_names() const = 0;
 };
 
-/// Model only, with initial weights; datasets are only described, not loaded. Throws Error with the node in where().
-std::unique_ptr<CompiledModel> compile_model(const Graph& graph, const CompileOptions& options = {});
+/// Model only, with initial weights; datasets are only described, not loaded. Throws Error with the
+/// node in where().
+std::unique_ptr<CompiledModel> compile_model(const Graph& graph,
+                                             const CompileOptions& options = {});
 /// Model, optimizers and loaders, ready for a Trainer. Throws on the first error of analyze().
 train::TrainPlan compile(const Graph& graph, const CompileOptions& options = {});
 /// The dataset a Dataset node stands for.

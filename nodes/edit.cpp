@@ -17,21 +17,19 @@ using Access = GraphAccess;
 Node& existing(Graph& graph, const std::string& id) {
     auto& nodes = Access::nodes(graph);
     const auto it = nodes.find(id);
-    if (it == nodes.end())
-        throw ValueError(fmt::format("there is no node \"{}\"", id));
+    if (it == nodes.end()) throw ValueError(fmt::format("there is no node \"{}\"", id));
     return it->second;
 }
 
 void check_text(const std::string& text, const char* what) {
-    if (!valid_utf8(text))
-        throw ValueError(fmt::format("{} must be UTF-8 text", what));
+    if (!valid_utf8(text)) throw ValueError(fmt::format("{} must be UTF-8 text", what));
 }
 
 void check_finite(const ParamValue& value, const std::string& what) {
     if (const auto* real = std::get_if<double>(&value); real && !std::isfinite(*real))
-        throw ValueError(fmt::format("{} must be a finite number, got {}", what, value_text(value)));
-    if (const auto* text = std::get_if<std::string>(&value))
-        check_text(*text, what.c_str());
+        throw ValueError(
+            fmt::format("{} must be a finite number, got {}", what, value_text(value)));
+    if (const auto* text = std::get_if<std::string>(&value)) check_text(*text, what.c_str());
 }
 
 void check_position(const Position& position) {
@@ -52,7 +50,8 @@ struct Applier {
     Edit operator()(const AddNode& edit) {
         Node node = edit.node;
         if (!valid_id(node.id))
-            throw ValueError(fmt::format("\"{}\" cannot be the id of a node: small letters, digits and _ only", node.id));
+            throw ValueError(fmt::format(
+                "\"{}\" cannot be the id of a node: small letters, digits and _ only", node.id));
         if (graph.node(node.id))
             throw ValueError(fmt::format("there is a node \"{}\" already", node.id));
         check_position(node.position);
@@ -63,8 +62,7 @@ struct Applier {
         if (const NodeType* type = find_type(node.type))
             for (const ParamSpec& spec : type->params) {
                 auto [it, is_new] = node.params.emplace(spec.id, spec.standard);
-                if (!is_new)
-                    it->second = conform(spec, it->second);
+                if (!is_new) it->second = conform(spec, it->second);
             }
         changes.added.insert(node.id);
         changes.removed.erase(node.id);
@@ -100,15 +98,14 @@ struct Applier {
 
     Edit operator()(const Connect& edit) {
         const Wire& wire = edit.wire;
-        if (auto reason = refuse_wire(graph, wire); !reason.empty())
-            throw ValueError(reason);
+        if (auto reason = refuse_wire(graph, wire); !reason.empty()) throw ValueError(reason);
         auto& wires = Access::wires(graph);
         const NodeType* type = find_type(graph.node(wire.to)->type);
         if (type && !type->input(wire.to_port)->many)
             for (const Wire& other : wires)
                 if (other.to == wire.to && other.to_port == wire.to_port)
-                    throw ValueError(fmt::format("input {}.{} is taken by {}.{}", wire.to, wire.to_port, other.from,
-                                                 other.from_port));
+                    throw ValueError(fmt::format("input {}.{} is taken by {}.{}", wire.to,
+                                                 wire.to_port, other.from, other.from_port));
         const auto size = static_cast<int>(wires.size());
         const int index = edit.index < 0 || edit.index > size ? size : edit.index;
         wires.insert(wires.begin() + index, wire);
@@ -133,7 +130,8 @@ struct Applier {
         Node& node = existing(graph, edit.node);
         const auto it = node.params.find(edit.param);
         if (it == node.params.end())
-            throw ValueError(fmt::format("{} ({}) has no parameter \"{}\"", edit.node, node.type, edit.param));
+            throw ValueError(
+                fmt::format("{} ({}) has no parameter \"{}\"", edit.node, node.type, edit.param));
         check_finite(edit.value, edit.param);
         ParamValue value = edit.value;
         if (const NodeType* type = find_type(node.type); type && !edit.unchecked)
@@ -222,30 +220,26 @@ struct Applier {
 } // namespace
 
 bool ChangeSet::structural() const {
-    return everything || training || !added.empty() || !removed.empty() || !changed.empty() || !wires_added.empty() ||
-           !wires_removed.empty();
+    return everything || training || !added.empty() || !removed.empty() || !changed.empty() ||
+           !wires_added.empty() || !wires_removed.empty();
 }
 
 void ChangeSet::merge(const ChangeSet& other) {
     added.insert(other.added.begin(), other.added.end());
     for (const auto& id : other.removed) {
         // Added and removed within one gesture: nobody needs to know.
-        if (added.erase(id) == 0)
-            removed.insert(id);
+        if (added.erase(id) == 0) removed.insert(id);
         moved.erase(id);
         changed.erase(id);
     }
     for (const auto& id : other.added)
-        if (removed.erase(id) > 0)
-            changed.insert(id);
+        if (removed.erase(id) > 0) changed.insert(id);
     moved.insert(other.moved.begin(), other.moved.end());
     changed.insert(other.changed.begin(), other.changed.end());
     for (const auto& wire : other.wires_removed)
-        if (wires_added.erase(wire) == 0)
-            wires_removed.insert(wire);
+        if (wires_added.erase(wire) == 0) wires_removed.insert(wire);
     for (const auto& wire : other.wires_added)
-        if (wires_removed.erase(wire) == 0)
-            wires_added.insert(wire);
+        if (wires_removed.erase(wire) == 0) wires_added.insert(wire);
     training = training || other.training;
     everything = everything || other.everything;
 }
@@ -253,16 +247,14 @@ void ChangeSet::merge(const ChangeSet& other) {
 Edit apply(Graph& graph, const Edit& edit, ChangeSet* changes) {
     ChangeSet own;
     Edit inverse = std::visit(Applier{graph, own}, edit.what);
-    if (changes)
-        changes->merge(own);
+    if (changes) changes->merge(own);
     return inverse;
 }
 
 std::string refuse_wire(const Graph& graph, const Wire& wire) {
     const Node* from = graph.node(wire.from);
     const Node* to = graph.node(wire.to);
-    if (!from || !to)
-        return fmt::format("there is no node \"{}\"", from ? wire.to : wire.from);
+    if (!from || !to) return fmt::format("there is no node \"{}\"", from ? wire.to : wire.from);
     const NodeType* from_type = find_type(from->type);
     const NodeType* to_type = find_type(to->type);
     const PortSpec* output = from_type ? from_type->output(wire.from_port) : nullptr;
@@ -271,20 +263,24 @@ std::string refuse_wire(const Graph& graph, const Wire& wire) {
         return fmt::format("{} ({}) has no output \"{}\"", wire.from, from->type, wire.from_port);
     if (to_type && !input)
         return fmt::format("{} ({}) has no input \"{}\"", wire.to, to->type, wire.to_port);
-    if (wire.from_port.empty() || wire.to_port.empty() || !valid_utf8(wire.from_port) || !valid_utf8(wire.to_port) ||
-        wire.from_port.find(' ') != std::string::npos || wire.to_port.find(' ') != std::string::npos)
+    if (wire.from_port.empty() || wire.to_port.empty() || !valid_utf8(wire.from_port) ||
+        !valid_utf8(wire.to_port) || wire.from_port.find(' ') != std::string::npos ||
+        wire.to_port.find(' ') != std::string::npos)
         return "a wire needs the names of two ports";
     if (output && input && !kinds_fit(output->kind, input->kind)) {
         const auto words = [](PortKind kind) {
-            return kind == PortKind::Loss ? "a loss" : kind == PortKind::Labels ? "labels" : "a tensor";
+            return kind == PortKind::Loss     ? "a loss"
+                   : kind == PortKind::Labels ? "labels"
+                                              : "a tensor";
         };
-        return fmt::format("{}.{} gives {}, {}.{} takes {}", wire.from, wire.from_port, words(output->kind), wire.to,
-                           wire.to_port, words(input->kind));
+        return fmt::format("{}.{} gives {}, {}.{} takes {}", wire.from, wire.from_port,
+                           words(output->kind), wire.to, wire.to_port, words(input->kind));
     }
     if (wire.from == wire.to)
         return fmt::format("{} cannot feed itself: that would be a cycle", wire.from);
     if (std::find(graph.wires().begin(), graph.wires().end(), wire) != graph.wires().end())
-        return fmt::format("{}.{} is wired to {}.{} already", wire.from, wire.from_port, wire.to, wire.to_port);
+        return fmt::format("{}.{} is wired to {}.{} already", wire.from, wire.from_port, wire.to,
+                           wire.to_port);
     if (graph.reaches(wire.from, wire.to))
         return fmt::format("{} feeds {} already: a wire back would be a cycle", wire.to, wire.from);
     return {};
@@ -305,32 +301,30 @@ Edit remove_edit(const Graph& graph, const std::set<std::string>& ids, bool diss
     Batch batch;
     for (const std::string& id : ids)
         batch.edits.push_back({RemoveNode{id}});
-    if (!dissolve)
-        return {std::move(batch)};
-    // The wire that a removed node passes on: the only one into it, followed up until a node that stays.
+    if (!dissolve) return {std::move(batch)};
+    // The wire that a removed node passes on: the only one into it, followed up until a node that
+    // stays.
     const auto passes = [&](const std::string& id) -> const Wire* {
         const Wire* only = nullptr;
         for (const Wire& wire : graph.wires())
             if (wire.to == id) {
-                if (only)
-                    return nullptr;
+                if (only) return nullptr;
                 only = &wire;
             }
         return only;
     };
-    const auto port_of = [&](const std::string& id, const std::string& port, bool output) -> const PortSpec* {
+    const auto port_of = [&](const std::string& id, const std::string& port,
+                             bool output) -> const PortSpec* {
         const Node* node = graph.node(id);
         const NodeType* type = node ? find_type(node->type) : nullptr;
         return !type ? nullptr : output ? type->output(port) : type->input(port);
     };
     std::set<Wire> present;
     for (const Wire& wire : graph.wires())
-        if (!ids.contains(wire.from) && !ids.contains(wire.to))
-            present.insert(wire);
+        if (!ids.contains(wire.from) && !ids.contains(wire.to)) present.insert(wire);
     int index = 0;
     for (const Wire& wire : graph.wires()) {
-        if (ids.contains(wire.to))
-            continue;
+        if (ids.contains(wire.to)) continue;
         if (!ids.contains(wire.from)) {
             ++index;
             continue;
@@ -338,12 +332,12 @@ Edit remove_edit(const Graph& graph, const std::set<std::string>& ids, bool diss
         const Wire* source = passes(wire.from);
         while (source && ids.contains(source->from))
             source = passes(source->from);
-        if (!source)
-            continue;
+        if (!source) continue;
         const Wire joined{source->from, source->from_port, wire.to, wire.to_port};
         const PortSpec* output = port_of(joined.from, joined.from_port, true);
         const PortSpec* input = port_of(joined.to, joined.to_port, false);
-        if ((output && input && !kinds_fit(output->kind, input->kind)) || !present.insert(joined).second)
+        if ((output && input && !kinds_fit(output->kind, input->kind)) ||
+            !present.insert(joined).second)
             continue;
         batch.edits.push_back({Connect{joined, index++}});
     }
@@ -352,8 +346,7 @@ Edit remove_edit(const Graph& graph, const std::set<std::string>& ids, bool diss
 
 Node make_node(const Graph& graph, const std::string& type_id, Position position) {
     const NodeType* type = find_type(type_id);
-    if (!type)
-        throw ValueError(fmt::format("there is no node type \"{}\"", type_id));
+    if (!type) throw ValueError(fmt::format("there is no node type \"{}\"", type_id));
     Node node;
     node.id = graph.fresh_id(type_id);
     node.type = type_id;
@@ -366,24 +359,33 @@ Node make_node(const Graph& graph, const std::string& type_id, Position position
 std::string describe(const Edit& edit, const Graph& graph) {
     struct Visitor {
         const Graph& graph;
-        std::string operator()(const AddNode& e) const { return fmt::format("Add {}", e.node.type); }
-        std::string operator()(const RemoveNode& e) const { return fmt::format("Delete {}", title_of(graph, e.id)); }
+        std::string operator()(const AddNode& e) const {
+            return fmt::format("Add {}", e.node.type);
+        }
+        std::string operator()(const RemoveNode& e) const {
+            return fmt::format("Delete {}", title_of(graph, e.id));
+        }
         std::string operator()(const Connect& e) const {
-            return fmt::format("Connect {} to {}", title_of(graph, e.wire.from), title_of(graph, e.wire.to));
+            return fmt::format("Connect {} to {}", title_of(graph, e.wire.from),
+                               title_of(graph, e.wire.to));
         }
         std::string operator()(const Disconnect& e) const {
-            return fmt::format("Disconnect {} from {}", title_of(graph, e.wire.from), title_of(graph, e.wire.to));
+            return fmt::format("Disconnect {} from {}", title_of(graph, e.wire.from),
+                               title_of(graph, e.wire.to));
         }
         std::string operator()(const SetParam& e) const {
             return fmt::format("Set {} of {}", e.param, title_of(graph, e.node));
         }
         std::string operator()(const Rename& e) const { return fmt::format("Rename {}", e.node); }
-        std::string operator()(const Move& e) const { return fmt::format("Move {}", title_of(graph, e.node)); }
+        std::string operator()(const Move& e) const {
+            return fmt::format("Move {}", title_of(graph, e.node));
+        }
         std::string operator()(const SetMuted& e) const {
             return fmt::format("{} {}", e.muted ? "Mute" : "Unmute", title_of(graph, e.node));
         }
         std::string operator()(const SetCollapsed& e) const {
-            return fmt::format("{} {}", e.collapsed ? "Collapse" : "Expand", title_of(graph, e.node));
+            return fmt::format("{} {}", e.collapsed ? "Collapse" : "Expand",
+                               title_of(graph, e.node));
         }
         std::string operator()(const SetTraining&) const { return "Change the training settings"; }
         std::string operator()(const SetTitle&) const { return "Change the title"; }
@@ -405,16 +407,17 @@ std::string describe(const Edit& edit, const Graph& graph) {
                 else if (!std::holds_alternative<Disconnect>(part.what))
                     ++other;
             }
-            if (e.edits.size() == 1)
-                return describe(e.edits.front(), graph);
+            if (e.edits.size() == 1) return describe(e.edits.front(), graph);
             if (added > 0)
-                return added == 1 ? describe(*last_added, graph) : fmt::format("Add {} nodes", added);
+                return added == 1 ? describe(*last_added, graph)
+                                  : fmt::format("Add {} nodes", added);
             if (removed > 0)
-                return removed == 1 ? describe(*last_removed, graph) : fmt::format("Delete {} nodes", removed);
+                return removed == 1 ? describe(*last_removed, graph)
+                                    : fmt::format("Delete {} nodes", removed);
             if (connected > 0)
-                return connected == 1 ? describe(*last_connected, graph) : fmt::format("Connect {} wires", connected);
-            if (moved > 0 && other == 0)
-                return fmt::format("Move {} nodes", moved);
+                return connected == 1 ? describe(*last_connected, graph)
+                                      : fmt::format("Connect {} wires", connected);
+            if (moved > 0 && other == 0) return fmt::format("Move {} nodes", moved);
             return e.edits.empty() ? "Nothing" : describe(e.edits.front(), graph);
         }
     };

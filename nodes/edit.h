@@ -14,44 +14,76 @@ namespace wiregrad::graph {
 
 struct Edit;
 
-struct AddNode { Node node; };
-struct RemoveNode { std::string id; };           ///< its wires go with it
-struct Connect { Wire wire; int index = -1; };   ///< position among all wires; -1: last. An occupied single input is an error: use connect_edit()
-struct Disconnect { Wire wire; };
-/// `unchecked`: accepts a value outside its range; only in inverses, so that undo brings back what a file held.
-struct SetParam { std::string node, param; ParamValue value; bool unchecked = false; };
-struct Rename { std::string node, name; };
-struct Move { std::string node; Position position; };
-struct SetMuted { std::string node; bool muted = false; };
-struct SetCollapsed { std::string node; bool collapsed = false; };
-struct SetTraining { Training training; };
-struct SetTitle { std::string title, description; };
-struct Batch { std::vector<Edit> edits; };       ///< all or nothing
+struct AddNode {
+    Node node;
+};
+struct RemoveNode {
+    std::string id;
+}; ///< its wires go with it
+struct Connect {
+    Wire wire;
+    int index = -1;
+}; ///< position among all wires; -1: last. An occupied single input is an error: use connect_edit()
+struct Disconnect {
+    Wire wire;
+};
+/// `unchecked`: accepts a value outside its range; only in inverses, so that undo brings back what
+/// a file held.
+struct SetParam {
+    std::string node, param;
+    ParamValue value;
+    bool unchecked = false;
+};
+struct Rename {
+    std::string node, name;
+};
+struct Move {
+    std::string node;
+    Position position;
+};
+struct SetMuted {
+    std::string node;
+    bool muted = false;
+};
+struct SetCollapsed {
+    std::string node;
+    bool collapsed = false;
+};
+struct SetTraining {
+    Training training;
+};
+struct SetTitle {
+    std::string title, description;
+};
+struct Batch {
+    std::vector<Edit> edits;
+}; ///< all or nothing
 
 struct Edit {
-    std::variant<AddNode, RemoveNode, Connect, Disconnect, SetParam, Rename, Move, SetMuted, SetCollapsed, SetTraining,
-                 SetTitle, Batch>
+    std::variant<AddNode, RemoveNode, Connect, Disconnect, SetParam, Rename, Move, SetMuted,
+                 SetCollapsed, SetTraining, SetTitle, Batch>
         what;
 };
 
 /// What an edit touched, for views: ids only; look the rest up in the graph.
 struct ChangeSet {
-    std::set<std::string> added, removed;   ///< nodes
-    std::set<std::string> moved;            ///< position only
-    std::set<std::string> changed;          ///< parameters, name, mute, collapse
+    std::set<std::string> added, removed; ///< nodes
+    std::set<std::string> moved;          ///< position only
+    std::set<std::string> changed;        ///< parameters, name, mute, collapse
     std::set<Wire> wires_added, wires_removed;
     bool training = false;
-    bool everything = false;                ///< another graph altogether
-    bool structural() const;                ///< could change shapes: anything but moves and collapses
+    bool everything = false; ///< another graph altogether
+    bool structural() const; ///< could change shapes: anything but moves and collapses
     void merge(const ChangeSet& other);
 };
 
-/// Applies and returns the inverse, whose application gives the same graph byte for byte. Throws ValueError with a sentence
-/// (no such node, parameter out of range, input already taken, cycle) and leaves the graph as it was.
+/// Applies and returns the inverse, whose application gives the same graph byte for byte. Throws
+/// ValueError with a sentence (no such node, parameter out of range, input already taken, cycle)
+/// and leaves the graph as it was.
 Edit apply(Graph& graph, const Edit& edit, ChangeSet* changes = nullptr);
 
-/// A sentence when this wire may not be drawn (no such port, kinds differ, cycle, the same wire again), else empty.
-/// Shapes are not looked at here: see problem.h.
+/// A sentence when this wire may not be drawn (no such port, kinds differ, cycle, the same wire
+/// again), else empty. Shapes are not looked at here: see problem.h.
 std::string refuse_wire(const Graph& graph, const Wire& wire);
 /// Connect, replacing the wire on an occupied single input, as one edit.
 Edit connect_edit(const Graph& graph, const Wire& wire);
@@ -59,12 +91,15 @@ Edit connect_edit(const Graph& graph, const Wire& wire);
 Edit remove_edit(const Graph& graph, const std::set<std::string>& nodes, bool dissolve = false);
 /// A new node of `type` with fresh id and defaults.
 Node make_node(const Graph& graph, const std::string& type, Position position);
-/// Clipboard text (JSON) of nodes and the wires among them, and the edit that pastes it with fresh ids at an offset.
-/// paste_edit throws ValueError with a sentence on foreign text.
+/// Clipboard text (JSON) of nodes and the wires among them, and the edit that pastes it with fresh
+/// ids at an offset. paste_edit throws ValueError with a sentence on foreign text.
 std::string copy_text(const Graph& graph, const std::set<std::string>& nodes);
-std::pair<Edit, std::set<std::string>> paste_edit(const Graph& graph, const std::string& text, Position at);
-/// Layered layout of `nodes` (empty: all), deterministic, as moves. `sizes` are the painted node sizes.
-Edit layout_edit(const Graph& graph, const std::set<std::string>& nodes, const std::map<std::string, std::pair<double, double>>& sizes);
+std::pair<Edit, std::set<std::string>> paste_edit(const Graph& graph, const std::string& text,
+                                                  Position at);
+/// Layered layout of `nodes` (empty: all), deterministic, as moves. `sizes` are the painted node
+/// sizes.
+Edit layout_edit(const Graph& graph, const std::set<std::string>& nodes,
+                 const std::map<std::string, std::pair<double, double>>& sizes);
 /// "Add Conv2d", "Connect conv1 to relu1": for the undo history.
 std::string describe(const Edit& edit, const Graph& graph);
 

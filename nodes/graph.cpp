@@ -15,7 +15,9 @@ namespace wiregrad::graph {
 
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
 
 /// "conv2" before "conv10": digits compare by value.
 bool natural_less(const std::string& a, const std::string& b) {
@@ -33,10 +35,8 @@ bool natural_less(const std::string& a, const std::string& b) {
                 return std::string_view(text).substr(from, to - from);
             };
             const auto x = strip(a, i, i_end), y = strip(b, j, j_end);
-            if (x.size() != y.size())
-                return x.size() < y.size();
-            if (x != y)
-                return x < y;
+            if (x.size() != y.size()) return x.size() < y.size();
+            if (x != y) return x < y;
             i = i_end;
             j = j_end;
         } else if (a[i] != b[j]) {
@@ -46,14 +46,15 @@ bool natural_less(const std::string& a, const std::string& b) {
             ++j;
         }
     }
-    if ((i < a.size()) != (j < b.size()))
-        return j < b.size();
+    if ((i < a.size()) != (j < b.size())) return j < b.size();
     return a < b;
 }
 
 } // namespace
 
-std::string Wire::str() const { return fmt::format("{}.{} -> {}.{}", from, from_port, to, to_port); }
+std::string Wire::str() const {
+    return fmt::format("{}.{} -> {}.{}", from, from_port, to, to_port);
+}
 
 const Node* Graph::node(const std::string& id) const {
     const auto it = nodes_.find(id);
@@ -61,13 +62,11 @@ const Node* Graph::node(const std::string& id) const {
 }
 
 const Node* Graph::find(const std::string& id_or_name) const {
-    if (const Node* by_id = node(id_or_name))
-        return by_id;
+    if (const Node* by_id = node(id_or_name)) return by_id;
     const Node* found = nullptr;
     for (const auto& [id, candidate] : nodes_)
         if (!candidate.name.empty() && candidate.name == id_or_name) {
-            if (found)
-                return nullptr;
+            if (found) return nullptr;
             found = &candidate;
         }
     return found;
@@ -90,8 +89,7 @@ std::vector<Wire> Graph::wires_out_of(const std::string& id) const {
 std::string Graph::fresh_id(const std::string& type) const {
     std::string stem;
     for (char c : type) {
-        if (c >= 'A' && c <= 'Z')
-            c = static_cast<char>(c - 'A' + 'a');
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
         const bool allowed = (c >= 'a' && c <= 'z') || is_digit(c) || c == '_';
         stem += allowed ? c : '_';
     }
@@ -102,13 +100,10 @@ std::string Graph::fresh_id(const std::string& type) const {
     if (stem.size() > kLoss.size() && stem.ends_with(kLoss))
         stem.resize(stem.size() - kLoss.size());
     stem.resize(std::min<std::size_t>(stem.size(), 40));
-    if (stem.empty() || stem[0] < 'a' || stem[0] > 'z')
-        stem = "node" + stem;
-    if (is_digit(stem.back()))
-        stem += '_';
+    if (stem.empty() || stem[0] < 'a' || stem[0] > 'z') stem = "node" + stem;
+    if (is_digit(stem.back())) stem += '_';
     for (std::int64_t number = 1;; ++number)
-        if (auto id = stem + std::to_string(number); !nodes_.contains(id))
-            return id;
+        if (auto id = stem + std::to_string(number); !nodes_.contains(id)) return id;
 }
 
 std::vector<std::string> Graph::topological_order() const {
@@ -118,11 +113,13 @@ std::vector<std::string> Graph::topological_order() const {
         targets[wire.from].push_back(&wire.to);
         ++waiting[wire.to];
     }
-    const auto later = [](const std::string* a, const std::string* b) { return natural_less(*b, *a); };
-    std::priority_queue<const std::string*, std::vector<const std::string*>, decltype(later)> ready(later);
+    const auto later = [](const std::string* a, const std::string* b) {
+        return natural_less(*b, *a);
+    };
+    std::priority_queue<const std::string*, std::vector<const std::string*>, decltype(later)> ready(
+        later);
     for (const auto& [id, node] : nodes_)
-        if (!waiting.contains(id))
-            ready.push(&id);
+        if (!waiting.contains(id)) ready.push(&id);
     std::vector<std::string> order;
     order.reserve(nodes_.size());
     while (!ready.empty()) {
@@ -131,8 +128,7 @@ std::vector<std::string> Graph::topological_order() const {
         order.push_back(*id);
         if (const auto it = targets.find(*id); it != targets.end())
             for (const std::string* target : it->second)
-                if (--waiting[*target] == 0)
-                    ready.push(target);
+                if (--waiting[*target] == 0) ready.push(target);
     }
     return order;
 }
@@ -146,12 +142,10 @@ bool Graph::reaches(const std::string& from, const std::string& to) const {
     while (!open.empty()) {
         const std::string_view at = open.back();
         open.pop_back();
-        if (at == from)
-            return true;
+        if (at == from) return true;
         if (const auto it = targets.find(at); it != targets.end())
             for (std::string_view next : it->second)
-                if (seen.insert(next).second)
-                    open.push_back(next);
+                if (seen.insert(next).second) open.push_back(next);
     }
     return false;
 }
@@ -160,8 +154,7 @@ void Graph::check_consistency() const {
     for (const auto& [id, node] : nodes_) {
         if (id != node.id)
             throw Error(fmt::format("node \"{}\" is stored as \"{}\"", node.id, id), id);
-        if (!valid_id(id))
-            throw Error(fmt::format("\"{}\" is not an id", id), id);
+        if (!valid_id(id)) throw Error(fmt::format("\"{}\" is not an id", id), id);
         if (const NodeType* type = find_type(node.type))
             for (const ParamSpec& spec : type->params)
                 if (!node.params.contains(spec.id))
@@ -173,7 +166,8 @@ void Graph::check_consistency() const {
         const Node* from = node(wire.from);
         const Node* to = node(wire.to);
         if (!from || !to)
-            throw Error(fmt::format("wire {} has a missing end", wire.str()), from ? wire.to : wire.from);
+            throw Error(fmt::format("wire {} has a missing end", wire.str()),
+                        from ? wire.to : wire.from);
         if (!seen.insert(wire).second)
             throw Error(fmt::format("wire {} is there twice", wire.str()), wire.to);
         const NodeType* from_type = find_type(from->type);
@@ -181,22 +175,25 @@ void Graph::check_consistency() const {
         const PortSpec* output = from_type ? from_type->output(wire.from_port) : nullptr;
         const PortSpec* input = to_type ? to_type->input(wire.to_port) : nullptr;
         if (from_type && !output)
-            throw Error(fmt::format("wire {} starts at a port that {} does not have", wire.str(), from->type), wire.from);
+            throw Error(fmt::format("wire {} starts at a port that {} does not have", wire.str(),
+                                    from->type),
+                        wire.from);
         if (to_type && !input)
-            throw Error(fmt::format("wire {} ends at a port that {} does not have", wire.str(), to->type), wire.to);
+            throw Error(
+                fmt::format("wire {} ends at a port that {} does not have", wire.str(), to->type),
+                wire.to);
         if (input && output && !kinds_fit(output->kind, input->kind))
             throw Error(fmt::format("wire {} joins ports of different kinds", wire.str()), wire.to);
         if (input && !input->many && !taken.emplace(wire.to, wire.to_port).second)
             throw Error(fmt::format("input {}.{} has two wires", wire.to, wire.to_port), wire.to);
     }
-    if (topological_order().size() != nodes_.size())
-        throw Error("the wires form a cycle");
+    if (topological_order().size() != nodes_.size()) throw Error("the wires form a cycle");
 }
 
 bool valid_id(const std::string& id) {
-    if (id.empty() || id.size() > 64 || id[0] < 'a' || id[0] > 'z')
-        return false;
-    return std::all_of(id.begin(), id.end(), [](char c) { return (c >= 'a' && c <= 'z') || is_digit(c) || c == '_'; });
+    if (id.empty() || id.size() > 64 || id[0] < 'a' || id[0] > 'z') return false;
+    return std::all_of(id.begin(), id.end(),
+                       [](char c) { return (c >= 'a' && c <= 'z') || is_digit(c) || c == '_'; });
 }
 
 bool valid_utf8(const std::string& text) {
@@ -204,18 +201,21 @@ bool valid_utf8(const std::string& text) {
     const std::size_t size = text.size();
     for (std::size_t i = 0; i < size;) {
         const unsigned lead = bytes[i];
-        const int more = lead < 0x80 ? 0 : lead >= 0xC2 && lead < 0xE0 ? 1 : lead >= 0xE0 && lead < 0xF0 ? 2 : lead >= 0xF0 && lead < 0xF5 ? 3 : -1;
-        if (more < 0 || i + static_cast<std::size_t>(more) >= size)
-            return false;
+        const int more = lead < 0x80                   ? 0
+                         : lead >= 0xC2 && lead < 0xE0 ? 1
+                         : lead >= 0xE0 && lead < 0xF0 ? 2
+                         : lead >= 0xF0 && lead < 0xF5 ? 3
+                                                       : -1;
+        if (more < 0 || i + static_cast<std::size_t>(more) >= size) return false;
         unsigned code = more == 0 ? lead : lead & (0x3FU >> more);
         for (int k = 1; k <= more; ++k) {
             const unsigned next = bytes[i + static_cast<std::size_t>(k)];
-            if ((next & 0xC0U) != 0x80U)
-                return false;
+            if ((next & 0xC0U) != 0x80U) return false;
             code = (code << 6) | (next & 0x3FU);
         }
         // Overlong forms, surrogates and what lies past the last code point are not UTF-8.
-        if ((more == 2 && code < 0x800) || (more == 3 && (code < 0x10000 || code > 0x10FFFF)) || (code >= 0xD800 && code < 0xE000))
+        if ((more == 2 && code < 0x800) || (more == 3 && (code < 0x10000 || code > 0x10FFFF)) ||
+            (code >= 0xD800 && code < 0xE000))
             return false;
         i += static_cast<std::size_t>(more) + 1;
     }

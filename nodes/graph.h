@@ -1,5 +1,5 @@
-// The wired network as a value: nodes, wires, training settings. Addressed by string ids, never by index.
-// Changed only through Edits (nodes/edit.h). Belongs to one thread; copies are independent.
+// The wired network as a value: nodes, wires, training settings. Addressed by string ids, never by
+// index. Changed only through Edits (nodes/edit.h). Belongs to one thread; copies are independent.
 #pragma once
 
 #include <cstdint>
@@ -24,9 +24,9 @@ struct Node {
     std::string name; ///< what a person calls it; empty: the type's label
     Params params;    ///< all parameters; for unknown types as read
     Position position;
-    bool muted = false;     ///< left out of the run, when shapes allow passed through
+    bool muted = false; ///< left out of the run, when shapes allow passed through
     bool collapsed = false;
-    std::string extra;      ///< unknown keys of the file as JSON text, preserved
+    std::string extra; ///< unknown keys of the file as JSON text, preserved
     bool operator==(const Node&) const = default;
 };
 
@@ -58,15 +58,18 @@ class Graph {
     std::vector<Wire> wires_out_of(const std::string& node) const;
     const Training& training() const { return training_; }
     const std::string& title() const { return title_; }
-    const std::string& description() const { return description_; } ///< Markdown, shown in the gallery
-    const std::string& extra() const { return extra_; }             ///< unknown keys of the file
+    const std::string& description() const {
+        return description_;
+    }                                                   ///< Markdown, shown in the gallery
+    const std::string& extra() const { return extra_; } ///< unknown keys of the file
     /// "conv1", "conv2", ...: free, derived from the type.
     std::string fresh_id(const std::string& type) const;
     /// Node ids so that each comes after what feeds it; nodes on a cycle are left out.
     std::vector<std::string> topological_order() const;
     /// Whether a wire from `from` to `to` would close a cycle.
     bool reaches(const std::string& from, const std::string& to) const;
-    /// Throws Error when an invariant is broken: dangling wire, two wires on a single input, key != id (tests, after each edit).
+    /// Throws Error when an invariant is broken: dangling wire, two wires on a single input, key !=
+    /// id (tests, after each edit).
     void check_consistency() const;
     bool operator==(const Graph&) const = default;
 

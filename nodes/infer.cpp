@@ -38,7 +38,9 @@ std::string cache_key(const Inferred& node) {
     return key;
 }
 
-Tensor shape_only(const TensorMeta& meta) { return Tensor::empty(meta.shape, meta.dtype, meta.device); }
+Tensor shape_only(const TensorMeta& meta) {
+    return Tensor::empty(meta.shape, meta.dtype, meta.device);
+}
 
 Outcome build_once(const Inferred& inferred) {
     Outcome outcome;
@@ -54,7 +56,9 @@ Outcome build_once(const Inferred& inferred) {
         const CostMeter meter;
         const Tensors outputs = module->forward(inputs, forward);
         NodeFacts& facts = outcome.facts;
-        const std::int64_t batch = inferred.inputs.empty() || inferred.inputs[0].shape.empty() ? 1 : inferred.inputs[0].shape[0];
+        const std::int64_t batch = inferred.inputs.empty() || inferred.inputs[0].shape.empty()
+                                       ? 1
+                                       : inferred.inputs[0].shape[0];
         facts.flops = meter.total().flops / static_cast<double>(std::max<std::int64_t>(batch, 1));
         for (const Tensor& output : outputs) {
             facts.outputs.push_back({output.shape(), output.dtype(), output.device()});
@@ -80,12 +84,12 @@ Outcome build_once(const Inferred& inferred) {
         outcome.error = error.text();
         outcome.code = "cannot-build";
     }
-    if (!outcome.code.empty())
-        outcome.facts = {};
+    if (!outcome.code.empty()) outcome.facts = {};
     return outcome;
 }
 
-void describe_dataset(const Graph& graph, Inferred& inferred, const std::vector<data::Field>* opened) {
+void describe_dataset(const Graph& graph, Inferred& inferred,
+                      const std::vector<data::Field>* opened) {
     struct Described {
         std::vector<data::Field> fields;
         std::string error;
@@ -96,7 +100,8 @@ void describe_dataset(const Graph& graph, Inferred& inferred, const std::vector<
     } else {
         const data::DatasetSpec spec = dataset_spec(graph, *inferred.node);
         if (spec.source == "auto" && spec.path.empty()) {
-            inferred.error = "No file or folder is chosen: give a path, or choose a built-in source";
+            inferred.error =
+                "No file or folder is chosen: give a path, or choose a built-in source";
             inferred.code = "dataset";
             inferred.param = "path";
             return;
@@ -118,8 +123,7 @@ void describe_dataset(const Graph& graph, Inferred& inferred, const std::vector<
             } catch (const Error& error) {
                 described.error = error.what();
             }
-            if (cache.size() > 256)
-                cache.clear();
+            if (cache.size() > 256) cache.clear();
             found = cache.emplace(std::move(key), std::move(described)).first;
         }
         if (!found->second.error.empty()) {
@@ -145,8 +149,7 @@ void describe_dataset(const Graph& graph, Inferred& inferred, const std::vector<
 } // namespace
 
 std::string shape_text(const Shape& shape) {
-    if (shape.empty())
-        return "1 number";
+    if (shape.empty()) return "1 number";
     std::string text = "N";
     for (int i = 1; i < shape.size(); ++i)
         text += fmt::format(" × {}", shape[i]);
@@ -172,20 +175,19 @@ Inference infer(const Graph& graph, const std::map<std::string, std::vector<data
         Inferred& inferred = result.nodes[id];
         inferred.node = graph.node(id);
         inferred.type = find_type(inferred.node->type);
-        if (!inferred.type)
-            continue;
+        if (!inferred.type) continue;
         const NodeType& type = *inferred.type;
         bool known = true;
         for (const PortSpec& port : type.inputs) {
             int count = 0;
             for (const Wire* wire : into[id]) {
-                if (wire->to_port != port.id)
-                    continue;
+                if (wire->to_port != port.id) continue;
                 ++count;
                 Source source{wire->from, 0, *wire};
                 const Inferred* from = &result.nodes.at(wire->from);
                 if (from->type && from->node->muted) {
-                    // A muted node hands on what its first input gets; its own sources skip muted nodes already.
+                    // A muted node hands on what its first input gets; its own sources skip muted
+                    // nodes already.
                     const bool passes = from->type->role == Role::Layer && !from->sources.empty();
                     source.node = passes ? from->sources[0].node : std::string();
                     source.output = passes ? from->sources[0].output : 0;
@@ -194,8 +196,10 @@ Inference infer(const Graph& graph, const std::map<std::string, std::vector<data
                     const PortSpec* output = from->type->output(wire->from_port);
                     source.output = static_cast<std::size_t>(output - from->type->outputs.data());
                 }
-                const bool shaped = from && from->facts.known && source.output < from->facts.outputs.size();
-                inferred.inputs.push_back(shaped ? from->facts.outputs[source.output] : TensorMeta{});
+                const bool shaped =
+                    from && from->facts.known && source.output < from->facts.outputs.size();
+                inferred.inputs.push_back(shaped ? from->facts.outputs[source.output]
+                                                 : TensorMeta{});
                 known = known && shaped;
                 inferred.sources.push_back(std::move(source));
             }
@@ -204,7 +208,8 @@ Inference infer(const Graph& graph, const std::map<std::string, std::vector<data
         }
         inferred.inputs_known = known;
         if (inferred.node->muted) {
-            if (type.role == Role::Layer && !inferred.sources.empty() && !inferred.sources[0].node.empty()) {
+            if (type.role == Role::Layer && !inferred.sources.empty() &&
+                !inferred.sources[0].node.empty()) {
                 const NodeFacts& from = result.nodes.at(inferred.sources[0].node).facts;
                 if (from.known && inferred.sources[0].output < from.outputs.size()) {
                     inferred.facts.outputs = {from.outputs[inferred.sources[0].output]};
@@ -215,7 +220,8 @@ Inference infer(const Graph& graph, const std::map<std::string, std::vector<data
             continue;
         }
         for (const ParamSpec& spec : type.params)
-            if (auto problem = check_value(spec, inferred.node->params.at(spec.id)); !problem.empty()) {
+            if (auto problem = check_value(spec, inferred.node->params.at(spec.id));
+                !problem.empty()) {
                 inferred.error = problem;
                 inferred.code = "parameter-range";
                 inferred.param = spec.id;
@@ -226,8 +232,7 @@ Inference infer(const Graph& graph, const std::map<std::string, std::vector<data
                 inferred.error = problem;
                 inferred.code = "invalid-parameters";
             }
-        if (!inferred.code.empty())
-            continue;
+        if (!inferred.code.empty()) continue;
         if (type.role == Role::Dataset) {
             const auto opened = fields.find(id);
             describe_dataset(graph, inferred, opened == fields.end() ? nullptr : &opened->second);
@@ -241,14 +246,14 @@ Inference infer(const Graph& graph, const std::map<std::string, std::vector<data
             std::string key = cache_key(inferred);
             auto found = cache.find(key);
             if (found == cache.end()) {
-                if (cache.size() > kCacheEntries)
-                    cache.clear();
+                if (cache.size() > kCacheEntries) cache.clear();
                 found = cache.emplace(std::move(key), build_once(inferred)).first;
             }
             inferred.facts = found->second.facts;
             inferred.error = found->second.error;
             inferred.code = found->second.code;
-            if (!inferred.code.empty() && inferred.code != "invalid-parameters" && !type.inputs.empty())
+            if (!inferred.code.empty() && inferred.code != "invalid-parameters" &&
+                !type.inputs.empty())
                 inferred.port = type.inputs[0].id;
         }
     }
@@ -261,11 +266,9 @@ std::set<std::string> upstream(const Inference& inference, const std::vector<std
     while (!open.empty()) {
         const std::string id = open.back();
         open.pop_back();
-        if (!seen.insert(id).second)
-            continue;
+        if (!seen.insert(id).second) continue;
         for (const Source& source : inference.at(id).sources)
-            if (!source.node.empty())
-                open.push_back(source.node);
+            if (!source.node.empty()) open.push_back(source.node);
     }
     return seen;
 }

@@ -1,5 +1,5 @@
-// Shapes of a whole graph without data: each node is built and run under ShapeOnly, in topological order.
-// Shared by analysis and compile. Pure but for a cache of one thread; any thread.
+// Shapes of a whole graph without data: each node is built and run under ShapeOnly, in topological
+// order. Shared by analysis and compile. Pure but for a cache of one thread; any thread.
 #pragma once
 
 #include <functional>
@@ -17,7 +17,7 @@ namespace wiregrad::graph {
 struct Source {
     std::string node; ///< empty: nothing arrives (behind a muted node without input)
     std::size_t output = 0;
-    Wire wire;        ///< the wire at this input
+    Wire wire; ///< the wire at this input
 };
 
 struct Inferred {
@@ -39,7 +39,8 @@ struct Inference {
 };
 
 /// `fields`: what opened datasets said of themselves; others are asked with data::describe().
-Inference infer(const Graph& graph, const std::map<std::string, std::vector<data::Field>>& fields = {});
+Inference infer(const Graph& graph,
+                const std::map<std::string, std::vector<data::Field>>& fields = {});
 /// The number of a node's random ops: a function of its id.
 std::int64_t stream_of(const std::string& id);
 /// Ids of the nodes that `roots` depend on, themselves included, through real sources.

@@ -1,5 +1,6 @@
-// Layered layout: ranks by longest path, order within a rank by barycentre sweeps that look at ports, positions by
-// exact least squares under the order. Deterministic; data flows from left to right.
+// Layered layout: ranks by longest path, order within a rank by barycentre sweeps that look at
+// ports, positions by exact least squares under the order. Deterministic; data flows from left to
+// right.
 #include <algorithm>
 #include <cmath>
 #include <unordered_map>
@@ -32,10 +33,13 @@ struct Link {
 
 class Layout {
   public:
-    Layout(const Graph& graph, const std::set<std::string>& wanted, const std::map<std::string, std::pair<double, double>>& sizes)
+    Layout(const Graph& graph, const std::set<std::string>& wanted,
+           const std::map<std::string, std::pair<double, double>>& sizes)
         : graph_(graph), sizes_(sizes) {
         std::set<std::string> wired;
-        const auto in = [&](const std::string& id) { return wanted.empty() || wanted.contains(id); };
+        const auto in = [&](const std::string& id) {
+            return wanted.empty() || wanted.contains(id);
+        };
         for (const Wire& wire : graph.wires())
             if (in(wire.from) && in(wire.to)) {
                 wired.insert(wire.from);
@@ -43,8 +47,7 @@ class Layout {
                 wires_.push_back(wire);
             }
         for (const std::string& id : graph.topological_order()) {
-            if (!in(id))
-                continue;
+            if (!in(id)) continue;
             if (wired.contains(id))
                 connected_.push_back(id);
             else
@@ -66,7 +69,8 @@ class Layout {
             for (std::size_t layer = first; layer < last; ++layer) {
                 for (std::size_t i : layers_[layer])
                     if (!items_[i].id.empty())
-                        result[items_[i].id] = {x + (width_of(layer) - items_[i].width) / 2, row_top + items_[i].y - top};
+                        result[items_[i].id] = {x + (width_of(layer) - items_[i].width) / 2,
+                                                row_top + items_[i].y - top};
                 x += width_of(layer) + kGapX;
             }
             bottom = row_top + height + kGapY;
@@ -101,12 +105,14 @@ class Layout {
         return bottom < top ? std::pair(0.0, 0.0) : std::pair(top, bottom - top);
     }
 
-    /// The layers of each row, [first, last). A network much longer than a window is wide is folded like lines of a text,
-    /// so that all of it can be read at once: as few rows as give the largest picture.
+    /// The layers of each row, [first, last). A network much longer than a window is wide is folded
+    /// like lines of a text, so that all of it can be read at once: as few rows as give the largest
+    /// picture.
     std::vector<std::pair<std::size_t, std::size_t>> rows() const {
         std::vector<std::pair<std::size_t, std::size_t>> best;
         double best_zoom = 0;
-        for (std::size_t count = 1; count <= std::min<std::size_t>(layers_.size(), kMostRows); ++count) {
+        for (std::size_t count = 1; count <= std::min<std::size_t>(layers_.size(), kMostRows);
+             ++count) {
             const std::size_t per_row = (layers_.size() + count - 1) / count;
             std::vector<std::pair<std::size_t, std::size_t>> rows;
             double width = 0, height = -kRowGap;
@@ -136,8 +142,7 @@ class Layout {
     double port_offset(const std::string& id, const std::string& port, bool output) const {
         const NodeType* type = find_type(graph_.node(id)->type);
         const double height = size_of(id).second;
-        if (!type)
-            return height / 2;
+        if (!type) return height / 2;
         const auto& ports = output ? type->outputs : type->inputs;
         for (std::size_t i = 0; i < ports.size(); ++i)
             if (ports[i].id == port)
@@ -170,7 +175,8 @@ class Layout {
     void add_lanes() {
         for (const Wire& wire : wires_) {
             const std::size_t from = item_of_.at(wire.from), to = item_of_.at(wire.to);
-            const double from_y = port_offset(wire.from, wire.from_port, true), to_y = port_offset(wire.to, wire.to_port, false);
+            const double from_y = port_offset(wire.from, wire.from_port, true),
+                         to_y = port_offset(wire.to, wire.to_port, false);
             const std::size_t first = items_[from].layer + 1, last = items_[to].layer;
             if (last - first > kLongestBend) {
                 links_.push_back({from, to, from_y, to_y});
@@ -205,8 +211,7 @@ class Layout {
     void stack(const std::vector<std::size_t>& layer) {
         double y = 0;
         for (std::size_t i = 0; i < layer.size(); ++i) {
-            if (i > 0)
-                y += gap(layer[i - 1], layer[i]);
+            if (i > 0) y += gap(layer[i - 1], layer[i]);
             items_[layer[i]].y = y;
             y += items_[layer[i]].height;
         }
@@ -228,8 +233,7 @@ class Layout {
                 sum += items_[links_[i].to].y + links_[i].to_y - links_[i].from_y;
                 ++count;
             }
-        if (count == 0)
-            return false;
+        if (count == 0) return false;
         y = sum / count;
         return true;
     }
@@ -243,7 +247,8 @@ class Layout {
                 wish(i, forward, !forward, y);
                 keys.emplace_back(y + items_[i].height / 2, i);
             }
-            std::stable_sort(keys.begin(), keys.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+            std::stable_sort(keys.begin(), keys.end(),
+                             [](const auto& a, const auto& b) { return a.first < b.first; });
             for (std::size_t i = 0; i < layer.size(); ++i)
                 layer[i] = keys[i].second;
             stack(layer);
@@ -255,35 +260,37 @@ class Layout {
             for (std::size_t step = 0; step < layers_.size(); ++step) {
                 const bool forward = sweep % 2 == 0;
                 const bool both = sweep >= kSweeps / 2;
-                place(layers_[forward ? step : layers_.size() - 1 - step], both || forward, both || !forward);
+                place(layers_[forward ? step : layers_.size() - 1 - step], both || forward,
+                      both || !forward);
             }
         straighten();
         double top = 1e300;
         for (const Item& item : items_)
-            if (!item.id.empty())
-                top = std::min(top, item.y);
+            if (!item.id.empty()) top = std::min(top, item.y);
         for (Item& item : items_)
             item.y -= top;
     }
 
-    /// From left to right, puts what has one wire in level with where it comes from, as far as there is room.
+    /// From left to right, puts what has one wire in level with where it comes from, as far as
+    /// there is room.
     void straighten() {
         for (const auto& layer : layers_)
             for (std::size_t k = 0; k < layer.size(); ++k) {
                 const std::size_t item = layer[k];
                 double y = 0;
-                if (left_[item].size() != 1 || !wish(item, true, false, y))
-                    continue;
+                if (left_[item].size() != 1 || !wish(item, true, false, y)) continue;
                 if (k > 0)
-                    y = std::max(y, items_[layer[k - 1]].y + items_[layer[k - 1]].height + gap(layer[k - 1], item));
-                if (k + 1 < layer.size() && y + items_[item].height + gap(item, layer[k + 1]) > items_[layer[k + 1]].y)
+                    y = std::max(y, items_[layer[k - 1]].y + items_[layer[k - 1]].height +
+                                        gap(layer[k - 1], item));
+                if (k + 1 < layer.size() &&
+                    y + items_[item].height + gap(item, layer[k + 1]) > items_[layer[k + 1]].y)
                     continue;
                 items_[item].y = y;
             }
     }
 
-    /// The positions nearest to the wishes, in least squares, that keep the order and the gaps: items that would
-    /// overlap are pooled and share their mean shift.
+    /// The positions nearest to the wishes, in least squares, that keep the order and the gaps:
+    /// items that would overlap are pooled and share their mean shift.
     void place(const std::vector<std::size_t>& layer, bool left, bool right) {
         struct Pool {
             double sum, count;
@@ -293,11 +300,13 @@ class Layout {
         std::vector<double> offset(layer.size(), 0);
         for (std::size_t k = 0; k < layer.size(); ++k) {
             if (k > 0)
-                offset[k] = offset[k - 1] + items_[layer[k - 1]].height + gap(layer[k - 1], layer[k]);
+                offset[k] =
+                    offset[k - 1] + items_[layer[k - 1]].height + gap(layer[k - 1], layer[k]);
             double y = items_[layer[k]].y;
             wish(layer[k], left, right, y);
             pools.push_back({y - offset[k], 1, k});
-            while (pools.size() > 1 && pools[pools.size() - 2].sum / pools[pools.size() - 2].count > pools.back().sum / pools.back().count) {
+            while (pools.size() > 1 && pools[pools.size() - 2].sum / pools[pools.size() - 2].count >
+                                           pools.back().sum / pools.back().count) {
                 const Pool last = pools.back();
                 pools.pop_back();
                 pools.back().sum += last.sum;
@@ -324,7 +333,8 @@ class Layout {
 
 } // namespace
 
-Edit layout_edit(const Graph& graph, const std::set<std::string>& nodes, const std::map<std::string, std::pair<double, double>>& sizes) {
+Edit layout_edit(const Graph& graph, const std::set<std::string>& nodes,
+                 const std::map<std::string, std::pair<double, double>>& sizes) {
     const auto positions = Layout(graph, nodes, sizes).positions();
     // The corner of what is laid out stays where it is.
     Position corner{1e300, 1e300};
@@ -335,8 +345,7 @@ Edit layout_edit(const Graph& graph, const std::set<std::string>& nodes, const s
     Batch batch;
     for (const auto& [id, position] : positions) {
         const Position moved{std::round(corner.x + position.x), std::round(corner.y + position.y)};
-        if (!(moved == graph.node(id)->position))
-            batch.edits.push_back({Move{id, moved}});
+        if (!(moved == graph.node(id)->position)) batch.edits.push_back({Move{id, moved}});
     }
     return {std::move(batch)};
 }

@@ -8,8 +8,7 @@ void migrate(const NodeType& type, Node& node) {
             migration.apply(node.params);
             ++node.version;
         }
-    if (node.version < type.version)
-        node.version = type.version;
+    if (node.version < type.version) node.version = type.version;
 }
 
 } // namespace wiregrad::graph

@@ -5,7 +5,8 @@
 
 namespace wiregrad::graph {
 
-/// Applies the migrations of `type` from node.version on, in order; a node of a newer version is left as it is.
+/// Applies the migrations of `type` from node.version on, in order; a node of a newer version is
+/// left as it is.
 void migrate(const NodeType& type, Node& node);
 
 } // namespace wiregrad::graph

@@ -1,5 +1,5 @@
-// The declaration of a node type: everything the palette, property editor, file format, catalogue, docs and
-// exporters know of it, as data, in one place. Immutable after start-up; any thread.
+// The declaration of a node type: everything the palette, property editor, file format, catalogue,
+// docs and exporters know of it, as data, in one place. Immutable after start-up; any thread.
 #pragma once
 
 #include <cstdint>
@@ -28,17 +28,17 @@ struct Choice {
 
 /// One parameter of a node: type, range, unit, default, help, visibility.
 struct ParamSpec {
-    std::string id;    ///< PyTorch's argument name where there is one
+    std::string id; ///< PyTorch's argument name where there is one
     std::string label;
-    std::string help;  ///< one or two sentences
+    std::string help; ///< one or two sentences
     ParamKind kind = ParamKind::Real;
-    ParamValue standard; ///< the default
+    ParamValue standard;              ///< the default
     double min = -1e300, max = 1e300; ///< of numbers and of list elements
     bool min_excluded = false, max_excluded = false;
-    std::string unit{};  ///< "epochs", "px", ""
+    std::string unit{};       ///< "epochs", "px", ""
     bool logarithmic = false; ///< scrubbing multiplies
     std::vector<Choice> choices{};
-    int list_min = 0, list_max = 0; ///< lengths of an IntList
+    int list_min = 0, list_max = 0;               ///< lengths of an IntList
     std::function<bool(const Params&)> visible{}; ///< null: always
 };
 
@@ -51,22 +51,26 @@ struct PortSpec {
     std::string help{};
     PortKind kind = PortKind::Tensor;
     bool optional = false;
-    bool many = false; ///< an input that takes several wires, in the order wired (Concat, Add, Optimizer)
+    bool many =
+        false; ///< an input that takes several wires, in the order wired (Concat, Add, Optimizer)
 };
 
 enum class Role : std::uint8_t { Dataset, Input, Layer, Loss, Metric, Optimizer, Note };
 
 /// Categories in palette order; each has a colour and a shape in the theme.
-inline constexpr const char* kCategories[] = {"Data", "Layers", "Convolution", "Pooling", "Normalization",
-                                              "Activation", "Shape", "Math", "Loss", "Metric", "Optimizer", "Notes"};
+inline constexpr const char* kCategories[] = {
+    "Data",  "Layers", "Convolution", "Pooling", "Normalization", "Activation",
+    "Shape", "Math",   "Loss",        "Metric",  "Optimizer",     "Notes"};
 
 /// What `build` is given: checked parameters (defaults filled in) and what arrives at the inputs.
-/// For a `many` input its metas follow each other; `counts` says how many wires each input port has.
+/// For a `many` input its metas follow each other; `counts` says how many wires each input port
+/// has.
 struct BuildContext {
     const Params& params;
     std::span<const TensorMeta> inputs;
     std::span<const int> counts;
-    std::int64_t stream = 0; ///< number of this node's random ops: derived from its id, so that other edits leave it
+    std::int64_t stream =
+        0; ///< number of this node's random ops: derived from its id, so that other edits leave it
 
     bool flag(const std::string& id) const;
     std::int64_t integer(const std::string& id) const;
@@ -88,7 +92,7 @@ struct Emitted {
 };
 
 struct NodeType {
-    std::string id;       ///< "Conv2d"
+    std::string id; ///< "Conv2d"
     int version = 1;
     std::string category; ///< one of kCategories
     std::string label;    ///< "Conv2d"
@@ -99,13 +103,15 @@ struct NodeType {
     std::vector<PortSpec> inputs{};
     std::vector<PortSpec> outputs{};
     std::vector<ParamSpec> params{};
-    /// Makes the engine module: a pure function of context; sizes are inferred from the inputs. Layers and losses
-    /// have one; a Metric's module returns {sum, count}. Errors are typed and name sizes, not the node (the caller adds it).
+    /// Makes the engine module: a pure function of context; sizes are inferred from the inputs.
+    /// Layers and losses have one; a Metric's module returns {sum, count}. Errors are typed and
+    /// name sizes, not the node (the caller adds it).
     std::function<std::shared_ptr<nn::Module>(const BuildContext&)> build{};
     /// PyTorch source of this node, given the same context. Null: no counterpart.
     std::function<Emitted(const BuildContext&)> pytorch{};
     std::vector<Migration> migrations{};
-    /// What is wrong with parameters that are each in their range, together; empty: nothing. Null: no such rule.
+    /// What is wrong with parameters that are each in their range, together; empty: nothing. Null:
+    /// no such rule.
     std::function<std::string(const Params&)> check{};
 
     const ParamSpec* param(const std::string& id) const;
@@ -119,22 +125,27 @@ std::span<const NodeType> node_types();
 const NodeType* find_type(const std::string& id);
 /// Defaults of all parameters.
 Params default_params(const NodeType& type);
-/// An output of kind `from` may feed an input of kind `to`: the same kind, or labels where any tensor will do.
+/// An output of kind `from` may feed an input of kind `to`: the same kind, or labels where any
+/// tensor will do.
 bool kinds_fit(PortKind from, PortKind to);
-/// `value` in the kind that `spec` stores: an integer given for a real becomes a real, a whole real an integer, a single
-/// integer a list. Anything else comes back as it is.
+/// `value` in the kind that `spec` stores: an integer given for a real becomes a real, a whole real
+/// an integer, a single integer a list. Anything else comes back as it is.
 ParamValue conform(const ParamSpec& spec, const ParamValue& value);
-/// Empty when `value` is allowed for `spec`, else a sentence: "kernel_size must be at least 1, got 0".
+/// Empty when `value` is allowed for `spec`, else a sentence: "kernel_size must be at least 1, got
+/// 0".
 std::string check_value(const ParamSpec& spec, const ParamValue& value);
-/// Parses what a person typed or the command line gave ("0.01", "3*64", "3,3", "true"); throws ValueError with a sentence.
+/// Parses what a person typed or the command line gave ("0.01", "3*64", "3,3", "true"); throws
+/// ValueError with a sentence.
 ParamValue parse_value(const ParamSpec& spec, const std::string& text);
 std::string value_text(const ParamValue& value); ///< the inverse of parse_value
 
-/// A search hit in the palette; the best first. Fuzzy, knows synonyms; `compatible` filters by port kind when dragging a wire.
+/// A search hit in the palette; the best first. Fuzzy, knows synonyms; `compatible` filters by port
+/// kind when dragging a wire.
 struct SearchHit {
     const NodeType* type = nullptr;
     double score = 0;
 };
-std::vector<SearchHit> search_types(const std::string& text, const std::vector<std::string>& recents = {});
+std::vector<SearchHit> search_types(const std::string& text,
+                                    const std::vector<std::string>& recents = {});
 
 } // namespace wiregrad::graph

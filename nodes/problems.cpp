@@ -8,7 +8,9 @@ namespace wiregrad::graph {
 
 namespace {
 
-std::string title_of(const Node& node) { return node.name.empty() ? node.id : node.name; }
+std::string title_of(const Node& node) {
+    return node.name.empty() ? node.id : node.name;
+}
 
 class Finder {
   public:
@@ -19,11 +21,12 @@ class Finder {
         }
         std::vector<std::string> roots;
         for (const auto& [id, inferred] : inference.nodes)
-            if (active(inferred, Role::Loss) && wired_.contains(id))
-                has_loss_ = true;
+            if (active(inferred, Role::Loss) && wired_.contains(id)) has_loss_ = true;
         for (const auto& [id, inferred] : inference.nodes)
-            if (wired_.contains(id) && (active(inferred, Role::Loss) || active(inferred, Role::Metric) || active(inferred, Role::Optimizer) ||
-                                        (!has_loss_ && active(inferred, Role::Layer))))
+            if (wired_.contains(id) &&
+                (active(inferred, Role::Loss) || active(inferred, Role::Metric) ||
+                 active(inferred, Role::Optimizer) ||
+                 (!has_loss_ && active(inferred, Role::Layer))))
                 roots.push_back(id);
         needed_ = upstream(inference, roots);
     }
@@ -41,8 +44,10 @@ class Finder {
         return inferred.type && inferred.type->role == role && !inferred.node->muted;
     }
 
-    void add(Severity severity, std::string code, std::string node, std::string port, std::string param, std::string text) {
-        problems_.push_back({severity, std::move(code), std::move(node), std::move(port), std::move(param), std::move(text)});
+    void add(Severity severity, std::string code, std::string node, std::string port,
+             std::string param, std::string text) {
+        problems_.push_back({severity, std::move(code), std::move(node), std::move(port),
+                             std::move(param), std::move(text)});
     }
 
     void look_at(const std::string& id, const Inferred& inferred) {
@@ -51,115 +56,131 @@ class Finder {
         const Severity severity = needed ? Severity::Error : Severity::Warning;
         if (!inferred.type) {
             add(severity, "unknown-type", id, "", "",
-                fmt::format("{} is a {}, a type that this version does not know: it is kept as it is{}", title_of(node), node.type,
-                            needed ? ", but the run needs it" : ""));
+                fmt::format(
+                    "{} is a {}, a type that this version does not know: it is kept as it is{}",
+                    title_of(node), node.type, needed ? ", but the run needs it" : ""));
             return;
         }
         const NodeType& type = *inferred.type;
         if (node.version > type.version)
             add(Severity::Warning, "newer-type", id, "", "",
-                fmt::format("{} was made by a newer version of {} ({}; this is {}): it may mean something else here", title_of(node), type.id,
-                            node.version, type.version));
-        if (type.role == Role::Note)
-            return;
+                fmt::format("{} was made by a newer version of {} ({}; this is {}): it may mean "
+                            "something else here",
+                            title_of(node), type.id, node.version, type.version));
+        if (type.role == Role::Note) return;
         if (!inferred.code.empty() && !node.muted)
-            add(inferred.code == "parameter-range" || inferred.code == "dataset" ? (needed || !wired_.contains(id) ? Severity::Error : severity) : severity,
+            add(inferred.code == "parameter-range" || inferred.code == "dataset"
+                    ? (needed || !wired_.contains(id) ? Severity::Error : severity)
+                    : severity,
                 inferred.code, id, inferred.port, inferred.param, inferred.error);
         if (!wired_.contains(id)) {
             if (graph_.nodes().size() > 1)
-                add(Severity::Info, "unconnected", id, "", "", fmt::format("{} is not wired to anything", title_of(node)));
+                add(Severity::Info, "unconnected", id, "", "",
+                    fmt::format("{} is not wired to anything", title_of(node)));
             return;
         }
-        if (node.muted)
-            return;
-        for (std::size_t i = 0, first = 0; i < type.inputs.size(); first += static_cast<std::size_t>(inferred.counts[i]), ++i) {
+        if (node.muted) return;
+        for (std::size_t i = 0, first = 0; i < type.inputs.size();
+             first += static_cast<std::size_t>(inferred.counts[i]), ++i) {
             const PortSpec& port = type.inputs[i];
             if (inferred.counts[i] == 0 && !port.optional)
-                add(severity, "missing-input", id, port.id, "", fmt::format("{}: nothing is wired to the input \"{}\"", title_of(node), port.label));
-            for (std::size_t k = first; k < first + static_cast<std::size_t>(inferred.counts[i]); ++k) {
+                add(severity, "missing-input", id, port.id, "",
+                    fmt::format("{}: nothing is wired to the input \"{}\"", title_of(node),
+                                port.label));
+            for (std::size_t k = first; k < first + static_cast<std::size_t>(inferred.counts[i]);
+                 ++k) {
                 const Source& source = inferred.sources[k];
                 if (source.node.empty()) {
                     add(severity, "missing-input", id, port.id, "",
-                        fmt::format("{}: what feeds the input \"{}\", {}, is muted", title_of(node), port.label, source.wire.from));
+                        fmt::format("{}: what feeds the input \"{}\", {}, is muted", title_of(node),
+                                    port.label, source.wire.from));
                     continue;
                 }
                 const Inferred& from = inference_.at(source.node);
                 if (from.type && from.facts.known && source.output >= from.facts.outputs.size())
                     add(severity, "missing-labels", id, port.id, "",
-                        fmt::format("{} needs {} of {}, but that dataset has no labels", title_of(node), source.wire.from_port, source.node));
+                        fmt::format("{} needs {} of {}, but that dataset has no labels",
+                                    title_of(node), source.wire.from_port, source.node));
             }
         }
-        if (inferred.facts.known)
-            look_at_meaning(id, inferred);
+        if (inferred.facts.known) look_at_meaning(id, inferred);
     }
 
     /// Networks that run, and do not do what a person means.
     void look_at_meaning(const std::string& id, const Inferred& inferred) {
-        if (inferred.type->role != Role::Loss)
-            return;
+        if (inferred.type->role != Role::Loss) return;
         const Inferred& input = inference_.at(inferred.sources[0].node);
         const Source& target = inferred.sources[1];
         const Inferred& dataset = inference_.at(target.node);
         std::int64_t classes = 0;
-        if (dataset.type && dataset.type->role == Role::Dataset && target.output == 1 && dataset.fields.size() > 1)
+        if (dataset.type && dataset.type->role == Role::Dataset && target.output == 1 &&
+            dataset.fields.size() > 1)
             classes = dataset.fields[1].classes;
         if (inferred.type->id == "CrossEntropyLoss") {
             const std::int64_t scores = inferred.inputs[0].shape[1];
             if (classes > scores)
                 add(Severity::Error, "too-few-classes", id, "input", "",
-                    fmt::format("{} has {} classes, but {} gives {} {}", target.node, classes, inferred.sources[0].node, scores,
+                    fmt::format("{} has {} classes, but {} gives {} {}", target.node, classes,
+                                inferred.sources[0].node, scores,
                                 scores == 1 ? "score" : "scores"));
             else if (classes > 0 && classes < scores)
                 add(Severity::Warning, "too-many-classes", id, "input", "",
-                    fmt::format("{} has only {} classes, but {} gives {} scores", target.node, classes, inferred.sources[0].node, scores));
+                    fmt::format("{} has only {} classes, but {} gives {} scores", target.node,
+                                classes, inferred.sources[0].node, scores));
             if (input.type && input.type->id == "Softmax")
                 add(Severity::Warning, "double-softmax", input.node->id, "", "",
-                    fmt::format("{} takes scores and does the softmax itself: with {} before it, training is slow and weak", id, input.node->id));
+                    fmt::format("{} takes scores and does the softmax itself: with {} before it, "
+                                "training is slow and weak",
+                                id, input.node->id));
         }
         if (inferred.type->id == "BCEWithLogitsLoss") {
             if (classes > 2)
                 add(Severity::Warning, "labels-not-binary", id, "target", "",
-                    fmt::format("{} is for yes or no, but {} has {} classes", id, target.node, classes));
+                    fmt::format("{} is for yes or no, but {} has {} classes", id, target.node,
+                                classes));
             if (input.type && input.type->id == "Sigmoid")
                 add(Severity::Warning, "double-sigmoid", input.node->id, "", "",
-                    fmt::format("{} takes scores and does the sigmoid itself: with {} before it, training is slow and weak", id, input.node->id));
+                    fmt::format("{} takes scores and does the sigmoid itself: with {} before it, "
+                                "training is slow and weak",
+                                id, input.node->id));
         }
     }
 
     void look_at_sources() {
-        if (!has_loss_)
-            return;
+        if (!has_loss_) return;
         std::string dataset;
         for (const std::string& id : inference_.order) {
-            if (!needed_.contains(id))
-                continue;
+            if (!needed_.contains(id)) continue;
             const Inferred& inferred = inference_.at(id);
             if (active(inferred, Role::Input))
                 add(Severity::Error, "input-without-data", id, "", "",
-                    fmt::format("{} has a shape, but no samples to train on: use a Dataset in its place", id));
-            if (!active(inferred, Role::Dataset))
-                continue;
+                    fmt::format(
+                        "{} has a shape, but no samples to train on: use a Dataset in its place",
+                        id));
+            if (!active(inferred, Role::Dataset)) continue;
             if (!dataset.empty())
                 add(Severity::Error, "several-datasets", id, "", "",
-                    fmt::format("a run reads one dataset, but both {} and {} feed it", dataset, id));
+                    fmt::format("a run reads one dataset, but both {} and {} feed it", dataset,
+                                id));
             dataset = id;
         }
     }
 
     void look_at_training() {
         if (graph_.nodes().empty()) {
-            add(Severity::Error, "empty", "", "", "", "The graph is empty: add a Dataset, layers, a loss and an optimizer");
+            add(Severity::Error, "empty", "", "", "",
+                "The graph is empty: add a Dataset, layers, a loss and an optimizer");
             return;
         }
         if (!has_loss_) {
-            add(Severity::Error, "no-loss", "", "", "", "There is no loss: nothing says what the network should learn");
+            add(Severity::Error, "no-loss", "", "", "",
+                "There is no loss: nothing says what the network should learn");
             return;
         }
         bool trains = false;
         std::set<std::string> trained;
         for (const auto& [id, inferred] : inference_.nodes) {
-            if (!active(inferred, Role::Optimizer))
-                continue;
+            if (!active(inferred, Role::Optimizer)) continue;
             std::vector<std::string> losses;
             bool known = true;
             for (const Source& source : inferred.sources)
@@ -174,16 +195,21 @@ class Finder {
                 weights += inference_.at(node).facts.weights;
             if (!losses.empty() && known && weights == 0)
                 add(Severity::Error, "nothing-to-train", id, "loss", "",
-                    fmt::format("{} has nothing to train: no layer before {} has weights", id, losses.front()));
+                    fmt::format("{} has nothing to train: no layer before {} has weights", id,
+                                losses.front()));
         }
         for (const std::string& id : inference_.order) {
-            if (!active(inference_.at(id), Role::Loss) || !wired_.contains(id) || trained.contains(id))
+            if (!active(inference_.at(id), Role::Loss) || !wired_.contains(id) ||
+                trained.contains(id))
                 continue;
             if (!trains) {
-                add(Severity::Error, "no-optimizer", id, "loss", "", fmt::format("No optimizer: nothing makes {} smaller. Wire it to SGD or Adam", id));
+                add(Severity::Error, "no-optimizer", id, "loss", "",
+                    fmt::format("No optimizer: nothing makes {} smaller. Wire it to SGD or Adam",
+                                id));
                 return;
             }
-            add(Severity::Warning, "loss-without-optimizer", id, "loss", "", fmt::format("No optimizer is wired to {}: nothing is trained by it", id));
+            add(Severity::Warning, "loss-without-optimizer", id, "loss", "",
+                fmt::format("No optimizer is wired to {}: nothing is trained by it", id));
         }
     }
 
@@ -196,6 +222,8 @@ class Finder {
 
 } // namespace
 
-std::vector<Problem> find_problems(const Graph& graph, const Inference& inference) { return Finder(graph, inference).find(); }
+std::vector<Problem> find_problems(const Graph& graph, const Inference& inference) {
+    return Finder(graph, inference).find();
+}
 
 } // namespace wiregrad::graph

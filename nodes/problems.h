@@ -10,6 +10,7 @@ namespace wiregrad::graph {
 
 std::vector<Problem> find_problems(const Graph& graph, const Inference& inference);
 /// Edits that may cure `problem`, the best first; not tried yet.
-std::vector<Fix> candidate_fixes(const Graph& graph, const Inference& inference, const Problem& problem);
+std::vector<Fix> candidate_fixes(const Graph& graph, const Inference& inference,
+                                 const Problem& problem);
 
 } // namespace wiregrad::graph

@@ -27,11 +27,12 @@ constexpr std::size_t kMaxWires = 100'000;
 
 // ---------------------------------------------------------------- writing
 
-std::string quoted(const std::string& text) { return Json(text).dump(); }
+std::string quoted(const std::string& text) {
+    return Json(text).dump();
+}
 
 std::string number(double value, const std::string& path) {
-    if (!std::isfinite(value))
-        throw ValueError(fmt::format("{} is not a finite number", path));
+    if (!std::isfinite(value)) throw ValueError(fmt::format("{} is not a finite number", path));
     return real_text(value);
 }
 
@@ -49,7 +50,9 @@ std::string value_json(const ParamValue& value, const std::string& path) {
     return std::visit(Visitor{path}, value);
 }
 
-Json extra_json(const std::string& extra) { return extra.empty() ? Json::object() : Json::parse(extra); }
+Json extra_json(const std::string& extra) {
+    return extra.empty() ? Json::object() : Json::parse(extra);
+}
 
 /// The members of a JSON object that stand on one line: "key": value, ...
 class Members {
@@ -72,14 +75,15 @@ std::string node_line(const Node& node) {
     Members params;
     // In the order of the declaration; what the type does not know follows.
     const NodeType* type = find_type(node.type);
-    const auto path = [&](const std::string& id) { return fmt::format("nodes.{}.params.{}", node.id, id); };
+    const auto path = [&](const std::string& id) {
+        return fmt::format("nodes.{}.params.{}", node.id, id);
+    };
     if (type)
         for (const ParamSpec& spec : type->params)
             if (const auto it = node.params.find(spec.id); it != node.params.end())
                 params.add(spec.id, value_json(it->second, path(spec.id)));
     for (const auto& [id, value] : node.params)
-        if (!type || !type->param(id))
-            params.add(id, value_json(value, path(id)));
+        if (!type || !type->param(id)) params.add(id, value_json(value, path(id)));
     if (const auto it = extra.find("params"); it != extra.end()) {
         params.add_all(*it);
         extra.erase("params");
@@ -88,27 +92,23 @@ std::string node_line(const Node& node) {
     members.add("id", quoted(node.id));
     members.add("type", quoted(node.type));
     members.add("v", std::to_string(node.version));
-    if (!node.name.empty())
-        members.add("name", quoted(node.name));
+    if (!node.name.empty()) members.add("name", quoted(node.name));
     members.add("params", params.object());
-    if (node.muted)
-        members.add("muted", "true");
-    if (node.collapsed)
-        members.add("collapsed", "true");
+    if (node.muted) members.add("muted", "true");
+    if (node.collapsed) members.add("collapsed", "true");
     members.add_all(extra);
     return members.object();
 }
 
 std::string block(const std::vector<std::string>& lines, char open, char close) {
-    if (lines.empty())
-        return {open, close};
+    if (lines.empty()) return {open, close};
     return fmt::format("{}\n    {}\n  {}", open, fmt::join(lines, ",\n    "), close);
 }
 
 // ---------------------------------------------------------------- reading
 
-/// Where things begin in a JSON text, found by one pass over its characters: for messages, and to refuse what is too
-/// deep or too long before anything is built from it.
+/// Where things begin in a JSON text, found by one pass over its characters: for messages, and to
+/// refuse what is too deep or too long before anything is built from it.
 class Outline {
   public:
     Outline(const std::string& text, const std::string& name) {
@@ -118,10 +118,8 @@ class Outline {
         std::string key;
         for (std::size_t i = 0; i < text.size(); ++i) {
             const char c = text[i];
-            if (c == '\n')
-                ++line;
-            if (c == ' ' || c == '\n' || c == '\t' || c == '\r')
-                continue;
+            if (c == '\n') ++line;
+            if (c == ' ' || c == '\n' || c == '\t' || c == '\r') continue;
             if (expect_element && c != ']' && c != '}') {
                 elements_[key].push_back(line);
                 expect_element = false;
@@ -138,7 +136,9 @@ class Outline {
                 }
             } else if (c == '[' || c == '{') {
                 if (++depth > kMaxDepth)
-                    throw FileError(fmt::format("line {}: nested deeper than {} levels", line, kMaxDepth), name);
+                    throw FileError(
+                        fmt::format("line {}: nested deeper than {} levels", line, kMaxDepth),
+                        name);
                 ++values;
                 expect_element = depth == 2;
             } else if (c == ']' || c == '}') {
@@ -149,7 +149,8 @@ class Outline {
                 expect_element = depth == 2;
             }
             if (values > kMaxValues)
-                throw FileError(fmt::format("line {}: more than {} values", line, kMaxValues), name);
+                throw FileError(fmt::format("line {}: more than {} values", line, kMaxValues),
+                                name);
         }
     }
 
@@ -159,7 +160,8 @@ class Outline {
     }
     int line_of(const std::string& key, std::size_t element) const {
         const auto it = elements_.find(key);
-        return it == elements_.end() || element >= it->second.size() ? line_of(key) : it->second[element];
+        return it == elements_.end() || element >= it->second.size() ? line_of(key)
+                                                                     : it->second[element];
     }
 
   private:
@@ -176,26 +178,32 @@ int line_at(const std::string& text, std::size_t byte) {
     return 1 + static_cast<int>(std::count(text.begin(), end, '\n'));
 }
 
-const char* json_kind(const Json& json) { return json.type_name(); }
+const char* json_kind(const Json& json) {
+    return json.type_name();
+}
 
 class Reader {
   public:
-    Reader(const std::string& text, const std::string& name) : name_(name), outline_(check(text, name), name) {
+    Reader(const std::string& text, const std::string& name)
+        : name_(name), outline_(check(text, name), name) {
         Json root;
         try {
             root = Json::parse(text);
         } catch (const Json::parse_error& error) {
-            // The library's text ends in its reason, after the position that is said here as a line.
+            // The library's text ends in its reason, after the position that is said here as a
+            // line.
             const std::string what = error.what();
             const auto dash = what.rfind(" - ");
-            throw FileError(fmt::format("line {}: not JSON: {}", line_at(text, error.byte > 0 ? error.byte - 1 : 0),
+            throw FileError(fmt::format("line {}: not JSON: {}",
+                                        line_at(text, error.byte > 0 ? error.byte - 1 : 0),
                                         dash == std::string::npos ? what : what.substr(dash + 3)),
                             name);
         } catch (const Json::exception&) {
             throw FileError("a number is too large", name);
         }
         if (!root.is_object())
-            throw FileError(fmt::format("line 1: a project is an object, this is {}", json_kind(root)), name);
+            throw FileError(
+                fmt::format("line 1: a project is an object, this is {}", json_kind(root)), name);
         read_head(root);
         read_training(root);
         read_nodes(root);
@@ -203,14 +211,10 @@ class Reader {
         read_wires(root);
         Json extra = Json::object();
         for (const auto& [key, value] : root.items())
-            if (!known_key(key))
-                extra[key] = value;
-        if (!training_extra_.empty())
-            extra["training"] = training_extra_;
-        if (!stray_positions_.empty())
-            extra["positions"] = stray_positions_;
-        if (!extra.empty())
-            Access::extra(graph_) = extra.dump();
+            if (!known_key(key)) extra[key] = value;
+        if (!training_extra_.empty()) extra["training"] = training_extra_;
+        if (!stray_positions_.empty()) extra["positions"] = stray_positions_;
+        if (!extra.empty()) Access::extra(graph_) = extra.dump();
     }
 
     Graph take() { return std::move(graph_); }
@@ -218,42 +222,48 @@ class Reader {
   private:
     static const std::string& check(const std::string& text, const std::string& name) {
         if (text.size() > kMaxBytes)
-            throw FileError(fmt::format("{} bytes are too many for a project (at most {})", text.size(), kMaxBytes), name);
+            throw FileError(fmt::format("{} bytes are too many for a project (at most {})",
+                                        text.size(), kMaxBytes),
+                            name);
         return text;
     }
     static bool known_key(const std::string& key) {
-        static constexpr const char* kKeys[] = {"format",   "format_version", "title", "description",
-                                                "training", "nodes",          "wires", "positions"};
-        return std::any_of(std::begin(kKeys), std::end(kKeys), [&](const char* known) { return key == known; });
+        static constexpr const char* kKeys[] = {"format",      "format_version", "title",
+                                                "description", "training",       "nodes",
+                                                "wires",       "positions"};
+        return std::any_of(std::begin(kKeys), std::end(kKeys),
+                           [&](const char* known) { return key == known; });
     }
     [[noreturn]] void fail(int line, const std::string& reason) const {
         throw FileError(fmt::format("line {}: {}", line, reason), name_);
     }
-    [[noreturn]] void fail(const std::string& key, const std::string& reason) const { fail(outline_.line_of(key), reason); }
+    [[noreturn]] void fail(const std::string& key, const std::string& reason) const {
+        fail(outline_.line_of(key), reason);
+    }
 
-    std::string text_at(const Json& object, const char* key, int line, bool required = false) const {
+    std::string text_at(const Json& object, const char* key, int line,
+                        bool required = false) const {
         const auto it = object.find(key);
         if (it == object.end()) {
-            if (required)
-                fail(line, fmt::format("\"{}\" is missing", key));
+            if (required) fail(line, fmt::format("\"{}\" is missing", key));
             return {};
         }
         if (!it->is_string())
             fail(line, fmt::format("\"{}\" must be text, is {}", key, json_kind(*it)));
         return it->get<std::string>();
     }
-    std::int64_t integer_at(const Json& object, const char* key, int line, std::int64_t standard) const {
+    std::int64_t integer_at(const Json& object, const char* key, int line,
+                            std::int64_t standard) const {
         const auto it = object.find(key);
-        if (it == object.end())
-            return standard;
-        if (!it->is_number_integer() || (it->is_number_unsigned() && it->get<std::uint64_t>() > INT64_MAX))
+        if (it == object.end()) return standard;
+        if (!it->is_number_integer() ||
+            (it->is_number_unsigned() && it->get<std::uint64_t>() > INT64_MAX))
             fail(line, fmt::format("\"{}\" must be a whole number, is {}", key, it->dump()));
         return it->get<std::int64_t>();
     }
     bool flag_at(const Json& object, const char* key, int line) const {
         const auto it = object.find(key);
-        if (it == object.end())
-            return false;
+        if (it == object.end()) return false;
         if (!it->is_boolean())
             fail(line, fmt::format("\"{}\" must be true or false, is {}", key, json_kind(*it)));
         return it->get<bool>();
@@ -262,23 +272,23 @@ class Reader {
     void read_head(const Json& root) {
         const std::string format = text_at(root, "format", outline_.line_of("format"), true);
         if (format != "wiregrad")
-            fail("format", fmt::format("this is a \"{}\" file, not a \"wiregrad\" one", format.substr(0, 40)));
+            fail("format", fmt::format("this is a \"{}\" file, not a \"wiregrad\" one",
+                                       format.substr(0, 40)));
         const int line = outline_.line_of("format_version");
-        if (!root.contains("format_version"))
-            fail(line, "\"format_version\" is missing");
+        if (!root.contains("format_version")) fail(line, "\"format_version\" is missing");
         const std::int64_t version = integer_at(root, "format_version", line, 0);
         if (version < 1)
             fail(line, fmt::format("format_version must be at least 1, got {}", version));
         if (version > kFormatVersion)
-            fail(line, fmt::format("made by a newer Wiregrad (format {}; this one reads up to {})", version, kFormatVersion));
+            fail(line, fmt::format("made by a newer Wiregrad (format {}; this one reads up to {})",
+                                   version, kFormatVersion));
         Access::title(graph_) = text_at(root, "title", outline_.line_of("title"));
         Access::description(graph_) = text_at(root, "description", outline_.line_of("description"));
     }
 
     void read_training(const Json& root) {
         const auto it = root.find("training");
-        if (it == root.end())
-            return;
+        if (it == root.end()) return;
         const int line = outline_.line_of("training");
         if (!it->is_object())
             fail(line, fmt::format("\"training\" must be an object, is {}", json_kind(*it)));
@@ -287,13 +297,12 @@ class Reader {
         training.batch_size = integer_at(*it, "batch_size", line, training.batch_size);
         if (const auto seed = it->find("seed"); seed != it->end()) {
             if (!seed->is_number_unsigned())
-                fail(line, fmt::format("\"seed\" must be a whole number from 0, is {}", seed->dump()));
+                fail(line,
+                     fmt::format("\"seed\" must be a whole number from 0, is {}", seed->dump()));
             training.seed = seed->get<std::uint64_t>();
         }
-        if (it->contains("device"))
-            training.device = text_at(*it, "device", line);
-        if (auto problem = check_training(training); !problem.empty())
-            fail(line, problem);
+        if (it->contains("device")) training.device = text_at(*it, "device", line);
+        if (auto problem = check_training(training); !problem.empty()) fail(line, problem);
         Access::training(graph_) = training;
         for (const auto& [key, value] : it->items())
             if (key != "epochs" && key != "batch_size" && key != "seed" && key != "device")
@@ -302,8 +311,7 @@ class Reader {
 
     void read_nodes(const Json& root) {
         const auto it = root.find("nodes");
-        if (it == root.end())
-            return;
+        if (it == root.end()) return;
         if (!it->is_array())
             fail("nodes", fmt::format("\"nodes\" must be a list, is {}", json_kind(*it)));
         if (it->size() > kMaxNodes)
@@ -318,9 +326,10 @@ class Reader {
         Node node;
         node.id = text_at(json, "id", line, true);
         if (!valid_id(node.id))
-            fail(line, fmt::format("\"{}\" cannot be the id of a node: small letters, digits and _ only", node.id.substr(0, 80)));
-        if (graph_.node(node.id))
-            fail(line, fmt::format("there are two nodes \"{}\"", node.id));
+            fail(line,
+                 fmt::format("\"{}\" cannot be the id of a node: small letters, digits and _ only",
+                             node.id.substr(0, 80)));
+        if (graph_.node(node.id)) fail(line, fmt::format("there are two nodes \"{}\"", node.id));
         node.type = text_at(json, "type", line, true);
         const std::int64_t version = integer_at(json, "v", line, 1);
         if (version < 1 || version > 1'000'000)
@@ -331,7 +340,8 @@ class Reader {
         node.collapsed = flag_at(json, "collapsed", line);
         Json extra = Json::object();
         for (const auto& [key, value] : json.items())
-            if (key != "id" && key != "type" && key != "v" && key != "name" && key != "params" && key != "muted" && key != "collapsed")
+            if (key != "id" && key != "type" && key != "v" && key != "name" && key != "params" &&
+                key != "muted" && key != "collapsed")
                 extra[key] = value;
         const NodeType* type = find_type(node.type);
         if (const auto params = json.find("params"); params != json.end()) {
@@ -343,20 +353,18 @@ class Reader {
                     node.params.erase(key);
                     unknown[key] = value;
                 }
-            if (type)
-                finish_params(*type, node, unknown);
-            if (!unknown.empty())
-                extra["params"] = std::move(unknown);
+            if (type) finish_params(*type, node, unknown);
+            if (!unknown.empty()) extra["params"] = std::move(unknown);
         } else if (type) {
             Json unknown = Json::object();
             finish_params(*type, node, unknown);
         }
-        if (!extra.empty())
-            node.extra = extra.dump();
+        if (!extra.empty()) node.extra = extra.dump();
         Access::nodes(graph_).emplace(node.id, std::move(node));
     }
 
-    /// Brings the parameters to this version's declaration: migrated, completed, in the kinds that are declared.
+    /// Brings the parameters to this version's declaration: migrated, completed, in the kinds that
+    /// are declared.
     static void finish_params(const NodeType& type, Node& node, Json& unknown) {
         migrate(type, node);
         for (auto it = node.params.begin(); it != node.params.end();) {
@@ -368,10 +376,10 @@ class Reader {
             it = node.params.erase(it);
         }
         for (const ParamSpec& spec : type.params) {
-            unknown.erase(spec.id); // a value of no kind that a parameter can have gives way to the default
+            unknown.erase(
+                spec.id); // a value of no kind that a parameter can have gives way to the default
             auto [it, is_new] = node.params.emplace(spec.id, spec.standard);
-            if (!is_new)
-                it->second = conform(spec, it->second);
+            if (!is_new) it->second = conform(spec, it->second);
         }
     }
 
@@ -380,8 +388,7 @@ class Reader {
         if (json.is_boolean()) {
             value = json.get<bool>();
         } else if (json.is_number_integer()) {
-            if (json.is_number_unsigned() && json.get<std::uint64_t>() > INT64_MAX)
-                return false;
+            if (json.is_number_unsigned() && json.get<std::uint64_t>() > INT64_MAX) return false;
             value = json.get<std::int64_t>();
         } else if (json.is_number_float()) {
             value = json.get<double>();
@@ -390,7 +397,8 @@ class Reader {
         } else if (json.is_array()) {
             std::vector<std::int64_t> list;
             for (const Json& element : json) {
-                if (!element.is_number_integer() || (element.is_number_unsigned() && element.get<std::uint64_t>() > INT64_MAX))
+                if (!element.is_number_integer() ||
+                    (element.is_number_unsigned() && element.get<std::uint64_t>() > INT64_MAX))
                     return false;
                 list.push_back(element.get<std::int64_t>());
             }
@@ -403,10 +411,10 @@ class Reader {
 
     void read_positions(const Json& root) {
         const auto it = root.find("positions");
-        if (it == root.end())
-            return;
+        if (it == root.end()) return;
         if (!it->is_object())
-            fail("positions", fmt::format("\"positions\" must be an object, is {}", json_kind(*it)));
+            fail("positions",
+                 fmt::format("\"positions\" must be an object, is {}", json_kind(*it)));
         std::size_t i = 0;
         for (const auto& [id, place] : it->items()) {
             const int line = outline_.line_of("positions", i++);
@@ -415,16 +423,17 @@ class Reader {
                 stray_positions_[id] = place;
                 continue;
             }
-            if (!place.is_array() || place.size() != 2 || !place[0].is_number() || !place[1].is_number())
-                fail(line, fmt::format("the position of \"{}\" must be two numbers, is {}", id, place.dump().substr(0, 40)));
+            if (!place.is_array() || place.size() != 2 || !place[0].is_number() ||
+                !place[1].is_number())
+                fail(line, fmt::format("the position of \"{}\" must be two numbers, is {}", id,
+                                       place.dump().substr(0, 40)));
             node->second.position = {place[0].get<double>(), place[1].get<double>()};
         }
     }
 
     void read_wires(const Json& root) {
         const auto it = root.find("wires");
-        if (it == root.end())
-            return;
+        if (it == root.end()) return;
         if (!it->is_array())
             fail("wires", fmt::format("\"wires\" must be a list, is {}", json_kind(*it)));
         if (it->size() > kMaxWires)
@@ -441,52 +450,63 @@ class Reader {
             if (!seen.insert(wire).second)
                 fail(line, fmt::format("wire {} is there twice", wire.str()));
             if (input && !input->many) {
-                const auto [other, free] = taken.emplace(std::pair(wire.to, wire.to_port), wire.from);
+                const auto [other, free] =
+                    taken.emplace(std::pair(wire.to, wire.to_port), wire.from);
                 if (!free)
-                    fail(line, fmt::format("input {}.{} has two wires, from {} and {}", wire.to, wire.to_port, other->second, wire.from));
+                    fail(line, fmt::format("input {}.{} has two wires, from {} and {}", wire.to,
+                                           wire.to_port, other->second, wire.from));
             }
             Access::wires(graph_).push_back(wire);
         }
         const auto order = graph_.topological_order();
-        if (order.size() == graph_.nodes().size())
-            return;
-        // Name one wire of the cycle: both ends are missing from the order, and the end feeds the start.
+        if (order.size() == graph_.nodes().size()) return;
+        // Name one wire of the cycle: both ends are missing from the order, and the end feeds the
+        // start.
         const std::set<std::string> sorted(order.begin(), order.end());
         for (std::size_t i = 0; i < graph_.wires().size(); ++i) {
             const Wire& wire = graph_.wires()[i];
-            if (!sorted.contains(wire.from) && !sorted.contains(wire.to) && graph_.reaches(wire.from, wire.to))
-                fail(outline_.line_of("wires", i), fmt::format("wire {} closes a cycle", wire.str()));
+            if (!sorted.contains(wire.from) && !sorted.contains(wire.to) &&
+                graph_.reaches(wire.from, wire.to))
+                fail(outline_.line_of("wires", i),
+                     fmt::format("wire {} closes a cycle", wire.str()));
         }
         fail("wires", "the wires form a cycle");
     }
 
     Wire read_wire(const Json& json, int line) const {
         if (!json.is_string())
-            fail(line, fmt::format("a wire must be text like \"conv1.out -> relu1.in\", is {}", json_kind(json)));
+            fail(line, fmt::format("a wire must be text like \"conv1.out -> relu1.in\", is {}",
+                                   json_kind(json)));
         const std::string& text = json.get_ref<const std::string&>();
         const auto arrow = text.find(" -> ");
         const auto from_dot = text.find('.');
         const auto to_dot = arrow == std::string::npos ? arrow : text.find('.', arrow);
         if (arrow == std::string::npos || from_dot > arrow || to_dot == std::string::npos)
-            fail(line, fmt::format("a wire must be text like \"conv1.out -> relu1.in\", is \"{}\"", text.substr(0, 80)));
+            fail(line, fmt::format("a wire must be text like \"conv1.out -> relu1.in\", is \"{}\"",
+                                   text.substr(0, 80)));
         const Wire wire{text.substr(0, from_dot), text.substr(from_dot + 1, arrow - from_dot - 1),
                         text.substr(arrow + 4, to_dot - arrow - 4), text.substr(to_dot + 1)};
-        const auto bad = [](const std::string& port) { return port.empty() || port.find(' ') != std::string::npos; };
+        const auto bad = [](const std::string& port) {
+            return port.empty() || port.find(' ') != std::string::npos;
+        };
         if (bad(wire.from_port) || bad(wire.to_port))
-            fail(line, fmt::format("a wire must be text like \"conv1.out -> relu1.in\", is \"{}\"", text.substr(0, 80)));
+            fail(line, fmt::format("a wire must be text like \"conv1.out -> relu1.in\", is \"{}\"",
+                                   text.substr(0, 80)));
         return wire;
     }
 
-    const PortSpec* check_end(const Wire& wire, const std::string& id, const std::string& port, bool output, int line) const {
+    const PortSpec* check_end(const Wire& wire, const std::string& id, const std::string& port,
+                              bool output, int line) const {
         const Node* node = graph_.node(id);
         if (!node)
-            fail(line, fmt::format("wire {} {} at \"{}\", and there is no such node", wire.str(), output ? "starts" : "ends", id));
+            fail(line, fmt::format("wire {} {} at \"{}\", and there is no such node", wire.str(),
+                                   output ? "starts" : "ends", id));
         const NodeType* type = find_type(node->type);
-        if (!type)
-            return nullptr;
+        if (!type) return nullptr;
         const PortSpec* spec = output ? type->output(port) : type->input(port);
         if (!spec)
-            fail(line, fmt::format("wire {}: {} has no {} \"{}\"", wire.str(), node->type, output ? "output" : "input", port));
+            fail(line, fmt::format("wire {}: {} has no {} \"{}\"", wire.str(), node->type,
+                                   output ? "output" : "input", port));
         return spec;
     }
 
@@ -521,7 +541,8 @@ std::string to_text(const Graph& graph) {
     std::vector<std::string> nodes, wires, positions;
     for (const auto& [id, node] : graph.nodes()) {
         nodes.push_back(node_line(node));
-        positions.push_back(fmt::format("{}: [{}, {}]", quoted(id), number(node.position.x, fmt::format("positions.{}", id)),
+        positions.push_back(fmt::format("{}: [{}, {}]", quoted(id),
+                                        number(node.position.x, fmt::format("positions.{}", id)),
                                         number(node.position.y, fmt::format("positions.{}", id))));
     }
     for (const auto& [id, place] : stray_positions.items())
@@ -546,7 +567,9 @@ std::string to_text(const Graph& graph) {
     return text;
 }
 
-Graph from_text(const std::string& text, const std::string& name) { return Reader(text, name).take(); }
+Graph from_text(const std::string& text, const std::string& name) {
+    return Reader(text, name).take();
+}
 
 std::string weights_path(const std::string& project_path) {
     constexpr std::string_view kSuffix = ".wiregrad";
@@ -566,20 +589,20 @@ std::string graph_hash(const Graph& graph) {
     const auto counts = [&](const std::string& id) {
         const Node* node = graph.node(id);
         const NodeType* type = node ? find_type(node->type) : nullptr;
-        return node && (!type || type->role == Role::Layer || type->role == Role::Input || type->role == Role::Dataset);
+        return node && (!type || type->role == Role::Layer || type->role == Role::Input ||
+                        type->role == Role::Dataset);
     };
     for (const auto& [id, node] : graph.nodes()) {
-        if (!counts(id))
-            continue;
+        if (!counts(id)) continue;
         const NodeType* type = find_type(node.type);
         feed(fmt::format("{} {} {} {}", id, node.type, node.version, node.muted));
-        // Which data comes in changes the weights' sizes at most, and those are compared when they are loaded.
+        // Which data comes in changes the weights' sizes at most, and those are compared when they
+        // are loaded.
         if (!type || type->role == Role::Layer)
             for (const auto& [param, value] : node.params)
                 feed(fmt::format("{}={}", param, value_json(value, param)));
         for (const Wire& wire : graph.wires())
-            if (wire.to == id && counts(wire.from))
-                feed(wire.str());
+            if (wire.to == id && counts(wire.from)) feed(wire.str());
     }
     return fmt::format("{:016x}", hash);
 }

@@ -12,20 +12,23 @@ namespace wiregrad::graph {
 
 inline constexpr int kFormatVersion = 1;
 
-/// Text of a project; stable: the same graph gives the same bytes. Throws ValueError naming a non-finite number's path.
+/// Text of a project; stable: the same graph gives the same bytes. Throws ValueError naming a
+/// non-finite number's path.
 std::string to_text(const Graph& graph);
-/// Throws FileError with line and reason: broken JSON, too deep, too large, newer format, clashing ids, dangling wires.
-/// Unknown node types and keys are kept. `name` is used in messages.
+/// Throws FileError with line and reason: broken JSON, too deep, too large, newer format, clashing
+/// ids, dangling wires. Unknown node types and keys are kept. `name` is used in messages.
 Graph from_text(const std::string& text, const std::string& name = "project");
 void save_project(const std::string& path, const Graph& graph);
 Graph load_project(const std::string& path);
 /// "/a/digits.wiregrad" -> "/a/digits.weights.h5"
 std::string weights_path(const std::string& project_path);
-/// Hash of what decides the weights' shapes and meaning (types, shapes, wiring), not of positions or names.
+/// Hash of what decides the weights' shapes and meaning (types, shapes, wiring), not of positions
+/// or names.
 std::string graph_hash(const Graph& graph);
 
 /// Named weights with the hash they belong to. Throws FileError.
-void save_weights(const std::string& path, const std::vector<nn::NamedTensor>& weights, const Graph& graph);
+void save_weights(const std::string& path, const std::vector<nn::NamedTensor>& weights,
+                  const Graph& graph);
 std::vector<nn::NamedTensor> load_weights(const std::string& path, std::string* hash = nullptr);
 
 } // namespace wiregrad::graph

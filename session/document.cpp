@@ -51,9 +51,13 @@ Document::Document(QObject* parent) : QObject(parent), d(std::make_unique<Impl>(
     d->analysisTimer.start();
 }
 
-Document::~Document() { d->stack.disconnect(this); }
+Document::~Document() {
+    d->stack.disconnect(this);
+}
 
-const graph::Graph& Document::graph() const { return d->graph; }
+const graph::Graph& Document::graph() const {
+    return d->graph;
+}
 
 const graph::Analysis& Document::analysis() const {
     // Shapes and problems now; the fixes, which are tried one by one, follow in the event loop.
@@ -64,7 +68,9 @@ const graph::Analysis& Document::analysis() const {
     return d->analysis;
 }
 
-QUndoStack& Document::undoStack() { return d->stack; }
+QUndoStack& Document::undoStack() {
+    return d->stack;
+}
 
 bool Document::refuse(const QString& sentence) {
     d->lastError = sentence;
@@ -76,8 +82,7 @@ bool Document::apply(const graph::Edit& edit, quint64 gesture) {
     if (const auto* batch = std::get_if<graph::Batch>(&edit.what); batch && batch->edits.empty())
         return true;
     if (d->guard)
-        if (const QString reason = d->guard(edit); !reason.isEmpty())
-            return refuse(reason);
+        if (const QString reason = d->guard(edit); !reason.isEmpty()) return refuse(reason);
     graph::ChangeSet changes;
     std::optional<graph::Edit> inverse;
     QString text;
@@ -94,7 +99,9 @@ bool Document::apply(const graph::Edit& edit, quint64 gesture) {
     return true;
 }
 
-QString Document::lastError() const { return d->lastError; }
+QString Document::lastError() const {
+    return d->lastError;
+}
 
 quint64 Document::newGesture() {
     static quint64 next = 0;
@@ -102,8 +109,7 @@ quint64 Document::newGesture() {
 }
 
 bool Document::undo() {
-    if (!d->stack.canUndo())
-        return false;
+    if (!d->stack.canUndo()) return false;
     const auto* command = dynamic_cast<const EditCommand*>(d->stack.command(d->stack.index() - 1));
     if (d->guard && command)
         if (const QString reason = d->guard(command->inverse()); !reason.isEmpty())
@@ -113,8 +119,7 @@ bool Document::undo() {
 }
 
 bool Document::redo() {
-    if (!d->stack.canRedo())
-        return false;
+    if (!d->stack.canRedo()) return false;
     const auto* command = dynamic_cast<const EditCommand*>(d->stack.command(d->stack.index()));
     if (d->guard && command)
         if (const QString reason = d->guard(command->edit()); !reason.isEmpty())
@@ -123,14 +128,17 @@ bool Document::redo() {
     return true;
 }
 
-void Document::setGuard(Guard guard) { d->guard = std::move(guard); }
+void Document::setGuard(Guard guard) {
+    d->guard = std::move(guard);
+}
 
 void Document::replay(const graph::Edit& edit) {
     graph::ChangeSet changes;
     try {
         graph::apply(d->graph, edit, &changes);
     } catch (const Error& error) {
-        // An inverse always applies; should it ever not, the graph is untouched and the person is told.
+        // An inverse always applies; should it ever not, the graph is untouched and the person is
+        // told.
         qWarning("Undo or redo failed: %s", error.what());
         refuse(QString::fromStdString(error.what()));
         return;
@@ -140,8 +148,7 @@ void Document::replay(const graph::Edit& edit) {
 }
 
 void Document::noteChange(const graph::ChangeSet& changes) {
-    if (!changes.structural())
-        return;
+    if (!changes.structural()) return;
     d->analysed = Impl::Analysed::No;
     d->analysisTimer.start();
 }
@@ -161,24 +168,28 @@ void Document::replaceGraph(graph::Graph graph, const QString& path) {
 
 void Document::updateModified() {
     const bool now = d->unsaved || !d->stack.isClean();
-    if (now == d->modified)
-        return;
+    if (now == d->modified) return;
     d->modified = now;
     emit modifiedChanged(now);
 }
 
-QString Document::path() const { return d->path; }
+QString Document::path() const {
+    return d->path;
+}
 
 QString Document::title() const {
-    if (!d->path.isEmpty())
-        return QFileInfo(d->path).fileName();
+    if (!d->path.isEmpty()) return QFileInfo(d->path).fileName();
     const QString title = QString::fromStdString(d->graph.title());
     return title.isEmpty() ? tr("Untitled") : title;
 }
 
-bool Document::isModified() const { return d->modified; }
+bool Document::isModified() const {
+    return d->modified;
+}
 
-void Document::newProject() { replaceGraph(graph::Graph(), {}); }
+void Document::newProject() {
+    replaceGraph(graph::Graph(), {});
+}
 
 void Document::load(const QString& path) {
     const QString absolute = QFileInfo(path).absoluteFilePath();
@@ -194,34 +205,35 @@ void Document::loadExample(const QString& path) {
 
 void Document::adopt(graph::Graph graph, const QString& path) {
     replaceGraph(std::move(graph), path);
-    if (!path.isEmpty())
-        loadWeightsBeside();
+    if (!path.isEmpty()) loadWeightsBeside();
     d->unsaved = true;
     updateModified();
 }
 
 void Document::loadWeightsBeside() {
     const std::string file = graph::weights_path(d->path.toStdString());
-    if (!QFileInfo::exists(QString::fromStdString(file)))
-        return;
+    if (!QFileInfo::exists(QString::fromStdString(file))) return;
     try {
         std::string hash;
         std::vector<nn::NamedTensor> weights = graph::load_weights(file, &hash);
         if (hash != graph::graph_hash(d->graph)) {
-            emit notice(tr("%1 holds weights of another version of this network; they were not loaded.")
-                            .arg(QFileInfo(QString::fromStdString(file)).fileName()));
+            emit notice(
+                tr("%1 holds weights of another version of this network; they were not loaded.")
+                    .arg(QFileInfo(QString::fromStdString(file)).fileName()));
             return;
         }
         d->weights = std::move(weights);
         d->weightsHash = std::move(hash);
     } catch (const Error& error) {
-        emit notice(tr("The weights were not loaded. %1").arg(QString::fromStdString(error.what())));
+        emit notice(
+            tr("The weights were not loaded. %1").arg(QString::fromStdString(error.what())));
     }
 }
 
 void Document::save(const QString& path) {
     const QString absolute = QFileInfo(path).absoluteFilePath();
-    // Weights first: the project file is the transaction point, and stale weights are known by their hash.
+    // Weights first: the project file is the transaction point, and stale weights are known by
+    // their hash.
     if (!d->weights.empty() && d->weightsHash == graph::graph_hash(d->graph))
         graph::save_weights(graph::weights_path(absolute.toStdString()), d->weights, d->graph);
     graph::save_project(absolute.toStdString(), d->graph);
@@ -241,7 +253,9 @@ void Document::setWeights(std::vector<nn::NamedTensor> weights) {
     updateModified();
 }
 
-const std::vector<nn::NamedTensor>& Document::weights() const { return d->weights; }
+const std::vector<nn::NamedTensor>& Document::weights() const {
+    return d->weights;
+}
 
 // --- the command
 
@@ -258,9 +272,11 @@ std::optional<Place> placeOf(const graph::Edit& edit) {
             if constexpr (std::is_same_v<T, graph::SetParam>)
                 return Place(kind, e.node, e.param);
             else if constexpr (std::is_same_v<T, graph::Move> || std::is_same_v<T, graph::Rename> ||
-                               std::is_same_v<T, graph::SetMuted> || std::is_same_v<T, graph::SetCollapsed>)
+                               std::is_same_v<T, graph::SetMuted> ||
+                               std::is_same_v<T, graph::SetCollapsed>)
                 return Place(kind, e.node, {});
-            else if constexpr (std::is_same_v<T, graph::SetTraining> || std::is_same_v<T, graph::SetTitle>)
+            else if constexpr (std::is_same_v<T, graph::SetTraining> ||
+                               std::is_same_v<T, graph::SetTitle>)
                 return Place(kind, {}, {});
             else
                 return std::nullopt;
@@ -271,8 +287,7 @@ std::optional<Place> placeOf(const graph::Edit& edit) {
 bool flatten(const graph::Edit& edit, std::vector<graph::Edit>& into) {
     if (const auto* batch = std::get_if<graph::Batch>(&edit.what)) {
         for (const graph::Edit& part : batch->edits)
-            if (!flatten(part, into))
-                return false;
+            if (!flatten(part, into)) return false;
         return true;
     }
     into.push_back(edit);
@@ -280,10 +295,10 @@ bool flatten(const graph::Edit& edit, std::vector<graph::Edit>& into) {
 }
 
 /// One edit per place, the last one, or nothing when some edit is not of that kind.
-std::optional<std::map<Place, graph::Edit>> byPlace(const graph::Edit& first, const graph::Edit& second) {
+std::optional<std::map<Place, graph::Edit>> byPlace(const graph::Edit& first,
+                                                    const graph::Edit& second) {
     std::vector<graph::Edit> all;
-    if (!flatten(first, all) || !flatten(second, all))
-        return std::nullopt;
+    if (!flatten(first, all) || !flatten(second, all)) return std::nullopt;
     std::map<Place, graph::Edit> result;
     for (graph::Edit& edit : all)
         result.insert_or_assign(*placeOf(edit), edit);
@@ -291,8 +306,7 @@ std::optional<std::map<Place, graph::Edit>> byPlace(const graph::Edit& first, co
 }
 
 graph::Edit asOne(std::map<Place, graph::Edit> edits) {
-    if (edits.size() == 1)
-        return std::move(edits.begin()->second);
+    if (edits.size() == 1) return std::move(edits.begin()->second);
     graph::Batch batch;
     for (auto& [place, edit] : edits)
         batch.edits.push_back(std::move(edit));
@@ -301,10 +315,14 @@ graph::Edit asOne(std::map<Place, graph::Edit> edits) {
 
 } // namespace
 
-EditCommand::EditCommand(Document& document, graph::Edit edit, graph::Edit inverse, const QString& text, quint64 gesture)
-    : QUndoCommand(text), document_(document), edit_(std::move(edit)), inverse_(std::move(inverse)), gesture_(gesture) {}
+EditCommand::EditCommand(Document& document, graph::Edit edit, graph::Edit inverse,
+                         const QString& text, quint64 gesture)
+    : QUndoCommand(text), document_(document), edit_(std::move(edit)), inverse_(std::move(inverse)),
+      gesture_(gesture) {}
 
-void EditCommand::undo() { document_.replay(inverse_); }
+void EditCommand::undo() {
+    document_.replay(inverse_);
+}
 
 void EditCommand::redo() {
     if (applied_) // pushed after it was applied
@@ -315,8 +333,7 @@ void EditCommand::redo() {
 
 bool EditCommand::mergeWith(const QUndoCommand* other) {
     const auto* next = static_cast<const EditCommand*>(other);
-    if (next->gesture_ != gesture_)
-        return false;
+    if (next->gesture_ != gesture_) return false;
     auto forward = byPlace(edit_, next->edit_);
     auto back = byPlace(next->inverse_, inverse_);
     if (forward && back) {

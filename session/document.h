@@ -1,5 +1,5 @@
-// The open project: graph, undo, problems. Every change goes through apply(); every view listens to changed().
-// GUI thread only. No widgets here.
+// The open project: graph, undo, problems. Every change goes through apply(); every view listens to
+// changed(). GUI thread only. No widgets here.
 #pragma once
 
 #include <QObject>
@@ -25,7 +25,8 @@ class Document : public QObject {
     ~Document() override;
 
     const graph::Graph& graph() const;
-    /// Shapes, weights and problems; brought up to date within the event loop turn after a change (analysed()).
+    /// Shapes, weights and problems; brought up to date within the event loop turn after a change
+    /// (analysed()).
     const graph::Analysis& analysis() const;
     QUndoStack& undoStack(); ///< every entry is an EditCommand
 
@@ -60,7 +61,8 @@ class Document : public QObject {
     void changed(const wiregrad::graph::ChangeSet& changes);
     void analysed();
     void refused(const QString& sentence);
-    void notice(const QString& sentence); ///< something a person should know: weights of another network left out
+    void notice(const QString& sentence); ///< something a person should know: weights of another
+                                          ///< network left out
     void pathChanged();
     void modifiedChanged(bool modified);
 

@@ -1,4 +1,5 @@
-// The only command on the undo stack: an Edit and its inverse. Commands of one gesture merge. GUI thread.
+// The only command on the undo stack: an Edit and its inverse. Commands of one gesture merge. GUI
+// thread.
 #pragma once
 
 #include <QUndoCommand>
@@ -10,7 +11,8 @@ namespace wiregrad::studio {
 class EditCommand : public QUndoCommand {
   public:
     /// Of an edit that was just applied.
-    EditCommand(Document& document, graph::Edit edit, graph::Edit inverse, const QString& text, quint64 gesture);
+    EditCommand(Document& document, graph::Edit edit, graph::Edit inverse, const QString& text,
+                quint64 gesture);
     void undo() override;
     void redo() override;
     int id() const override { return gesture_ ? 1 : -1; }

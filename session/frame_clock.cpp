@@ -9,7 +9,8 @@ namespace wiregrad::studio {
 namespace {
 
 constexpr int kFrameMs = 16, kSlowestMs = 96;
-constexpr double kShare = 0.04; // of one core, for everything the window does while it watches a run
+constexpr double kShare =
+    0.04; // of one core, for everything the window does while it watches a run
 constexpr int kStillFrames = 4;
 
 /// Processor time of this thread in ms: what was computed and painted since the last frame.
@@ -29,8 +30,7 @@ FrameClock::FrameClock(std::function<bool()> frame, std::function<bool()> rest, 
 
 void FrameClock::wake() {
     still_ = 0;
-    if (timer_.isActive())
-        return;
+    if (timer_.isActive()) return;
     lastMs_ = threadMs();
     timer_.start(kFrameMs);
 }
@@ -38,15 +38,15 @@ void FrameClock::wake() {
 void FrameClock::tick() {
     const double now = threadMs();
     // Costly frames come less often, so that a run keeps its speed with the window open.
-    const int pace = std::clamp(int((now - std::exchange(lastMs_, now)) / kShare), kFrameMs, kSlowestMs);
+    const int pace =
+        std::clamp(int((now - std::exchange(lastMs_, now)) / kShare), kFrameMs, kSlowestMs);
     if (frame_()) {
         still_ = 0;
         timer_.setInterval(pace);
         return;
     }
     timer_.setInterval(kFrameMs);
-    if (++still_ >= kStillFrames && rest_())
-        timer_.stop();
+    if (++still_ >= kStillFrames && rest_()) timer_.stop();
 }
 
 } // namespace wiregrad::studio

@@ -16,7 +16,8 @@ CurvePoint joined(const CurvePoint& a, const CurvePoint& b) {
 } // namespace
 
 void Curve::append(const CurvePoint& point) {
-    if (!std::isfinite(point.step) || !std::isfinite(point.min) || !std::isfinite(point.max) || !std::isfinite(point.last)) {
+    if (!std::isfinite(point.step) || !std::isfinite(point.min) || !std::isfinite(point.max) ||
+        !std::isfinite(point.last)) {
         ++nonFinite_;
         return;
     }
@@ -24,15 +25,12 @@ void Curve::append(const CurvePoint& point) {
     lastStep_ = point.step;
     lastValue_ = point.last;
     pending_ = pendingCount_ ? joined(pending_, point) : point;
-    if (++pendingCount_ < stride_)
-        return;
-    if (levels_.empty())
-        levels_.emplace_back();
+    if (++pendingCount_ < stride_) return;
+    if (levels_.empty()) levels_.emplace_back();
     levels_[0].push_back(pending_);
     pendingCount_ = 0;
     for (std::size_t k = 0; levels_[k].size() % 2 == 0; ++k) {
-        if (k + 1 == levels_.size())
-            levels_.emplace_back();
+        if (k + 1 == levels_.size()) levels_.emplace_back();
         const auto& fine = levels_[k];
         levels_[k + 1].push_back(joined(fine[fine.size() - 2], fine.back()));
     }
@@ -53,10 +51,10 @@ std::vector<CurvePoint> Curve::sample(double from, double to, std::size_t maxPoi
         if (last != level.end())
             ++last; // the point that reaches over `to` still holds steps before it
         const bool coarsest = k + 1 == levels_.size() || levels_[k + 1].empty();
-        if (std::size_t(last - first) > std::max<std::size_t>(maxPoints, 2) && !coarsest)
-            continue;
+        if (std::size_t(last - first) > std::max<std::size_t>(maxPoints, 2) && !coarsest) continue;
         result.assign(first, last);
-        // What is not yet joined into this level: at most one point of each finer one, in order of time.
+        // What is not yet joined into this level: at most one point of each finer one, in order of
+        // time.
         if (last == level.end())
             for (std::size_t j = k; j-- > 0;)
                 if (levels_[j].size() % 2 == 1 && levels_[j].back().step >= from)
@@ -68,9 +66,13 @@ std::vector<CurvePoint> Curve::sample(double from, double to, std::size_t maxPoi
     return result;
 }
 
-void Curve::clear() { *this = Curve(); }
+void Curve::clear() {
+    *this = Curve();
+}
 
-Curve& MetricStore::curve(const std::string& name) { return curves_[name]; }
+Curve& MetricStore::curve(const std::string& name) {
+    return curves_[name];
+}
 
 const Curve* MetricStore::find(const std::string& name) const {
     const auto it = curves_.find(name);

@@ -1,5 +1,6 @@
-// History of a run's scalars with a min/max pyramid, so that a curve of a million steps is drawn from as many points as
-// there are pixels. Written and read on the GUI thread. No Qt types: testable alone.
+// History of a run's scalars with a min/max pyramid, so that a curve of a million steps is drawn
+// from as many points as there are pixels. Written and read on the GUI thread. No Qt types:
+// testable alone.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +29,8 @@ class Curve {
     void clear();
 
   private:
-    // levels_[k][i] stands for 2^k * stride_ appended points. When the finest level is full it is dropped, so that the
-    // memory of a run of any length is bounded.
+    // levels_[k][i] stands for 2^k * stride_ appended points. When the finest level is full it is
+    // dropped, so that the memory of a run of any length is bounded.
     std::vector<std::vector<CurvePoint>> levels_;
     CurvePoint pending_; ///< fewer than stride_ points, not yet on a level
     std::int64_t pendingCount_ = 0, stride_ = 1, appended_ = 0, nonFinite_ = 0;
@@ -44,7 +45,9 @@ class MetricStore {
     std::vector<std::string> names() const;
     void clear();
     std::uint64_t revision() const { return revision_; } ///< rises with every append
-    void append(const std::string& name, double step, double value) { append(name, CurvePoint{step, value, value, value}); }
+    void append(const std::string& name, double step, double value) {
+        append(name, CurvePoint{step, value, value, value});
+    }
     void append(const std::string& name, const CurvePoint& point);
 
   private:

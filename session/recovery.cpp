@@ -27,16 +27,15 @@ constexpr int kRetryMs = 5000;
 
 QString standardFolder() {
     QString state = qEnvironmentVariable("XDG_STATE_HOME");
-    if (state.isEmpty())
-        state = QDir::homePath() + QStringLiteral("/.local/state");
+    if (state.isEmpty()) state = QDir::homePath() + QStringLiteral("/.local/state");
     return state + QStringLiteral("/wiregrad/recovery");
 }
 
-/// When a process of that id was started, in clock ticks since boot: tells a living owner from a re-used number.
+/// When a process of that id was started, in clock ticks since boot: tells a living owner from a
+/// re-used number.
 QString processStart(qint64 pid) {
     QFile file(QStringLiteral("/proc/%1/stat").arg(pid));
-    if (!file.open(QIODevice::ReadOnly))
-        return {};
+    if (!file.open(QIODevice::ReadOnly)) return {};
     const QByteArray text = file.readAll();
     const QList<QByteArray> fields = text.mid(text.lastIndexOf(')') + 2).split(' ');
     constexpr int kStartTime = 19; // field 22 of proc(5), counted after the name
@@ -47,18 +46,18 @@ bool isAlive(const QJsonObject& lock) {
     if (lock.value(QStringLiteral("host")).toString() != QSysInfo::machineHostName())
         return true; // a shared home: only that machine can know
     const auto pid = pid_t(lock.value(QStringLiteral("pid")).toDouble());
-    if (pid <= 0 || (::kill(pid, 0) != 0 && errno == ESRCH))
-        return false;
+    if (pid <= 0 || (::kill(pid, 0) != 0 && errno == ESRCH)) return false;
     const QString started = lock.value(QStringLiteral("started")).toString();
     return started.isEmpty() || started == processStart(pid);
 }
 
-QString lockOf(const QString& journal) { return journal.chopped(int(qstrlen(".wiregrad"))) + QStringLiteral(".lock"); }
+QString lockOf(const QString& journal) {
+    return journal.chopped(int(qstrlen(".wiregrad"))) + QStringLiteral(".lock");
+}
 
 QJsonObject readLock(const QString& path) {
     QFile file(path);
-    if (!file.open(QIODevice::ReadOnly))
-        return {};
+    if (!file.open(QIODevice::ReadOnly)) return {};
     return QJsonDocument::fromJson(file.readAll()).object();
 }
 
@@ -81,11 +80,13 @@ struct Recovery::Impl {
     explicit Impl(Document& doc) : document(doc) {}
 
     QByteArray lockText() const {
-        return QJsonDocument(QJsonObject{{QStringLiteral("pid"), double(QCoreApplication::applicationPid())},
-                                         {QStringLiteral("started"), processStart(QCoreApplication::applicationPid())},
-                                         {QStringLiteral("host"), QSysInfo::machineHostName()},
-                                         {QStringLiteral("path"), document.path()},
-                                         {QStringLiteral("title"), document.title()}})
+        return QJsonDocument(
+                   QJsonObject{{QStringLiteral("pid"), double(QCoreApplication::applicationPid())},
+                               {QStringLiteral("started"),
+                                processStart(QCoreApplication::applicationPid())},
+                               {QStringLiteral("host"), QSysInfo::machineHostName()},
+                               {QStringLiteral("path"), document.path()},
+                               {QStringLiteral("title"), document.title()}})
             .toJson(QJsonDocument::Compact);
     }
 
@@ -98,21 +99,23 @@ struct Recovery::Impl {
 Recovery::Recovery(Document& document, const QString& folder, QObject* parent)
     : QObject(parent), d(std::make_unique<Impl>(document)) {
     d->folder = folder.isEmpty() ? standardFolder() : folder;
-    const QString base = d->folder + QLatin1Char('/') + QUuid::createUuid().toString(QUuid::WithoutBraces);
+    const QString base =
+        d->folder + QLatin1Char('/') + QUuid::createUuid().toString(QUuid::WithoutBraces);
     d->journal = base + QStringLiteral(".wiregrad");
     d->lock = base + QStringLiteral(".lock");
     d->timer.setSingleShot(true);
     connect(&d->timer, &QTimer::timeout, this, [this] { flush(); });
     const auto soon = [this] {
-        if (!d->timer.isActive() || d->timer.interval() != kDelayMs)
-            d->timer.start(kDelayMs);
+        if (!d->timer.isActive() || d->timer.interval() != kDelayMs) d->timer.start(kDelayMs);
     };
     connect(&document, &Document::changed, this, soon);
     connect(&document, &Document::pathChanged, this, soon);
     connect(&document, &Document::modifiedChanged, this, soon);
 }
 
-Recovery::~Recovery() { d->removeFiles(); }
+Recovery::~Recovery() {
+    d->removeFiles();
+}
 
 void Recovery::flush() {
     d->timer.stop();
@@ -133,10 +136,10 @@ void Recovery::flush() {
         reason = QString::fromStdString(error.what());
     }
     d->timer.start(kRetryMs);
-    if (d->said)
-        return;
+    if (d->said) return;
     d->said = true;
-    emit failed(tr("Autosave does not work: %1 cannot be written (%2). Save your project yourself until this is fixed.")
+    emit failed(tr("Autosave does not work: %1 cannot be written (%2). Save your project yourself "
+                   "until this is fixed.")
                     .arg(QDir::toNativeSeparators(d->folder), reason));
 }
 
@@ -145,18 +148,19 @@ std::vector<Abandoned> Recovery::abandoned(const QString& folder) {
     std::vector<Abandoned> result;
     for (const QFileInfo& file : dir.entryInfoList({QStringLiteral("*.wiregrad")}, QDir::Files)) {
         const QJsonObject lock = readLock(lockOf(file.absoluteFilePath()));
-        if (!lock.isEmpty() && isAlive(lock))
-            continue;
+        if (!lock.isEmpty() && isAlive(lock)) continue;
         result.push_back({file.absoluteFilePath(), lock.value(QStringLiteral("path")).toString(),
                           lock.value(QStringLiteral("title")).toString(), file.lastModified()});
     }
     // Locks that lost their journal (killed before the first edit was written) hold nothing.
     for (const QFileInfo& file : dir.entryInfoList({QStringLiteral("*.lock")}, QDir::Files)) {
-        const QString journal = file.absolutePath() + QLatin1Char('/') + file.completeBaseName() + QStringLiteral(".wiregrad");
+        const QString journal = file.absolutePath() + QLatin1Char('/') + file.completeBaseName() +
+                                QStringLiteral(".wiregrad");
         if (!QFileInfo::exists(journal) && !isAlive(readLock(file.absoluteFilePath())))
             QFile::remove(file.absoluteFilePath());
     }
-    std::sort(result.begin(), result.end(), [](const Abandoned& a, const Abandoned& b) { return a.time > b.time; });
+    std::sort(result.begin(), result.end(),
+              [](const Abandoned& a, const Abandoned& b) { return a.time > b.time; });
     return result;
 }
 
@@ -165,10 +169,10 @@ void Recovery::restore(const Abandoned& abandoned) {
     if (!file.open(QIODevice::ReadOnly))
         throw FileError(file.errorString().toStdString(), abandoned.journal.toStdString());
     const std::string text = file.readAll().toStdString();
-    d->document.adopt(graph::from_text(text, abandoned.title.toStdString()), abandoned.originalPath);
+    d->document.adopt(graph::from_text(text, abandoned.title.toStdString()),
+                      abandoned.originalPath);
     flush(); // our own journal first, then the old one may go
-    if (QFileInfo::exists(d->journal))
-        discard(abandoned);
+    if (QFileInfo::exists(d->journal)) discard(abandoned);
 }
 
 void Recovery::discard(const Abandoned& abandoned) {

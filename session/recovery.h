@@ -1,5 +1,5 @@
-// Autosave: each edit reaches a journal within a second, so that kill -9 loses at most the last second.
-// A lock file tells a live document from an abandoned one. GUI thread; writing is atomic.
+// Autosave: each edit reaches a journal within a second, so that kill -9 loses at most the last
+// second. A lock file tells a live document from an abandoned one. GUI thread; writing is atomic.
 #pragma once
 
 #include <QDateTime>
@@ -29,7 +29,8 @@ class Recovery : public QObject {
     ~Recovery() override; ///< a clean end removes the journal
     /// Journals whose program is gone, newest first.
     static std::vector<Abandoned> abandoned(const QString& folder = {});
-    /// Loads the journal into the document (modified, with its original path). Throws wiregrad::Error.
+    /// Loads the journal into the document (modified, with its original path). Throws
+    /// wiregrad::Error.
     void restore(const Abandoned& abandoned);
     static void discard(const Abandoned& abandoned);
     void flush(); ///< writes now

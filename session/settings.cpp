@@ -12,9 +12,10 @@ constexpr int kMaxRecent = 12;
 
 QSettings& store() {
     // One per process: QSettings shares and merges the file between processes by itself.
-    static QSettings settings(QStandardPaths::writableLocation(QStandardPaths::GenericConfigLocation) +
-                                  QStringLiteral("/wiregrad/studio.ini"),
-                              QSettings::IniFormat);
+    static QSettings settings(
+        QStandardPaths::writableLocation(QStandardPaths::GenericConfigLocation) +
+            QStringLiteral("/wiregrad/studio.ini"),
+        QSettings::IniFormat);
     return settings;
 }
 
@@ -27,15 +28,18 @@ void addFirst(const QString& key, const QString& entry) {
 
 } // namespace
 
-QString Settings::theme() { return value(QStringLiteral("theme"), QStringLiteral("system")); }
+QString Settings::theme() {
+    return value(QStringLiteral("theme"), QStringLiteral("system"));
+}
 
-void Settings::setTheme(const QString& theme) { setValue(QStringLiteral("theme"), theme); }
+void Settings::setTheme(const QString& theme) {
+    setValue(QStringLiteral("theme"), theme);
+}
 
 QStringList Settings::recentFiles() {
     QStringList result;
     for (const QString& path : store().value(QStringLiteral("recentFiles")).toStringList())
-        if (QFileInfo::exists(path))
-            result.append(path);
+        if (QFileInfo::exists(path)) result.append(path);
     return result;
 }
 
@@ -43,18 +47,28 @@ void Settings::addRecentFile(const QString& path) {
     addFirst(QStringLiteral("recentFiles"), QFileInfo(path).absoluteFilePath());
 }
 
-QStringList Settings::recentTypes() { return store().value(QStringLiteral("recentTypes")).toStringList(); }
+QStringList Settings::recentTypes() {
+    return store().value(QStringLiteral("recentTypes")).toStringList();
+}
 
-void Settings::addRecentType(const QString& type) { addFirst(QStringLiteral("recentTypes"), type); }
+void Settings::addRecentType(const QString& type) {
+    addFirst(QStringLiteral("recentTypes"), type);
+}
 
-QByteArray Settings::layout(const QString& key) { return store().value(QStringLiteral("layout/") + key).toByteArray(); }
+QByteArray Settings::layout(const QString& key) {
+    return store().value(QStringLiteral("layout/") + key).toByteArray();
+}
 
 void Settings::setLayout(const QString& key, const QByteArray& state) {
     store().setValue(QStringLiteral("layout/") + key, state);
 }
 
-QString Settings::value(const QString& key, const QString& standard) { return store().value(key, standard).toString(); }
+QString Settings::value(const QString& key, const QString& standard) {
+    return store().value(key, standard).toString();
+}
 
-void Settings::setValue(const QString& key, const QString& value) { store().setValue(key, value); }
+void Settings::setValue(const QString& key, const QString& value) {
+    store().setValue(key, value);
+}
 
 } // namespace wiregrad::studio

@@ -14,8 +14,7 @@ std::vector<double> valuesOf(const train::StepRecord& record) {
 }
 
 void startExtremes(StepFold& fold) {
-    if (fold.minima.empty())
-        fold.minima = fold.maxima = valuesOf(fold.last);
+    if (fold.minima.empty()) fold.minima = fold.maxima = valuesOf(fold.last);
 }
 
 /// `b` after `a`. A NaN wins over every number: it must not be folded away.
@@ -43,8 +42,7 @@ void TelemetryHub::wake() {
         const std::lock_guard lock(mutex_);
         call = std::exchange(asleep_, false);
     }
-    if (call && wake_)
-        wake_();
+    if (call && wake_) wake_();
 }
 
 void TelemetryHub::fold() {
@@ -52,8 +50,7 @@ void TelemetryHub::fold() {
     std::size_t kept = 0;
     for (std::size_t i = 0; i + 1 < steps.size(); i += 2)
         steps[kept++] = joined(std::move(steps[i]), std::move(steps[i + 1]));
-    if (steps.size() % 2 == 1)
-        steps[kept++] = std::move(steps.back());
+    if (steps.size() % 2 == 1) steps[kept++] = std::move(steps.back());
     steps.resize(kept);
 }
 
@@ -70,8 +67,7 @@ void TelemetryHub::on_step(const train::StepRecord& record) {
     fold.last = record;
     {
         const std::lock_guard lock(mutex_);
-        if (waiting_.steps.size() >= capacity_)
-            this->fold();
+        if (waiting_.steps.size() >= capacity_) this->fold();
         waiting_.steps.push_back(std::move(fold));
     }
     wake();
@@ -82,7 +78,8 @@ void TelemetryHub::on_epoch(const train::EpochRecord& record) {
         const std::lock_guard lock(mutex_);
         // An epoch's means are a point of a curve; with nobody looking the oldest give way.
         if (waiting_.epochs.size() >= capacity_)
-            waiting_.epochs.erase(waiting_.epochs.begin(), waiting_.epochs.begin() + std::ptrdiff_t(capacity_ / 2));
+            waiting_.epochs.erase(waiting_.epochs.begin(),
+                                  waiting_.epochs.begin() + std::ptrdiff_t(capacity_ / 2));
         waiting_.epochs.push_back(record);
     }
     wake();
@@ -92,8 +89,10 @@ void TelemetryHub::on_probe(ProbeRecord record) {
     {
         const std::lock_guard lock(mutex_);
         auto& probes = waiting_.probes;
-        const auto same = std::find_if(probes.begin(), probes.end(),
-                                       [&record](const ProbeRecord& other) { return other.value == record.value; });
+        const auto same =
+            std::find_if(probes.begin(), probes.end(), [&record](const ProbeRecord& other) {
+                return other.value == record.value;
+            });
         if (same != probes.end())
             *same = std::move(record);
         else

@@ -1,5 +1,6 @@
-// Where the trainer's thread leaves its reports and the window picks them up. No Qt. put side: trainer's thread, never
-// waits for the window; take(): GUI thread. The lock is held for moves only, or for one fold of the ring.
+// Where the trainer's thread leaves its reports and the window picks them up. No Qt. put side:
+// trainer's thread, never waits for the window; take(): GUI thread. The lock is held for moves
+// only, or for one fold of the ring.
 #pragma once
 
 #include <atomic>
@@ -28,13 +29,15 @@ struct Telemetry {
     std::vector<ProbeRecord> probes; ///< the newest of each value
     std::optional<train::RunState> state;
     std::optional<train::DoneRecord> done;
-    bool empty() const { return steps.empty() && epochs.empty() && probes.empty() && !state && !done; }
+    bool empty() const {
+        return steps.empty() && epochs.empty() && probes.empty() && !state && !done;
+    }
 };
 
 class TelemetryHub : public train::Sink {
   public:
-    /// `capacity`: steps kept until they are folded. `wake` is called on the trainer's thread when something arrives after
-    /// sleep(); it must not block.
+    /// `capacity`: steps kept until they are folded. `wake` is called on the trainer's thread when
+    /// something arrives after sleep(); it must not block.
     explicit TelemetryHub(std::size_t capacity = 4096, std::function<void()> wake = {});
 
     void on_state(train::RunState state) override;

@@ -39,34 +39,43 @@ struct Prepared {
 };
 
 using ValueKey = std::tuple<std::string, std::string, int>;
-ValueKey keyOf(const ValueId& id) { return {id.node, id.name, int(id.what)}; }
+ValueKey keyOf(const ValueId& id) {
+    return {id.node, id.name, int(id.what)};
+}
 
-QString numberText(double value) { return QString::number(value, 'g', 4); }
+QString numberText(double value) {
+    return QString::number(value, 'g', 4);
+}
 
 QString durationText(double seconds) {
-    if (seconds < 60)
-        return TrainSession::tr("%1 s").arg(seconds, 0, 'f', seconds < 10 ? 1 : 0);
+    if (seconds < 60) return TrainSession::tr("%1 s").arg(seconds, 0, 'f', seconds < 10 ? 1 : 0);
     const auto whole = qint64(std::llround(seconds));
     if (whole < 3600)
-        return TrainSession::tr("%1 min %2 s").arg(whole / 60).arg(whole % 60, 2, 10, QLatin1Char('0'));
-    return TrainSession::tr("%1 h %2 min").arg(whole / 3600).arg(whole / 60 % 60, 2, 10, QLatin1Char('0'));
+        return TrainSession::tr("%1 min %2 s")
+            .arg(whole / 60)
+            .arg(whole % 60, 2, 10, QLatin1Char('0'));
+    return TrainSession::tr("%1 h %2 min")
+        .arg(whole / 3600)
+        .arg(whole / 60 % 60, 2, 10, QLatin1Char('0'));
 }
 
 /// Names of curves: "loss" and the metric's kind where that is clear, else with the node's id.
-std::vector<std::string> curveNames(const graph::Graph& graph, const std::vector<std::string>& ids, bool losses) {
+std::vector<std::string> curveNames(const graph::Graph& graph, const std::vector<std::string>& ids,
+                                    bool losses) {
     std::vector<std::string> names;
     std::map<std::string, int> used;
     for (const std::string& id : ids) {
         const graph::Node* node = graph.node(id);
         std::string name = losses ? "loss" : id;
         if (!losses && node)
-            name = QString::fromStdString(node->name.empty() ? node->type : node->name).toLower().toStdString();
+            name = QString::fromStdString(node->name.empty() ? node->type : node->name)
+                       .toLower()
+                       .toStdString();
         names.push_back(name);
         ++used[name];
     }
     for (std::size_t i = 0; i < names.size(); ++i)
-        if (used[names[i]] > 1)
-            names[i] += " " + ids[i];
+        if (used[names[i]] > 1) names[i] += " " + ids[i];
     return names;
 }
 
@@ -105,13 +114,12 @@ struct TrainSession::Impl {
     }
 
     bool active() const {
-        return state == RunState::Preparing || state == RunState::Running || state == RunState::Paused ||
-               state == RunState::Stopping;
+        return state == RunState::Preparing || state == RunState::Running ||
+               state == RunState::Paused || state == RunState::Stopping;
     }
 
     void setState(RunState next) {
-        if (state == next)
-            return;
+        if (state == next) return;
         state = next;
         emit q.stateChanged();
     }
@@ -132,8 +140,7 @@ TrainSession::TrainSession(Document& document, QObject* parent)
     : QObject(parent), d(std::make_unique<Impl>(*this, document)) {
     document.setGuard([this](const graph::Edit& edit) { return d->refusal(edit); });
     connect(&document, &Document::changed, this, [this](const graph::ChangeSet& changes) {
-        if (!changes.everything)
-            return;
+        if (!changes.everything) return;
         // Another project: what was measured belongs to the one before.
         stop();
         d->orphaned = isActive();
@@ -156,77 +163,102 @@ TrainSession::TrainSession(Document& document, QObject* parent)
 
 TrainSession::~TrainSession() {
     d->document.setGuard({});
-    if (d->preparation)
-        d->preparation->cancelled = true;
-    if (d->preparer.joinable())
-        d->preparer.join();
+    if (d->preparation) d->preparation->cancelled = true;
+    if (d->preparer.joinable()) d->preparer.join();
     d->worker.clear();
-    if (d->trainer)
-        d->trainer->stop();
+    if (d->trainer) d->trainer->stop();
     d->worker.waitForDone();
     d->trainer.reset(); // joins; the hub may be called until here
 }
 
-RunState TrainSession::state() const { return d->state; }
+RunState TrainSession::state() const {
+    return d->state;
+}
 
-bool TrainSession::isActive() const { return d->active(); }
+bool TrainSession::isActive() const {
+    return d->active();
+}
 
 QString TrainSession::stateText() const {
     switch (d->state) {
-    case RunState::Idle: return tr("Ready");
+    case RunState::Idle:
+        return tr("Ready");
     case RunState::Preparing: {
-        if (!d->preparation)
-            return tr("Preparing");
+        if (!d->preparation) return tr("Preparing");
         const std::lock_guard lock(d->preparation->mutex);
-        const QString what = d->preparation->what.empty() ? tr("Preparing") : QString::fromStdString(d->preparation->what);
-        return d->preparation->fraction > 0 ? tr("%1 (%2 %)").arg(what).arg(int(d->preparation->fraction * 100)) : what;
+        const QString what = d->preparation->what.empty()
+                                 ? tr("Preparing")
+                                 : QString::fromStdString(d->preparation->what);
+        return d->preparation->fraction > 0
+                   ? tr("%1 (%2 %)").arg(what).arg(int(d->preparation->fraction * 100))
+                   : what;
     }
-    case RunState::Running: return tr("Training");
-    case RunState::Paused: return tr("Paused");
-    case RunState::Stopping: return tr("Stopping");
-    case RunState::Finished: return tr("Finished");
-    case RunState::Stopped: return tr("Stopped");
-    case RunState::Failed: return tr("Failed");
+    case RunState::Running:
+        return tr("Training");
+    case RunState::Paused:
+        return tr("Paused");
+    case RunState::Stopping:
+        return tr("Stopping");
+    case RunState::Finished:
+        return tr("Finished");
+    case RunState::Stopped:
+        return tr("Stopped");
+    case RunState::Failed:
+        return tr("Failed");
     }
     return {};
 }
 
-QString TrainSession::errorText() const { return d->error; }
-QString TrainSession::errorNode() const { return d->errorNode; }
-RunProgress TrainSession::progress() const { return d->progress; }
-const MetricStore& TrainSession::metrics() const { return d->metrics; }
-std::optional<train::EvalRecord> TrainSession::testResult() const { return d->test; }
-std::vector<std::string> TrainSession::lossNames() const { return d->losses; }
-std::vector<std::string> TrainSession::metricNames() const { return d->metricNames; }
+QString TrainSession::errorText() const {
+    return d->error;
+}
+QString TrainSession::errorNode() const {
+    return d->errorNode;
+}
+RunProgress TrainSession::progress() const {
+    return d->progress;
+}
+const MetricStore& TrainSession::metrics() const {
+    return d->metrics;
+}
+std::optional<train::EvalRecord> TrainSession::testResult() const {
+    return d->test;
+}
+std::vector<std::string> TrainSession::lossNames() const {
+    return d->losses;
+}
+std::vector<std::string> TrainSession::metricNames() const {
+    return d->metricNames;
+}
 
 QString TrainSession::Impl::refusal(const graph::Edit& edit) const {
-    if (!active() || orphaned)
-        return {};
+    if (!active() || orphaned) return {};
     const auto free = [](const auto& self, const graph::Edit& e) -> bool {
         if (const auto* batch = std::get_if<graph::Batch>(&e.what)) {
             for (const graph::Edit& part : batch->edits)
-                if (!self(self, part))
-                    return false;
+                if (!self(self, part)) return false;
             return true;
         }
-        return std::holds_alternative<graph::Move>(e.what) || std::holds_alternative<graph::SetCollapsed>(e.what) ||
-               std::holds_alternative<graph::Rename>(e.what) || std::holds_alternative<graph::SetTitle>(e.what);
+        return std::holds_alternative<graph::Move>(e.what) ||
+               std::holds_alternative<graph::SetCollapsed>(e.what) ||
+               std::holds_alternative<graph::Rename>(e.what) ||
+               std::holds_alternative<graph::SetTitle>(e.what);
     };
-    if (free(free, edit))
-        return {};
-    return TrainSession::tr("The network is being trained and was not changed. Stop the run first; moving and renaming "
-                            "are always possible.");
+    if (free(free, edit)) return {};
+    return TrainSession::tr(
+        "The network is being trained and was not changed. Stop the run first; moving and renaming "
+        "are always possible.");
 }
 
 // --- starting
 
-void TrainSession::start() { d->begin(Impl::First::Run); }
+void TrainSession::start() {
+    d->begin(Impl::First::Run);
+}
 
 void TrainSession::Impl::begin(First how) {
-    if (active())
-        return;
-    if (preparer.joinable())
-        preparer.join();
+    if (active()) return;
+    if (preparer.joinable()) preparer.join();
     worker.waitForDone();
     trainer.reset();
     hub.reset();
@@ -268,7 +300,9 @@ void TrainSession::Impl::begin(First how) {
             result->error = QString::fromLocal8Bit(e.what());
         }
         // The session joins this thread before it goes, so the target lives; queued to it.
-        QMetaObject::invokeMethod(target, [target, result] { target->d->prepared(std::move(*result)); }, Qt::QueuedConnection);
+        QMetaObject::invokeMethod(
+            target, [target, result] { target->d->prepared(std::move(*result)); },
+            Qt::QueuedConnection);
     });
     clock.wake();
 }
@@ -276,8 +310,7 @@ void TrainSession::Impl::begin(First how) {
 void TrainSession::Impl::prepared(Prepared result) {
     const bool cancelled = result.cancelled || preparation->cancelled;
     preparation.reset();
-    if (preparer.joinable())
-        preparer.join();
+    if (preparer.joinable()) preparer.join();
     if (cancelled || !result.plan) {
         train::DoneRecord done;
         done.state = cancelled ? RunState::Stopped : RunState::Failed;
@@ -293,13 +326,17 @@ void TrainSession::Impl::prepared(Prepared result) {
     progress.epochs = plan.epochs;
     progress.totalSteps = plan.train ? plan.train->batches_per_epoch() * plan.epochs : 0;
     if (plan.max_steps > 0)
-        progress.totalSteps = progress.totalSteps > 0 ? std::min(progress.totalSteps, plan.max_steps) : plan.max_steps;
-    batchSize = plan.train && plan.train->batches_per_epoch() > 0
-                    ? double(plan.train->samples_per_epoch()) / double(plan.train->batches_per_epoch())
-                    : 0;
+        progress.totalSteps = progress.totalSteps > 0
+                                  ? std::min(progress.totalSteps, plan.max_steps)
+                                  : plan.max_steps;
+    batchSize =
+        plan.train && plan.train->batches_per_epoch() > 0
+            ? double(plan.train->samples_per_epoch()) / double(plan.train->batches_per_epoch())
+            : 0;
     hub = std::make_shared<TelemetryHub>(4096, [this] {
         // Trainer's thread; the trainer is joined before this object goes.
-        QMetaObject::invokeMethod(&q, [this] { clock.wake(); }, Qt::QueuedConnection);
+        QMetaObject::invokeMethod(
+            &q, [this] { clock.wake(); }, Qt::QueuedConnection);
     });
     trainer = std::make_shared<train::Trainer>(std::move(plan), hub);
     sendProbes();
@@ -339,12 +376,15 @@ void TrainSession::resume() {
     d->clock.wake();
 }
 
-void TrainSession::stepOnce() { d->command(Impl::First::Step, &train::Trainer::step_once); }
-void TrainSession::stepEpoch() { d->command(Impl::First::Epoch, &train::Trainer::step_epoch); }
+void TrainSession::stepOnce() {
+    d->command(Impl::First::Step, &train::Trainer::step_once);
+}
+void TrainSession::stepEpoch() {
+    d->command(Impl::First::Epoch, &train::Trainer::step_epoch);
+}
 
 void TrainSession::stop() {
-    if (!isActive() || d->state == RunState::Stopping)
-        return;
+    if (!isActive() || d->state == RunState::Stopping) return;
     if (d->preparation)
         d->preparation->cancelled = true;
     else if (d->trainer)
@@ -362,7 +402,8 @@ void TrainSession::Impl::take(const StepFold& fold) {
         if (fold.steps == 1 || index >= fold.minima.size())
             metrics.append("train/" + name, step, value);
         else
-            metrics.append("train/" + name, CurvePoint{step, fold.minima[index], fold.maxima[index], value});
+            metrics.append("train/" + name,
+                           CurvePoint{step, fold.minima[index], fold.maxima[index], value});
     };
     for (std::size_t i = 0; i < std::min(losses.size(), last.losses.size()); ++i)
         put(losses[i], last.losses[i], i);
@@ -375,9 +416,10 @@ void TrainSession::Impl::take(const StepFold& fold) {
     progress.seconds = last.seconds;
     progress.samplesPerSecond = last.samples_per_second;
     const double left = double(std::max<std::int64_t>(0, progress.totalSteps - last.step));
-    progress.secondsLeft = last.samples_per_second > 0 && batchSize > 0 ? left * batchSize / last.samples_per_second
-                           : last.step > 0                              ? left * last.seconds / double(last.step)
-                                                                        : 0;
+    progress.secondsLeft = last.samples_per_second > 0 && batchSize > 0
+                               ? left * batchSize / last.samples_per_second
+                           : last.step > 0 ? left * last.seconds / double(last.step)
+                                           : 0;
 }
 
 void TrainSession::Impl::take(const train::EpochRecord& epoch) {
@@ -387,7 +429,8 @@ void TrainSession::Impl::take(const train::EpochRecord& epoch) {
                           const std::vector<double>& validated) {
         for (std::size_t i = 0; i < names.size(); ++i) {
             if (i < trained.size())
-                line += QStringLiteral(", %1 %2").arg(QString::fromStdString(names[i]), numberText(trained[i]));
+                line += QStringLiteral(", %1 %2").arg(QString::fromStdString(names[i]),
+                                                      numberText(trained[i]));
             if (i < validated.size()) {
                 metrics.append("validation/" + names[i], step, validated[i]);
                 line += TrainSession::tr(" (validation %1)").arg(numberText(validated[i]));
@@ -407,20 +450,16 @@ bool TrainSession::Impl::pull() {
             const std::lock_guard lock(preparation->mutex);
             news = std::exchange(preparation->news, false);
         }
-        if (news)
-            emit q.stateChanged(); // its text holds the progress
+        if (news) emit q.stateChanged(); // its text holds the progress
         return true;
     }
-    if (!hub)
-        return false;
+    if (!hub) return false;
     Telemetry news = hub->take();
     if (orphaned) {
-        if (news.done)
-            end(*news.done);
+        if (news.done) end(*news.done);
         return true;
     }
-    if (news.empty())
-        return state == RunState::Running;
+    if (news.empty()) return state == RunState::Running;
     for (const StepFold& fold : news.steps)
         take(fold);
     for (const train::EpochRecord& epoch : news.epochs)
@@ -428,15 +467,13 @@ bool TrainSession::Impl::pull() {
     for (ProbeRecord& record : news.probes)
         latest.insert_or_assign(keyOf(record.value), std::move(record));
     // The end is told by the done record, when everything else has been taken.
-    if (news.state && !news.done && (*news.state == RunState::Running || *news.state == RunState::Paused) &&
+    if (news.state && !news.done &&
+        (*news.state == RunState::Running || *news.state == RunState::Paused) &&
         state != RunState::Stopping)
         setState(*news.state);
-    if (!news.steps.empty() || !news.epochs.empty())
-        emit q.frame();
-    if (!news.probes.empty())
-        emit q.probesArrived();
-    if (news.done)
-        end(*news.done);
+    if (!news.steps.empty() || !news.epochs.empty()) emit q.frame();
+    if (!news.probes.empty()) emit q.probesArrived();
+    if (news.done) end(*news.done);
     return true;
 }
 
@@ -455,13 +492,16 @@ void TrainSession::Impl::end(const train::DoneRecord& done) {
     error = QString::fromStdString(done.error);
     errorNode = QString::fromStdString(done.error_node);
     progress.secondsLeft = 0;
-    if (done.seconds > 0)
-        progress.seconds = done.seconds;
+    if (done.seconds > 0) progress.seconds = done.seconds;
     if (done.state == RunState::Finished) {
-        QString line = TrainSession::tr("Finished after %1 steps in %2.").arg(done.steps).arg(durationText(done.seconds));
+        QString line = TrainSession::tr("Finished after %1 steps in %2.")
+                           .arg(done.steps)
+                           .arg(durationText(done.seconds));
         if (test)
             for (std::size_t i = 0; i < std::min(metricNames.size(), test->metrics.size()); ++i)
-                line += TrainSession::tr(" Test %1: %2.").arg(QString::fromStdString(metricNames[i]), numberText(test->metrics[i]));
+                line +=
+                    TrainSession::tr(" Test %1: %2.")
+                        .arg(QString::fromStdString(metricNames[i]), numberText(test->metrics[i]));
         emit q.logged(line);
     } else if (done.state == RunState::Failed) {
         emit q.logged(TrainSession::tr("Failed. %1").arg(error));
@@ -476,13 +516,11 @@ void TrainSession::Impl::end(const train::DoneRecord& done) {
 // --- probes and the model
 
 void TrainSession::Impl::sendProbes() {
-    if (!trainer)
-        return;
+    if (!trainer) return;
     std::map<ValueKey, ProbeRequest> merged;
     for (const auto& [handle, request] : requests) {
         const auto [it, fresh] = merged.try_emplace(keyOf(request.value), request);
-        if (fresh)
-            continue;
+        if (fresh) continue;
         ProbeRequest& all = it->second;
         all.histogram_bins = std::max(all.histogram_bins, request.histogram_bins);
         all.max_elements = std::max(all.max_elements, request.max_elements);
@@ -503,8 +541,7 @@ int TrainSession::subscribe(const ProbeRequest& request) {
 }
 
 void TrainSession::unsubscribe(int handle) {
-    if (d->requests.erase(handle))
-        d->sendProbes();
+    if (d->requests.erase(handle)) d->sendProbes();
 }
 
 const ProbeRecord* TrainSession::latest(const ValueId& value) const {
@@ -512,9 +549,9 @@ const ProbeRecord* TrainSession::latest(const ValueId& value) const {
     return it == d->latest.end() ? nullptr : &it->second;
 }
 
-bool TrainSession::withModel(std::function<void(graph::CompiledModel&)> task, std::function<void()> done) {
-    if (!d->trainer)
-        return false;
+bool TrainSession::withModel(std::function<void(graph::CompiledModel&)> task,
+                             std::function<void()> done) {
+    if (!d->trainer) return false;
     const auto run = [this, task = std::move(task), done = std::move(done)](train::Model& model) {
         // Not on the window's thread; the session waits for both kinds of thread before it goes.
         if (auto* compiled = dynamic_cast<graph::CompiledModel*>(&model)) {
@@ -522,13 +559,18 @@ bool TrainSession::withModel(std::function<void(graph::CompiledModel&)> task, st
                 task(*compiled);
             } catch (const std::exception& e) {
                 const QString text = QString::fromLocal8Bit(e.what());
-                QMetaObject::invokeMethod(this, [this, text] { emit logged(text); }, Qt::QueuedConnection);
+                QMetaObject::invokeMethod(
+                    this, [this, text] { emit logged(text); }, Qt::QueuedConnection);
             }
         }
-        QMetaObject::invokeMethod(this, [done] { if (done) done(); }, Qt::QueuedConnection);
+        QMetaObject::invokeMethod(
+            this,
+            [done] {
+                if (done) done();
+            },
+            Qt::QueuedConnection);
     };
-    if (d->active() && d->trainer->post(run))
-        return true;
+    if (d->active() && d->trainer->post(run)) return true;
     d->worker.start([trainer = d->trainer, run] {
         trainer->wait();
         run(trainer->model());

@@ -31,10 +31,10 @@ class TrainSession : public QObject {
     ~TrainSession() override; ///< stops the run and joins
 
     train::RunState state() const;
-    bool isActive() const; ///< preparing, running, paused or stopping
-    QString stateText() const;      ///< "Preparing data (40 %)", "Running", "Paused", ...
-    QString errorText() const;      ///< one sentence after Failed
-    QString errorNode() const;      ///< node id, when known
+    bool isActive() const;     ///< preparing, running, paused or stopping
+    QString stateText() const; ///< "Preparing data (40 %)", "Running", "Paused", ...
+    QString errorText() const; ///< one sentence after Failed
+    QString errorNode() const; ///< node id, when known
     RunProgress progress() const;
     const MetricStore& metrics() const;
     std::optional<train::EvalRecord> testResult() const;
@@ -42,7 +42,7 @@ class TrainSession : public QObject {
     std::vector<std::string> lossNames() const, metricNames() const;
 
     // --- commands; each is legal in every state and does nothing where it makes no sense
-    void start();  ///< compiles the document's graph on a worker thread, then trains
+    void start(); ///< compiles the document's graph on a worker thread, then trains
     void pause();
     void resume();
     void stepOnce();
@@ -54,16 +54,16 @@ class TrainSession : public QObject {
     void unsubscribe(int handle);
     /// Null until one arrived in this run. The pointer is valid until the next frame.
     const ProbeRecord* latest(const ValueId& value) const;
-    /// Runs `task` on the trainer's thread between steps when active, else on a worker with the last model; then `done` on the GUI
-    /// thread. False when there is no model.
+    /// Runs `task` on the trainer's thread between steps when active, else on a worker with the
+    /// last model; then `done` on the GUI thread. False when there is no model.
     bool withModel(std::function<void(graph::CompiledModel&)> task, std::function<void()> done);
 
   signals:
     void stateChanged();
-    void frame();        ///< at most each 16 ms, only when something new arrived
+    void frame();         ///< at most each 16 ms, only when something new arrived
     void probesArrived(); ///< some latest() changed
     void epochFinished(const wiregrad::train::EpochRecord& epoch);
-    void finished();     ///< after Finished, Stopped or Failed; final values are in metrics()
+    void finished(); ///< after Finished, Stopped or Failed; final values are in metrics()
     void logged(const QString& line);
 
   private:

@@ -6,7 +6,7 @@ packages_build="g++ cmake ninja-build pkg-config ccache mold libhdf5-dev libdnnl
 packages_studio="qt6-base-dev qt6-base-dev-tools libqt6opengl6-dev qt6-charts-dev qt6-svg-dev
   fonts-dejavu-core"
 packages_test="libgtest-dev libgmock-dev libbenchmark-dev python3 python3-numpy python3-h5py python3-torch
-  xvfb xauth xdotool openbox x11-utils imagemagick procps"
+  clang-format-14 xvfb xauth xdotool openbox x11-utils imagemagick procps"
 
 install_missing() { # groups...
   local group list package missing=""

@@ -1,4 +1,5 @@
-// `wiregrad bench`: the time of a step as the trainer runs it, on random data of the network's shapes.
+// `wiregrad bench`: the time of a step as the trainer runs it, on random data of the network's
+// shapes.
 #include <fmt/format.h>
 #include <sys/resource.h>
 
@@ -29,7 +30,8 @@ double median(std::vector<double> values) {
     if (values.empty()) {
         return 0;
     }
-    std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+    std::nth_element(values.begin(),
+                     values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
     return values[values.size() / 2];
 }
 
@@ -43,7 +45,8 @@ double peak_rss_mb() {
 class StepTimes : public train::Sink {
   public:
     static constexpr std::int64_t kWarmUp = 5;
-    explicit StepTimes(double budget_seconds, std::int64_t steps) : budget_(budget_seconds), steps_(steps) {}
+    explicit StepTimes(double budget_seconds, std::int64_t steps)
+        : budget_(budget_seconds), steps_(steps) {}
     void on_step(const train::StepRecord& record) override {
         const auto now = Clock::now();
         const std::lock_guard lock(mutex_);
@@ -59,7 +62,8 @@ class StepTimes : public train::Sink {
     }
     bool enough() {
         const std::lock_guard lock(mutex_);
-        return done_ || (steps_ > 0 ? std::int64_t(times_.size()) >= steps_ : spent_ >= budget_ && times_.size() >= 5);
+        return done_ || (steps_ > 0 ? std::int64_t(times_.size()) >= steps_
+                                    : spent_ >= budget_ && times_.size() >= 5);
     }
     std::vector<double> times() {
         const std::lock_guard lock(mutex_);
@@ -106,7 +110,9 @@ std::vector<double> time_inference(train::TrainPlan& plan, const BenchOptions& o
     }
     std::vector<double> times;
     double spent = 0;
-    for (std::size_t i = 0; options.steps > 0 ? std::int64_t(times.size()) < options.steps : spent < 2.0 || times.size() < 5; ++i) {
+    for (std::size_t i = 0; options.steps > 0 ? std::int64_t(times.size()) < options.steps
+                                              : spent < 2.0 || times.size() < 5;
+         ++i) {
         const auto start = Clock::now();
         model.predict(inputs[i % inputs.size()]);
         if (i >= 5) {
@@ -132,18 +138,28 @@ void bench_one(const std::string& name, const BenchOptions& options) {
         set_num_threads(options.threads);
     }
     const int threads = num_threads();
-    const std::vector<double> times = options.infer ? time_inference(plan, options) : time_training(std::move(plan), options);
+    const std::vector<double> times =
+        options.infer ? time_inference(plan, options) : time_training(std::move(plan), options);
     const std::string label = std::filesystem::path(file).stem().string();
     const double ms = 1000 * median(times);
     if (options.json) {
-        fmt::print("{}\n", nlohmann::ordered_json{{"model", label}, {"batch", training.batch_size}, {"device", "cpu"}, {"threads", threads},
-                                                  {"mode", options.infer ? "infer" : "train"}, {"ms_per_step_median", ms},
-                                                  {"ms_per_step_min", 1000 * *std::min_element(times.begin(), times.end())},
-                                                  {"steps", times.size()}, {"peak_rss_mb", peak_rss_mb()}}
-                               .dump());
+        fmt::print("{}\n",
+                   nlohmann::ordered_json{
+                       {"model", label},
+                       {"batch", training.batch_size},
+                       {"device", "cpu"},
+                       {"threads", threads},
+                       {"mode", options.infer ? "infer" : "train"},
+                       {"ms_per_step_median", ms},
+                       {"ms_per_step_min", 1000 * *std::min_element(times.begin(), times.end())},
+                       {"steps", times.size()},
+                       {"peak_rss_mb", peak_rss_mb()}}
+                       .dump());
     } else {
-        fmt::print("{:<16} batch {:<5} {} thread{}  {:<5} {:>9.3f} ms a step  ({} steps, {:.0f} samples/s, peak {:.0f} MB)\n", label, training.batch_size,
-                   threads, threads == 1 ? " " : "s", options.infer ? "infer" : "train", ms, times.size(),
+        fmt::print("{:<16} batch {:<5} {} thread{}  {:<5} {:>9.3f} ms a step  ({} steps, {:.0f} "
+                   "samples/s, peak {:.0f} MB)\n",
+                   label, training.batch_size, threads, threads == 1 ? " " : "s",
+                   options.infer ? "infer" : "train", ms, times.size(),
                    ms > 0 ? 1000.0 * double(training.batch_size) / ms : 0.0, peak_rss_mb());
     }
     std::fflush(stdout);
@@ -153,7 +169,8 @@ void bench_one(const std::string& name, const BenchOptions& options) {
 
 int bench(const BenchOptions& options) {
     check_device(options.device);
-    for (const std::string& name : options.model.empty() ? example_names() : std::vector<std::string>{options.model}) {
+    for (const std::string& name :
+         options.model.empty() ? example_names() : std::vector<std::string>{options.model}) {
         bench_one(name, options);
     }
     return 0;

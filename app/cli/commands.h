@@ -1,5 +1,6 @@
 // The commands of `wiregrad`, each a function of its options that returns the exit status:
-// 0 success, 1 a failed run, 2 bad usage or bad input (thrown as Error and printed by main in one line).
+// 0 success, 1 a failed run, 2 bad usage or bad input (thrown as Error and printed by main in one
+// line).
 #pragma once
 
 #include <cstdint>
@@ -59,7 +60,7 @@ struct DatasetsOptions {
 int datasets(const DatasetsOptions& options);
 
 struct BenchOptions {
-    std::string model; ///< an example's name or a file; empty: all examples
+    std::string model;      ///< an example's name or a file; empty: all examples
     std::int64_t batch = 0; ///< 0: the project's
     std::string device = "auto";
     int threads = 1;
@@ -72,24 +73,30 @@ int bench(const BenchOptions& options);
 // --- shared by the commands
 
 /// Bad usage: printed with exit status 2, like every Error that is thrown before a run has begun.
-struct UsageError : Error { using Error::Error; };
+struct UsageError : Error {
+    using Error::Error;
+};
 /// The run itself failed: exit status 1.
-struct RunError : Error { using Error::Error; };
+struct RunError : Error {
+    using Error::Error;
+};
 
 /// From now on Ctrl+C and a termination signal only set a flag, so that work ends in order.
 void catch_interrupts();
 bool interrupted();
 
-/// Loads the project and applies --set and --data. Paths inside the project are relative to its folder.
+/// Loads the project and applies --set and --data. Paths inside the project are relative to its
+/// folder.
 graph::Graph open_project(const ProjectOptions& options);
 /// "digits-lenet" -> file of the built-in example; throws UsageError listing the names.
 std::string example_path(const std::string& name);
 std::vector<std::string> example_names();
 /// Throws DeviceError when `device` cannot be used here.
 void check_device(const std::string& device);
-/// Weights beside the project or at `weights`, loaded into the model; throws FileError when there are none.
-void load_weights_into(graph::CompiledModel& model, const graph::Graph& graph, const std::string& project,
-                       const std::string& weights);
+/// Weights beside the project or at `weights`, loaded into the model; throws FileError when there
+/// are none.
+void load_weights_into(graph::CompiledModel& model, const graph::Graph& graph,
+                       const std::string& project, const std::string& weights);
 /// "1.2 M", "3.4 GB", "1:05"
 std::string count_text(double count);
 std::string bytes_text(double bytes);

@@ -1,4 +1,5 @@
-// `wiregrad datasets`: what is built in, what can be read, and what can be fetched when a person asks.
+// `wiregrad datasets`: what is built in, what can be read, and what can be fetched when a person
+// asks.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -19,7 +20,8 @@ int fetch(const DatasetsOptions& options) {
         for (const data::Downloadable& each : data::downloadables()) {
             known += (known.empty() ? "" : ", ") + each.id;
         }
-        throw UsageError(fmt::format("there is no dataset {} to download; there are {}", options.download, known));
+        throw UsageError(fmt::format("there is no dataset {} to download; there are {}",
+                                     options.download, known));
     }
     catch_interrupts();
     data::DownloadOptions download_options;
@@ -31,24 +33,31 @@ int fetch(const DatasetsOptions& options) {
         if (percent != printed) {
             printed = percent;
             if (options.json) {
-                fmt::print("{}\n", Json{{"event", "download"}, {"file", now.file}, {"bytes", now.done}, {"total", now.total}}.dump());
+                fmt::print("{}\n", Json{{"event", "download"},
+                                        {"file", now.file},
+                                        {"bytes", now.done},
+                                        {"total", now.total}}
+                                       .dump());
                 std::fflush(stdout);
             } else if (terminal) {
-                fmt::print(stderr, "\r\x1b[2K{} {} % of {}", now.file, percent, bytes_text(double(now.total)));
+                fmt::print(stderr, "\r\x1b[2K{} {} % of {}", now.file, percent,
+                           bytes_text(double(now.total)));
             }
         }
         return !interrupted();
     };
     std::string folder;
     try {
-        folder = data::download(*what, options.to.empty() ? what->id : options.to, progress, download_options);
+        folder = data::download(*what, options.to.empty() ? what->id : options.to, progress,
+                                download_options);
     } catch (const Cancelled&) {
         throw RunError("stopped; the same command goes on where it ended");
     } catch (const FileError& error) {
         throw RunError(error.what());
     }
     if (options.json) {
-        fmt::print("{}\n", Json{{"event", "done"}, {"dataset", what->id}, {"folder", folder}}.dump());
+        fmt::print("{}\n",
+                   Json{{"event", "done"}, {"dataset", what->id}, {"folder", folder}}.dump());
     } else {
         fmt::print("{}{}: in {}\n", terminal ? "\r\x1b[2K" : "", what->label, folder);
     }
@@ -63,18 +72,30 @@ int datasets(const DatasetsOptions& options) {
     }
     for (const data::SourceInfo& source : data::sources()) {
         if (options.json) {
-            fmt::print("{}\n", Json{{"source", source.id}, {"label", source.label}, {"help", source.help}, {"needs_path", source.needs_path},
-                                    {"generated", source.generated}, {"samples", source.samples}, {"test_samples", source.test_samples}}
+            fmt::print("{}\n", Json{{"source", source.id},
+                                    {"label", source.label},
+                                    {"help", source.help},
+                                    {"needs_path", source.needs_path},
+                                    {"generated", source.generated},
+                                    {"samples", source.samples},
+                                    {"test_samples", source.test_samples}}
                                    .dump());
         } else {
-            fmt::print("{:<14} {:<12} {}\n", source.id, source.needs_path ? "from files" : "built in", source.help);
+            fmt::print("{:<14} {:<12} {}\n", source.id,
+                       source.needs_path ? "from files" : "built in", source.help);
         }
     }
     for (const data::Downloadable& each : data::downloadables()) {
         if (options.json) {
-            fmt::print("{}\n", Json{{"download", each.id}, {"label", each.label}, {"read_by", each.source}, {"bytes", each.size()}, {"origin", each.origin}}.dump());
+            fmt::print("{}\n", Json{{"download", each.id},
+                                    {"label", each.label},
+                                    {"read_by", each.source},
+                                    {"bytes", each.size()},
+                                    {"origin", each.origin}}
+                                   .dump());
         } else {
-            fmt::print("{:<14} {:<12} {}, {}: wiregrad datasets --download {} --to FOLDER\n", each.id, "to fetch", each.label, bytes_text(double(each.size())), each.id);
+            fmt::print("{:<14} {:<12} {}, {}: wiregrad datasets --download {} --to FOLDER\n",
+                       each.id, "to fetch", each.label, bytes_text(double(each.size())), each.id);
         }
     }
     return 0;

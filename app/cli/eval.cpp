@@ -24,7 +24,9 @@ int eval(const EvalOptions& options) {
     }
     auto& model = dynamic_cast<graph::CompiledModel&>(*plan.model);
     load_weights_into(model, graph, options.project.file, options.weights);
-    const std::shared_ptr<train::BatchSource> source = options.split == "train" ? plan.train : options.split == "test" ? plan.test : plan.validation;
+    const std::shared_ptr<train::BatchSource> source = options.split == "train"  ? plan.train
+                                                       : options.split == "test" ? plan.test
+                                                                                 : plan.validation;
     if (!source) {
         throw DataError(fmt::format("the dataset has no {} split", options.split));
     }
@@ -39,7 +41,11 @@ int eval(const EvalOptions& options) {
         for (std::size_t i = 0; i < record.metrics.size(); ++i) {
             values[metrics[i]] = record.metrics[i];
         }
-        fmt::print("{}\n", Json{{"event", "done"}, {"split", options.split}, {"samples", record.samples}, {"metrics", values}}.dump());
+        fmt::print("{}\n", Json{{"event", "done"},
+                                {"split", options.split},
+                                {"samples", record.samples},
+                                {"metrics", values}}
+                               .dump());
         return 0;
     }
     fmt::print("{} ({} samples):", options.split, record.samples);
@@ -63,17 +69,20 @@ int predict(const PredictOptions& options) {
         }
     }
     if (!source) {
-        throw UsageError("the project has no dataset node, so it is not known what its input looks like");
+        throw UsageError(
+            "the project has no dataset node, so it is not known what its input looks like");
     }
     const auto model = graph::compile_model(graph);
     load_weights_into(*model, graph, options.project.file, options.weights);
     const Tensor x = data::read_input(graph::dataset_spec(graph, *source), options.input);
     for (const auto& [node, raw] : model->predict(x)) {
         const std::vector<std::string>& names = model->class_names();
-        const bool classes = raw.dim() == 2 && raw.size(1) > 1 && (names.empty() || std::int64_t(names.size()) == raw.size(1));
+        const bool classes = raw.dim() == 2 && raw.size(1) > 1 &&
+                             (names.empty() || std::int64_t(names.size()) == raw.size(1));
         const bool labelled = classes && model->predicts_classes(node);
         const std::vector<double> values = labelled ? softmax(raw, 1).to_vector() : raw.to_vector();
-        const std::size_t per_row = raw.size(0) > 0 ? values.size() / static_cast<std::size_t>(raw.size(0)) : 0;
+        const std::size_t per_row =
+            raw.size(0) > 0 ? values.size() / static_cast<std::size_t>(raw.size(0)) : 0;
         for (std::size_t row = 0; row < static_cast<std::size_t>(raw.size(0)); ++row) {
             const double* first = values.data() + row * per_row;
             Json event{{"event", "prediction"}, {"node", node}, {"row", row}};
@@ -91,11 +100,14 @@ int predict(const PredictOptions& options) {
             }
             std::vector<std::size_t> order(per_row);
             std::iota(order.begin(), order.end(), 0U);
-            std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return first[a] > first[b]; });
-            order.resize(std::min<std::size_t>(order.size(), static_cast<std::size_t>(options.top)));
+            std::stable_sort(order.begin(), order.end(),
+                             [&](std::size_t a, std::size_t b) { return first[a] > first[b]; });
+            order.resize(
+                std::min<std::size_t>(order.size(), static_cast<std::size_t>(options.top)));
             for (const std::size_t k : order) {
                 const std::string name = k < names.size() ? names[k] : std::to_string(k);
-                event["classes"].push_back({{"class", name}, {"index", k}, {"probability", first[k]}});
+                event["classes"].push_back(
+                    {{"class", name}, {"index", k}, {"probability", first[k]}});
                 if (!options.project.json) {
                     fmt::print("{:<20} {:6.2f} %\n", name, 100 * first[k]);
                 }

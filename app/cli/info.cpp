@@ -27,17 +27,23 @@ Json json_of(const Shape& shape) {
 
 const char* word(graph::Severity severity) {
     switch (severity) {
-    case graph::Severity::Error: return "error";
-    case graph::Severity::Warning: return "warning";
-    default: return "info";
+    case graph::Severity::Error:
+        return "error";
+    case graph::Severity::Warning:
+        return "warning";
+    default:
+        return "info";
     }
 }
 
 const char* word(graph::PortKind kind) {
     switch (kind) {
-    case graph::PortKind::Labels: return "labels";
-    case graph::PortKind::Loss: return "loss";
-    default: return "tensor";
+    case graph::PortKind::Labels:
+        return "labels";
+    case graph::PortKind::Loss:
+        return "loss";
+    default:
+        return "tensor";
     }
 }
 
@@ -49,7 +55,11 @@ const char* word(graph::ParamKind kind) {
 Json ports(const std::vector<graph::PortSpec>& specs) {
     Json list = Json::array();
     for (const graph::PortSpec& port : specs) {
-        list.push_back({{"id", port.id}, {"kind", word(port.kind)}, {"optional", port.optional}, {"many", port.many}, {"help", port.help}});
+        list.push_back({{"id", port.id},
+                        {"kind", word(port.kind)},
+                        {"optional", port.optional},
+                        {"many", port.many},
+                        {"help", port.help}});
     }
     return list;
 }
@@ -57,7 +67,10 @@ Json ports(const std::vector<graph::PortSpec>& specs) {
 Json json_of(const graph::NodeType& type) {
     Json params = Json::array();
     for (const graph::ParamSpec& spec : type.params) {
-        Json param{{"id", spec.id}, {"kind", word(spec.kind)}, {"default", json_of(spec.standard)}, {"help", spec.help}};
+        Json param{{"id", spec.id},
+                   {"kind", word(spec.kind)},
+                   {"default", json_of(spec.standard)},
+                   {"help", spec.help}};
         if (spec.min > -1e299) {
             param["min"] = spec.min;
         }
@@ -72,9 +85,16 @@ Json json_of(const graph::NodeType& type) {
         }
         params.push_back(param);
     }
-    return {{"type", type.id},     {"version", type.version},        {"category", type.category},       {"label", type.label},
-            {"help", type.help},   {"formula", type.formula},        {"synonyms", type.synonyms},       {"inputs", ports(type.inputs)},
-            {"outputs", ports(type.outputs)}, {"params", params}};
+    return {{"type", type.id},
+            {"version", type.version},
+            {"category", type.category},
+            {"label", type.label},
+            {"help", type.help},
+            {"formula", type.formula},
+            {"synonyms", type.synonyms},
+            {"inputs", ports(type.inputs)},
+            {"outputs", ports(type.outputs)},
+            {"params", params}};
 }
 
 } // namespace
@@ -83,7 +103,8 @@ int info(const ProjectOptions& options) {
     const graph::Graph graph = open_project(options);
     const graph::Analysis analysis = graph::analyze(graph, false);
     if (!options.json) {
-        fmt::print("{:<14} {:<18} {:<22} {:>12} {:>12} {:>12}\n", "node", "type", "output", "weights", "FLOPs", "memory");
+        fmt::print("{:<14} {:<18} {:<22} {:>12} {:>12} {:>12}\n", "node", "type", "output",
+                   "weights", "FLOPs", "memory");
     }
     std::vector<std::string> order = graph.topological_order();
     for (const auto& [id, node] : graph.nodes()) {
@@ -94,32 +115,49 @@ int info(const ProjectOptions& options) {
     for (const std::string& id : order) {
         const graph::Node& node = *graph.node(id);
         const auto found = analysis.nodes.find(id);
-        const graph::NodeFacts facts = found == analysis.nodes.end() ? graph::NodeFacts{} : found->second;
+        const graph::NodeFacts facts =
+            found == analysis.nodes.end() ? graph::NodeFacts{} : found->second;
         if (options.json) {
             Json outputs = Json::array(), weights = Json::array();
             for (const TensorMeta& meta : facts.outputs) {
-                outputs.push_back({{"shape", json_of(meta.shape)}, {"dtype", std::string(name_of(meta.dtype))}});
+                outputs.push_back(
+                    {{"shape", json_of(meta.shape)}, {"dtype", std::string(name_of(meta.dtype))}});
             }
             for (const auto& [name, shape] : facts.weight_shapes) {
                 weights.push_back({{"name", name}, {"shape", json_of(shape)}});
             }
-            fmt::print("{}\n", Json{{"event", "node"}, {"node", id}, {"type", node.type}, {"known", facts.known}, {"outputs", outputs},
-                                    {"weights", facts.weights}, {"weight_shapes", weights}, {"flops_per_sample", facts.flops},
+            fmt::print("{}\n", Json{{"event", "node"},
+                                    {"node", id},
+                                    {"type", node.type},
+                                    {"known", facts.known},
+                                    {"outputs", outputs},
+                                    {"weights", facts.weights},
+                                    {"weight_shapes", weights},
+                                    {"flops_per_sample", facts.flops},
                                     {"activation_bytes", facts.activation_bytes}}
                                    .dump());
         } else {
-            fmt::print("{:<14} {:<18} {:<22} {:>12} {:>12} {:>12}\n", id, node.type, facts.output_text,
-                       facts.weights > 0 ? count_text(double(facts.weights)) : "", facts.flops > 0 ? count_text(facts.flops) : "",
+            fmt::print("{:<14} {:<18} {:<22} {:>12} {:>12} {:>12}\n", id, node.type,
+                       facts.output_text,
+                       facts.weights > 0 ? count_text(double(facts.weights)) : "",
+                       facts.flops > 0 ? count_text(facts.flops) : "",
                        facts.activation_bytes > 0 ? bytes_text(facts.activation_bytes) : "");
         }
     }
     if (options.json) {
-        fmt::print("{}\n", Json{{"event", "total"}, {"nodes", graph.nodes().size()}, {"weights", analysis.weights}, {"flops_per_sample", analysis.flops},
-                                {"training_bytes", analysis.training_bytes}, {"batch_size", graph.training().batch_size}, {"runnable", analysis.runnable()}}
+        fmt::print("{}\n", Json{{"event", "total"},
+                                {"nodes", graph.nodes().size()},
+                                {"weights", analysis.weights},
+                                {"flops_per_sample", analysis.flops},
+                                {"training_bytes", analysis.training_bytes},
+                                {"batch_size", graph.training().batch_size},
+                                {"runnable", analysis.runnable()}}
                                .dump());
     } else {
-        fmt::print("\n{} weights, {} FLOPs forward a sample, about {} to train with a batch of {}\n", count_text(double(analysis.weights)),
-                   count_text(analysis.flops), bytes_text(analysis.training_bytes), graph.training().batch_size);
+        fmt::print(
+            "\n{} weights, {} FLOPs forward a sample, about {} to train with a batch of {}\n",
+            count_text(double(analysis.weights)), count_text(analysis.flops),
+            bytes_text(analysis.training_bytes), graph.training().batch_size);
         if (!analysis.runnable()) {
             fmt::print("This project has errors: see wiregrad check\n");
         }
@@ -138,18 +176,28 @@ int check(const ProjectOptions& options) {
             for (const graph::Fix& fix : problem.fixes) {
                 fixes.push_back(fix.label);
             }
-            fmt::print("{}\n", Json{{"event", "problem"}, {"severity", word(problem.severity)}, {"code", problem.code}, {"node", problem.node},
-                                    {"port", problem.port}, {"param", problem.param}, {"text", problem.text}, {"fixes", fixes}}
+            fmt::print("{}\n", Json{{"event", "problem"},
+                                    {"severity", word(problem.severity)},
+                                    {"code", problem.code},
+                                    {"node", problem.node},
+                                    {"port", problem.port},
+                                    {"param", problem.param},
+                                    {"text", problem.text},
+                                    {"fixes", fixes}}
                                    .dump());
             continue;
         }
-        fmt::print("{}: {}{}{}\n", word(problem.severity), problem.node, problem.node.empty() ? "" : ": ", problem.text);
+        fmt::print("{}: {}{}{}\n", word(problem.severity), problem.node,
+                   problem.node.empty() ? "" : ": ", problem.text);
         for (const graph::Fix& fix : problem.fixes) {
             fmt::print("    fix: {}\n", fix.label);
         }
     }
     if (options.json) {
-        fmt::print("{}\n", Json{{"event", "done"}, {"problems", analysis.problems.size()}, {"errors", errors}}.dump());
+        fmt::print(
+            "{}\n",
+            Json{{"event", "done"}, {"problems", analysis.problems.size()}, {"errors", errors}}
+                .dump());
     } else if (analysis.problems.empty()) {
         fmt::print("No problems.\n");
     }
@@ -169,7 +217,8 @@ int nodes(bool json) {
         }
         std::string params;
         for (const graph::ParamSpec& spec : type.params) {
-            params += fmt::format("{}{}={}", params.empty() ? "" : ", ", spec.id, graph::value_text(spec.standard));
+            params += fmt::format("{}{}={}", params.empty() ? "" : ", ", spec.id,
+                                  graph::value_text(spec.standard));
         }
         fmt::print("  {:<20} {}\n", type.id, type.help);
         if (!params.empty()) {

@@ -1,4 +1,5 @@
-// The command line of Wiregrad: reads the arguments, calls a command, prints errors in one line on standard error.
+// The command line of Wiregrad: reads the arguments, calls a command, prints errors in one line on
+// standard error.
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
@@ -28,7 +29,8 @@ int fail(const std::string& text, int status) {
 void add_project(CLI::App* command, ProjectOptions& options) {
     command->add_option("FILE", options.file, "The project, a .wiregrad file")->required();
     command->add_option("--set", options.set, "NODE.PARAM=VALUE: change a parameter for this call");
-    command->add_option("--data", options.data, "NODE=PATH: read this dataset node's data from a file or folder");
+    command->add_option("--data", options.data,
+                        "NODE=PATH: read this dataset node's data from a file or folder");
     command->add_flag("--json", options.json, "Print one JSON object a line");
 }
 
@@ -40,53 +42,83 @@ int run(int argc, char** argv) {
     app.require_subcommand(1);
 
     TrainOptions train_options;
-    CLI::App* train_command = app.add_subcommand("train", "Train a project; Ctrl+C saves a checkpoint and ends");
+    CLI::App* train_command =
+        app.add_subcommand("train", "Train a project; Ctrl+C saves a checkpoint and ends");
     add_project(train_command, train_options.project);
-    train_command->add_option("--epochs", train_options.epochs, "Instead of the project's")->check(CLI::Range(1, 1000000));
-    train_command->add_option("--steps", train_options.steps, "Stop after this many steps")->check(CLI::Range(1L, 1000000000L));
-    train_command->add_option("--device", train_options.device, "auto, cpu or cuda")->check(CLI::IsMember({"auto", "cpu", "cuda"}));
-    train_command->add_option("--threads", train_options.threads, "0: all cores")->check(CLI::Range(0, 1024));
-    train_command->add_option("--seed", train_options.seed, "Instead of the project's")->check(CLI::NonNegativeNumber);
-    train_command->add_option("--out", train_options.out, "Folder for weights and checkpoint; the project's unless given");
+    train_command->add_option("--epochs", train_options.epochs, "Instead of the project's")
+        ->check(CLI::Range(1, 1000000));
+    train_command->add_option("--steps", train_options.steps, "Stop after this many steps")
+        ->check(CLI::Range(1L, 1000000000L));
+    train_command->add_option("--device", train_options.device, "auto, cpu or cuda")
+        ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+    train_command->add_option("--threads", train_options.threads, "0: all cores")
+        ->check(CLI::Range(0, 1024));
+    train_command->add_option("--seed", train_options.seed, "Instead of the project's")
+        ->check(CLI::NonNegativeNumber);
+    train_command->add_option("--out", train_options.out,
+                              "Folder for weights and checkpoint; the project's unless given");
     train_command->add_flag("--resume", train_options.resume, "Go on from the checkpoint, exactly");
 
     EvalOptions eval_options;
-    CLI::App* eval_command = app.add_subcommand("eval", "Loss and metrics of trained weights on a split");
+    CLI::App* eval_command =
+        app.add_subcommand("eval", "Loss and metrics of trained weights on a split");
     add_project(eval_command, eval_options.project);
-    eval_command->add_option("--split", eval_options.split, "train, validation or test")->check(CLI::IsMember({"train", "validation", "test"}));
-    eval_command->add_option("--weights", eval_options.weights, "Weights file; the one beside the project unless given");
-    eval_command->add_option("--threads", eval_options.threads, "0: all cores")->check(CLI::Range(0, 1024));
+    eval_command->add_option("--split", eval_options.split, "train, validation or test")
+        ->check(CLI::IsMember({"train", "validation", "test"}));
+    eval_command->add_option("--weights", eval_options.weights,
+                             "Weights file; the one beside the project unless given");
+    eval_command->add_option("--threads", eval_options.threads, "0: all cores")
+        ->check(CLI::Range(0, 1024));
 
     PredictOptions predict_options;
     CLI::App* predict_command = app.add_subcommand("predict", "The network's answer to one input");
     add_project(predict_command, predict_options.project);
-    predict_command->add_option("--input", predict_options.input, "A picture, a .npy file, or a row of numbers such as 5.1,3.5,1.4,0.2")->required();
-    predict_command->add_option("--weights", predict_options.weights, "Weights file; the one beside the project unless given");
-    predict_command->add_option("--top", predict_options.top, "How many classes to print")->check(CLI::Range(1, 100000));
+    predict_command
+        ->add_option("--input", predict_options.input,
+                     "A picture, a .npy file, or a row of numbers such as 5.1,3.5,1.4,0.2")
+        ->required();
+    predict_command->add_option("--weights", predict_options.weights,
+                                "Weights file; the one beside the project unless given");
+    predict_command->add_option("--top", predict_options.top, "How many classes to print")
+        ->check(CLI::Range(1, 100000));
 
     ProjectOptions info_options, check_options;
-    CLI::App* info_command = app.add_subcommand("info", "Every node's output shape, weights, FLOPs and memory");
+    CLI::App* info_command =
+        app.add_subcommand("info", "Every node's output shape, weights, FLOPs and memory");
     add_project(info_command, info_options);
-    CLI::App* check_command = app.add_subcommand("check", "Problems with their reasons and offered fixes; exit status 1 if there is an error");
+    CLI::App* check_command = app.add_subcommand(
+        "check",
+        "Problems with their reasons and offered fixes; exit status 1 if there is an error");
     add_project(check_command, check_options);
 
     bool nodes_json = false;
     DatasetsOptions datasets_options;
-    CLI::App* nodes_command = app.add_subcommand("nodes", "The catalogue: every node type with ports, parameters and defaults");
+    CLI::App* nodes_command = app.add_subcommand(
+        "nodes", "The catalogue: every node type with ports, parameters and defaults");
     nodes_command->add_flag("--json", nodes_json, "Print one JSON object a line");
-    CLI::App* datasets_command = app.add_subcommand("datasets", "What data is built in, what can be read, and what can be downloaded");
-    datasets_command->add_option("--download", datasets_options.download, "Fetch this dataset from its official address");
-    datasets_command->add_option("--to", datasets_options.to, "Folder for it; its name in the current folder unless given");
-    datasets_command->add_option("--from", datasets_options.base_url, "A mirror, instead of the official address");
+    CLI::App* datasets_command = app.add_subcommand(
+        "datasets", "What data is built in, what can be read, and what can be downloaded");
+    datasets_command->add_option("--download", datasets_options.download,
+                                 "Fetch this dataset from its official address");
+    datasets_command->add_option("--to", datasets_options.to,
+                                 "Folder for it; its name in the current folder unless given");
+    datasets_command->add_option("--from", datasets_options.base_url,
+                                 "A mirror, instead of the official address");
     datasets_command->add_flag("--json", datasets_options.json, "Print one JSON object a line");
 
     BenchOptions bench_options;
-    CLI::App* bench_command = app.add_subcommand("bench", "Time training steps or inference on random data of the network's shapes");
-    bench_command->add_option("--model", bench_options.model, "An example's name or a project file; all examples unless given");
-    bench_command->add_option("--batch", bench_options.batch, "0: the project's")->check(CLI::Range(0, 1000000));
-    bench_command->add_option("--device", bench_options.device, "auto, cpu or cuda")->check(CLI::IsMember({"auto", "cpu", "cuda"}));
-    bench_command->add_option("--threads", bench_options.threads, "0: all cores")->check(CLI::Range(0, 1024));
-    bench_command->add_option("--steps", bench_options.steps, "0: about two seconds' worth")->check(CLI::Range(0L, 100000000L));
+    CLI::App* bench_command = app.add_subcommand(
+        "bench", "Time training steps or inference on random data of the network's shapes");
+    bench_command->add_option("--model", bench_options.model,
+                              "An example's name or a project file; all examples unless given");
+    bench_command->add_option("--batch", bench_options.batch, "0: the project's")
+        ->check(CLI::Range(0, 1000000));
+    bench_command->add_option("--device", bench_options.device, "auto, cpu or cuda")
+        ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+    bench_command->add_option("--threads", bench_options.threads, "0: all cores")
+        ->check(CLI::Range(0, 1024));
+    bench_command->add_option("--steps", bench_options.steps, "0: about two seconds' worth")
+        ->check(CLI::Range(0L, 100000000L));
     bench_command->add_flag("--infer", bench_options.infer, "Inference instead of training");
     bench_command->add_flag("--json", bench_options.json, "Print one JSON object a line");
 
@@ -138,4 +170,6 @@ int run(int argc, char** argv) {
 } // namespace
 } // namespace wiregrad::cli
 
-int main(int argc, char** argv) { return wiregrad::cli::run(argc, argv); }
+int main(int argc, char** argv) {
+    return wiregrad::cli::run(argc, argv);
+}

@@ -17,14 +17,16 @@ namespace {
 
 volatile std::sig_atomic_t signalled = 0;
 
-const graph::Node& node_named(const graph::Graph& graph, const std::string& name, const std::string& option) {
+const graph::Node& node_named(const graph::Graph& graph, const std::string& name,
+                              const std::string& option) {
     const graph::Node* node = graph.find(name);
     if (!node) {
         std::string known;
         for (const auto& [id, each] : graph.nodes()) {
             known += (known.empty() ? "" : ", ") + id;
         }
-        throw UsageError(fmt::format("{}: the project has no node {}; it has {}", option, name, known));
+        throw UsageError(
+            fmt::format("{}: the project has no node {}; it has {}", option, name, known));
     }
     return *node;
 }
@@ -44,8 +46,8 @@ void set_param(graph::Graph& graph, const std::string& text) {
         for (const auto& each : type ? type->params : std::vector<graph::ParamSpec>{}) {
             known += (known.empty() ? "" : ", ") + each.id;
         }
-        throw UsageError(fmt::format("--set: {} ({}) has no parameter {}; it has {}", node.id, node.type, param,
-                                     known.empty() ? "none" : known));
+        throw UsageError(fmt::format("--set: {} ({}) has no parameter {}; it has {}", node.id,
+                                     node.type, param, known.empty() ? "none" : known));
     }
     const graph::ParamValue value = graph::parse_value(*spec, text.substr(equals + 1));
     graph::apply(graph, graph::Edit{graph::SetParam{node.id, param, value}});
@@ -65,7 +67,8 @@ void set_data(graph::Graph& graph, const std::string& text) {
     if (!fs::exists(path)) {
         throw FileError(fmt::format("--data: there is nothing at {}", path.string()));
     }
-    graph::apply(graph, graph::Edit{graph::SetParam{node.id, "path", fs::absolute(path).lexically_normal().string()}});
+    graph::apply(graph, graph::Edit{graph::SetParam{
+                            node.id, "path", fs::absolute(path).lexically_normal().string()}});
 }
 
 /// A dataset path that is not absolute is meant from the project's folder.
@@ -79,7 +82,8 @@ void resolve_paths(graph::Graph& graph, const fs::path& folder) {
         }
         const auto* path = std::get_if<std::string>(&found->second);
         if (path && !path->empty() && fs::path(*path).is_relative()) {
-            edits.push_back({graph::SetParam{id, "path", fs::absolute(folder / *path).lexically_normal().string()}});
+            edits.push_back({graph::SetParam{
+                id, "path", fs::absolute(folder / *path).lexically_normal().string()}});
         }
     }
     for (const auto& edit : edits) {
@@ -104,7 +108,9 @@ void catch_interrupts() {
     sigaction(SIGTERM, &action, nullptr);
 }
 
-bool interrupted() { return signalled != 0; }
+bool interrupted() {
+    return signalled != 0;
+}
 
 graph::Graph open_project(const ProjectOptions& options) {
     graph::Graph graph = graph::load_project(options.file);
@@ -137,22 +143,26 @@ std::string example_path(const std::string& name) {
         for (const std::string& each : example_names()) {
             known += (known.empty() ? "" : ", ") + each;
         }
-        throw UsageError(fmt::format("there is no example {} and no such file; the examples are {}", name, known));
+        throw UsageError(fmt::format("there is no example {} and no such file; the examples are {}",
+                                     name, known));
     }
     return path.string();
 }
 
 void check_device(const std::string& device) {
     if (device == "cuda") {
-        throw DeviceError("this build of Wiregrad has no CUDA plug-in, so --device cuda cannot be used; use --device cpu");
+        throw DeviceError("this build of Wiregrad has no CUDA plug-in, so --device cuda cannot be "
+                          "used; use --device cpu");
     }
 }
 
-void load_weights_into(graph::CompiledModel& model, const graph::Graph& graph, const std::string& project,
-                       const std::string& weights) {
+void load_weights_into(graph::CompiledModel& model, const graph::Graph& graph,
+                       const std::string& project, const std::string& weights) {
     const std::string path = weights.empty() ? graph::weights_path(project) : weights;
     if (!fs::exists(path)) {
-        throw FileError(weights.empty() ? fmt::format("there are no trained weights at {}; train the project first, or give --weights", path)
+        throw FileError(weights.empty() ? fmt::format("there are no trained weights at {}; train "
+                                                      "the project first, or give --weights",
+                                                      path)
                                         : fmt::format("there is no weights file {}", path));
     }
     std::string hash;
@@ -162,7 +172,8 @@ void load_weights_into(graph::CompiledModel& model, const graph::Graph& graph, c
     } catch (const Error& error) {
         const bool other = !hash.empty() && hash != graph::graph_hash(graph);
         throw FileError(fmt::format("{} does not fit this project{}: {}", path,
-                                    other ? " (it was saved with another network)" : "", error.what()));
+                                    other ? " (it was saved with another network)" : "",
+                                    error.what()));
     }
 }
 
@@ -183,7 +194,8 @@ std::string bytes_text(double bytes) {
         bytes /= 1024;
         ++unit;
     }
-    return unit == 0 ? fmt::format("{:.0f} B", bytes) : fmt::format("{:.3g} {}", bytes, units[unit]);
+    return unit == 0 ? fmt::format("{:.0f} B", bytes)
+                     : fmt::format("{:.3g} {}", bytes, units[unit]);
 }
 
 std::string time_text(double seconds) {

@@ -44,13 +44,15 @@ Names names_of(const train::Model& model, const graph::Graph& graph) {
     return names;
 }
 
-void put(Json& event, const std::string& prefix, const std::vector<std::string>& names, const std::vector<double>& values) {
+void put(Json& event, const std::string& prefix, const std::vector<std::string>& names,
+         const std::vector<double>& values) {
     for (std::size_t i = 0; i < std::min(names.size(), values.size()); ++i) {
         event[prefix + names[i]] = values[i];
     }
 }
 
-std::string words(const Names& names, const std::vector<double>& losses, const std::vector<double>& metrics) {
+std::string words(const Names& names, const std::vector<double>& losses,
+                  const std::vector<double>& metrics) {
     std::string text;
     for (std::size_t i = 0; i < std::min(names.losses.size(), losses.size()); ++i) {
         text += fmt::format("{}{} {:.4f}", text.empty() ? "" : "  ", names.losses[i], losses[i]);
@@ -62,11 +64,13 @@ std::string words(const Names& names, const std::vector<double>& losses, const s
     return text;
 }
 
-/// Prints what the trainer reports. Called on the trainer's thread; done() is waited for by the main thread.
+/// Prints what the trainer reports. Called on the trainer's thread; done() is waited for by the
+/// main thread.
 class Reporter : public train::Sink {
   public:
     Reporter(Names names, std::int64_t total_steps, std::int64_t epochs, bool json)
-        : names_(std::move(names)), total_steps_(total_steps), epochs_(epochs), json_(json), terminal_(!json && isatty(2)) {}
+        : names_(std::move(names)), total_steps_(total_steps), epochs_(epochs), json_(json),
+          terminal_(!json && isatty(2)) {}
 
     void on_step(const train::StepRecord& record) override {
         if (json_) {
@@ -83,12 +87,15 @@ class Reporter : public train::Sink {
                 return;
             }
             drawn_ = now;
-            const double fraction = total_steps_ > 0 ? std::min(1.0, double(record.step) / double(total_steps_)) : 0;
+            const double fraction =
+                total_steps_ > 0 ? std::min(1.0, double(record.step) / double(total_steps_)) : 0;
             const int filled = static_cast<int>(fraction * 24);
             const double left = fraction > 0 ? record.seconds * (1 - fraction) / fraction : 0;
-            fmt::print(stderr, "\r\x1b[2KEpoch {}/{} [{}{}] {}  {:.0f} samples/s  {} left", record.epoch, epochs_,
-                       std::string(static_cast<std::size_t>(filled), '='), std::string(static_cast<std::size_t>(24 - filled), ' '),
-                       words(names_, record.losses, {}), record.samples_per_second, time_text(left));
+            fmt::print(stderr, "\r\x1b[2KEpoch {}/{} [{}{}] {}  {:.0f} samples/s  {} left",
+                       record.epoch, epochs_, std::string(static_cast<std::size_t>(filled), '='),
+                       std::string(static_cast<std::size_t>(24 - filled), ' '),
+                       words(names_, record.losses, {}), record.samples_per_second,
+                       time_text(left));
             std::fflush(stderr);
         }
     }
@@ -105,7 +112,8 @@ class Reporter : public train::Sink {
             return;
         }
         clear_line();
-        std::string line = fmt::format("Epoch {:>3}/{}  {}", record.epoch, epochs_, words(names_, record.train_losses, record.train_metrics));
+        std::string line = fmt::format("Epoch {:>3}/{}  {}", record.epoch, epochs_,
+                                       words(names_, record.train_losses, record.train_metrics));
         if (!record.losses.empty()) {
             line += "  |  validation  " + words(names_, record.losses, record.metrics);
         }
@@ -122,7 +130,8 @@ class Reporter : public train::Sink {
     /// Waits until the run has ended or `seconds` have passed; the record once there is one.
     std::optional<train::DoneRecord> wait(double seconds) {
         std::unique_lock lock(mutex_);
-        ended_.wait_for(lock, std::chrono::duration<double>(seconds), [this] { return done_.has_value(); });
+        ended_.wait_for(lock, std::chrono::duration<double>(seconds),
+                        [this] { return done_.has_value(); });
         return done_;
     }
 
@@ -147,20 +156,24 @@ class Reporter : public train::Sink {
 
 const char* state_name(train::RunState state) {
     switch (state) {
-    case train::RunState::Finished: return "finished";
-    case train::RunState::Stopped: return "stopped";
-    default: return "failed";
+    case train::RunState::Finished:
+        return "finished";
+    case train::RunState::Stopped:
+        return "stopped";
+    default:
+        return "failed";
     }
 }
 
 /// The folder that weights and checkpoint go to; refused before the run, not after it.
 fs::path output_folder(const TrainOptions& options) {
-    const fs::path folder = options.out.empty() ? fs::absolute(options.project.file).parent_path() : fs::path(options.out);
+    const fs::path folder = options.out.empty() ? fs::absolute(options.project.file).parent_path()
+                                                : fs::path(options.out);
     std::error_code error;
     fs::create_directories(folder, error);
     if (error || access(folder.c_str(), W_OK | X_OK) != 0) {
-        throw FileError(fmt::format("cannot write into {}{}; choose a folder with --out", folder.string(),
-                                    error ? " (" + error.message() + ")" : ""));
+        throw FileError(fmt::format("cannot write into {}{}; choose a folder with --out",
+                                    folder.string(), error ? " (" + error.message() + ")" : ""));
     }
     return folder;
 }
@@ -180,7 +193,8 @@ int train(const TrainOptions& options) {
     const fs::path weights = folder / (stem + ".weights.h5");
     const fs::path checkpoint = folder / (stem + ".checkpoint.h5");
     if (options.resume && !fs::exists(checkpoint)) {
-        throw FileError(fmt::format("there is no checkpoint {} to go on from", checkpoint.string()));
+        throw FileError(
+            fmt::format("there is no checkpoint {} to go on from", checkpoint.string()));
     }
 
     graph::CompileOptions compile_options;
@@ -197,23 +211,28 @@ int train(const TrainOptions& options) {
             plan.epochs = (*options.steps + per_epoch - 1) / per_epoch;
         }
     }
-    const std::int64_t total_steps = plan.max_steps > 0 ? std::min(plan.max_steps, plan.epochs * per_epoch) : plan.epochs * per_epoch;
-    auto reporter = std::make_shared<Reporter>(names_of(*plan.model, graph), total_steps, plan.epochs, options.project.json);
+    const std::int64_t total_steps = plan.max_steps > 0
+                                         ? std::min(plan.max_steps, plan.epochs * per_epoch)
+                                         : plan.epochs * per_epoch;
+    auto reporter = std::make_shared<Reporter>(names_of(*plan.model, graph), total_steps,
+                                               plan.epochs, options.project.json);
 
     if (options.project.json) {
-        print(Json{{"event", "start"},
-                   {"project", options.project.file},
-                   {"epochs", plan.epochs},
-                   {"steps", total_steps},
-                   {"batch_size", training.batch_size},
-                   {"seed", training.seed},
-                   {"train_samples", plan.train->samples_per_epoch()},
-                   {"validation_samples", plan.validation ? plan.validation->samples_per_epoch() : 0},
-                   {"test_samples", plan.test ? plan.test->samples_per_epoch() : 0},
-                   {"device", "cpu"}});
+        print(
+            Json{{"event", "start"},
+                 {"project", options.project.file},
+                 {"epochs", plan.epochs},
+                 {"steps", total_steps},
+                 {"batch_size", training.batch_size},
+                 {"seed", training.seed},
+                 {"train_samples", plan.train->samples_per_epoch()},
+                 {"validation_samples", plan.validation ? plan.validation->samples_per_epoch() : 0},
+                 {"test_samples", plan.test ? plan.test->samples_per_epoch() : 0},
+                 {"device", "cpu"}});
     } else {
-        fmt::print("{}: {} samples to train on, {} epochs of {} steps\n", graph.title().empty() ? stem : graph.title(),
-                   plan.train->samples_per_epoch(), plan.epochs, per_epoch);
+        fmt::print("{}: {} samples to train on, {} epochs of {} steps\n",
+                   graph.title().empty() ? stem : graph.title(), plan.train->samples_per_epoch(),
+                   plan.epochs, per_epoch);
         std::fflush(stdout);
     }
 
@@ -232,14 +251,20 @@ int train(const TrainOptions& options) {
 
     if (done->state == train::RunState::Failed) {
         if (options.project.json) {
-            print(Json{{"event", "done"}, {"state", "failed"}, {"steps", done->steps}, {"seconds", done->seconds}, {"error", done->error}, {"node", done->error_node}});
+            print(Json{{"event", "done"},
+                       {"state", "failed"},
+                       {"steps", done->steps},
+                       {"seconds", done->seconds},
+                       {"error", done->error},
+                       {"node", done->error_node}});
         }
         throw RunError(done->error);
     }
     try {
         graph::save_weights(weights.string(), trainer.model().module().state(), graph);
     } catch (const Error& error) {
-        throw RunError(fmt::format("the run ended well, but its weights could not be saved: {}", error.what()));
+        throw RunError(fmt::format("the run ended well, but its weights could not be saved: {}",
+                                   error.what()));
     }
     const Names& names = reporter->names();
     if (options.project.json) {
@@ -248,16 +273,26 @@ int train(const TrainOptions& options) {
             put(metrics, "test_", names.losses, done->test->losses);
             put(metrics, "test_", names.metrics, done->test->metrics);
         }
-        print(Json{{"event", "done"}, {"state", state_name(done->state)}, {"steps", done->steps}, {"epochs", done->epochs}, {"seconds", done->seconds},
-                   {"metrics", metrics}, {"weights", weights.string()}, {"checkpoint", checkpoint.string()}});
+        print(Json{{"event", "done"},
+                   {"state", state_name(done->state)},
+                   {"steps", done->steps},
+                   {"epochs", done->epochs},
+                   {"seconds", done->seconds},
+                   {"metrics", metrics},
+                   {"weights", weights.string()},
+                   {"checkpoint", checkpoint.string()}});
         return 0;
     }
-    fmt::print("{} after {} steps in {}\n", done->state == train::RunState::Finished ? "Finished" : "Stopped", done->steps, time_text(done->seconds));
+    fmt::print("{} after {} steps in {}\n",
+               done->state == train::RunState::Finished ? "Finished" : "Stopped", done->steps,
+               time_text(done->seconds));
     if (done->test) {
-        fmt::print("Test ({} samples): {}\n", done->test->samples, words(names, done->test->losses, done->test->metrics));
+        fmt::print("Test ({} samples): {}\n", done->test->samples,
+                   words(names, done->test->losses, done->test->metrics));
     }
     if (done->state == train::RunState::Stopped) {
-        fmt::print("Go on with: wiregrad train {} --resume{}\n", options.project.file, options.out.empty() ? "" : " --out " + options.out);
+        fmt::print("Go on with: wiregrad train {} --resume{}\n", options.project.file,
+                   options.out.empty() ? "" : " --out " + options.out);
     }
     fmt::print("Weights: {}\n", weights.string());
     return 0;

@@ -1,5 +1,6 @@
-// What is fuzzed: each reader is given bytes and may do nothing but succeed or throw a wiregrad::Error. libFuzzer calls
-// these through the entry points of this folder, and a test feeds them mutations in every run.
+// What is fuzzed: each reader is given bytes and may do nothing but succeed or throw a
+// wiregrad::Error. libFuzzer calls these through the entry points of this folder, and a test feeds
+// them mutations in every run.
 #pragma once
 
 #include <cstddef>
@@ -44,8 +45,7 @@ inline void image(std::span<const std::byte> bytes) {
     try {
         // Small ones only: a picture of the largest size is not a bug, but slow.
         const ImageSize size = image_size(bytes, "fuzz.png");
-        if (std::int64_t{size.height} * size.width <= 1 << 16)
-            decode_image(bytes, 3, "fuzz.png");
+        if (std::int64_t{size.height} * size.width <= 1 << 16) decode_image(bytes, 3, "fuzz.png");
     } catch (const Error&) {
     }
 }

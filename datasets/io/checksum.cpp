@@ -12,15 +12,15 @@ namespace {
 
 /// Collects whole blocks of 64 bytes; both sums are built like this.
 template <class Block>
-void feed(std::span<const std::byte> bytes, std::array<std::byte, 64>& buffer, std::uint64_t& length, Block&& block) {
+void feed(std::span<const std::byte> bytes, std::array<std::byte, 64>& buffer,
+          std::uint64_t& length, Block&& block) {
     while (!bytes.empty()) {
         const auto filled = static_cast<std::size_t>(length % 64);
         const std::size_t take = std::min(bytes.size(), 64 - filled);
         std::memcpy(buffer.data() + filled, bytes.data(), take);
         length += take;
         bytes = bytes.subspan(take);
-        if (filled + take == 64)
-            block(buffer.data());
+        if (filled + take == 64) block(buffer.data());
     }
 }
 
@@ -41,7 +41,8 @@ const std::array<std::uint32_t, 64>& sines() {
     static const std::array<std::uint32_t, 64> table = [] {
         std::array<std::uint32_t, 64> t{};
         for (std::size_t i = 0; i < 64; ++i)
-            t[i] = static_cast<std::uint32_t>(std::floor(std::abs(std::sin(static_cast<double>(i + 1))) * 4294967296.0));
+            t[i] = static_cast<std::uint32_t>(
+                std::floor(std::abs(std::sin(static_cast<double>(i + 1))) * 4294967296.0));
         return t;
     }();
     return table;
@@ -73,7 +74,8 @@ void Md5::add(std::span<const std::byte> bytes) {
 }
 
 void Md5::block(const std::byte* at) {
-    static constexpr int kShift[4][4] = {{7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}};
+    static constexpr int kShift[4][4] = {
+        {7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}};
     std::array<std::uint32_t, 16> word{};
     for (std::size_t i = 0; i < 64; ++i)
         word[i / 4] |= static_cast<std::uint32_t>(at[i]) << (8 * (i % 4));
@@ -127,8 +129,10 @@ void Sha256::block(const std::byte* at) {
     for (std::size_t i = 0; i < 64; ++i)
         w[i / 4] |= static_cast<std::uint32_t>(at[i]) << (8 * (3 - i % 4));
     for (std::size_t i = 16; i < 64; ++i) {
-        const std::uint32_t s0 = std::rotr(w[i - 15], 7) ^ std::rotr(w[i - 15], 18) ^ (w[i - 15] >> 3);
-        const std::uint32_t s1 = std::rotr(w[i - 2], 17) ^ std::rotr(w[i - 2], 19) ^ (w[i - 2] >> 10);
+        const std::uint32_t s0 =
+            std::rotr(w[i - 15], 7) ^ std::rotr(w[i - 15], 18) ^ (w[i - 15] >> 3);
+        const std::uint32_t s1 =
+            std::rotr(w[i - 2], 17) ^ std::rotr(w[i - 2], 19) ^ (w[i - 2] >> 10);
         w[i] = w[i - 16] + s0 + w[i - 7] + s1;
     }
     std::array<std::uint32_t, 8> h = state_;

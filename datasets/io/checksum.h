@@ -1,4 +1,5 @@
-// MD5 (RFC 1321) and SHA-256 (FIPS 180-4), to recognise files. MD5 only where that is what is published.
+// MD5 (RFC 1321) and SHA-256 (FIPS 180-4), to recognise files. MD5 only where that is what is
+// published.
 #pragma once
 
 #include <array>

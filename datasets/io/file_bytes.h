@@ -1,4 +1,5 @@
-// Reads a file from front to back, plain or gzip alike, and never believes a length it is told. One thread each.
+// Reads a file from front to back, plain or gzip alike, and never believes a length it is told. One
+// thread each.
 #pragma once
 
 #include <cstddef>

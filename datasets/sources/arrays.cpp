@@ -1,5 +1,5 @@
-// Arrays with names: NPY files beside each other, NPZ archives, HDF5 files. x (or images, data ...) and y (or labels,
-// target ...), and x_test, y_test where the file brings a test part.
+// Arrays with names: NPY files beside each other, NPZ archives, HDF5 files. x (or images, data ...)
+// and y (or labels, target ...), and x_test, y_test where the file brings a test part.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -33,17 +33,20 @@ class Store {
     virtual ~Store() = default;
     virtual const std::vector<std::string>& names() const = 0;
     virtual Tensor read(const std::string& name) const = 0;
-    bool has(const std::string& name) const { return std::count(names().begin(), names().end(), name) > 0; }
+    bool has(const std::string& name) const {
+        return std::count(names().begin(), names().end(), name) > 0;
+    }
 };
 
-Tensor checked_npy(const std::vector<std::byte>& bytes, const std::string& where) { return io::parse_npy(bytes, where); }
+Tensor checked_npy(const std::vector<std::byte>& bytes, const std::string& where) {
+    return io::parse_npy(bytes, where);
+}
 
 class NpyFolder : public Store {
   public:
     explicit NpyFolder(const std::string& folder) : folder_(folder) {
         for (const std::string& file : list_folder(folder).files)
-            if (lower_extension(file) == ".npy")
-                names_.push_back(file.substr(0, file.size() - 4));
+            if (lower_extension(file) == ".npy") names_.push_back(file.substr(0, file.size() - 4));
     }
     const std::vector<std::string>& names() const override { return names_; }
     Tensor read(const std::string& name) const override {
@@ -72,21 +75,23 @@ class Npz : public Store {
         constexpr zip_int64_t kMostEntries = 10'000;
         const zip_int64_t count = zip_get_num_entries(archive, 0);
         if (count > kMostEntries)
-            throw FileError(fmt::format("the archive has {} entries, more than an .npz has", count), path);
+            throw FileError(fmt::format("the archive has {} entries, more than an .npz has", count),
+                            path);
         for (zip_int64_t i = 0; i < count; ++i) {
             const char* name = zip_get_name(archive, static_cast<zip_uint64_t>(i), 0);
             const std::string text = name ? name : "";
-            if (text.ends_with(".npy"))
-                names_.push_back(text.substr(0, text.size() - 4));
+            if (text.ends_with(".npy")) names_.push_back(text.substr(0, text.size() - 4));
         }
     }
     const std::vector<std::string>& names() const override { return names_; }
     Tensor read(const std::string& name) const override {
         const std::string where = path_ + ":" + name;
         zip_t* archive = archive_.get();
-        const std::unique_ptr<zip_file_t, CloseFile> file(zip_fopen(archive, (name + ".npy").c_str(), 0));
+        const std::unique_ptr<zip_file_t, CloseFile> file(
+            zip_fopen(archive, (name + ".npy").c_str(), 0));
         if (!file)
-            throw FileError(fmt::format("the entry cannot be read ({})", zip_strerror(archive)), where);
+            throw FileError(fmt::format("the entry cannot be read ({})", zip_strerror(archive)),
+                            where);
         // The size the archive tells is not believed: the buffer grows with what comes.
         std::vector<std::byte> bytes;
         while (true) {
@@ -95,10 +100,10 @@ class Npz : public Store {
             bytes.resize(before + kChunk);
             const zip_int64_t got = zip_fread(file.get(), bytes.data() + before, kChunk);
             if (got < 0)
-                throw FileError(fmt::format("the entry is damaged ({})", zip_file_strerror(file.get())), where);
+                throw FileError(
+                    fmt::format("the entry is damaged ({})", zip_file_strerror(file.get())), where);
             bytes.resize(before + static_cast<std::size_t>(got));
-            if (got == 0)
-                break;
+            if (got == 0) break;
             if (bytes.size() > kLargestArray)
                 throw FileError("the entry is larger than 16 GB unpacked", where);
         }
@@ -127,7 +132,8 @@ class Hdf5 : public Store {
     Tensor read(const std::string& name) const override {
         for (const io::Hdf5Entry& entry : reader_.entries())
             if (entry.name == name && !entry.unreadable.empty())
-                throw FileError(fmt::format("\"{}\" cannot be used: {}", name, entry.unreadable), path_);
+                throw FileError(fmt::format("\"{}\" cannot be used: {}", name, entry.unreadable),
+                                path_);
         return reader_.read(name);
     }
 
@@ -145,29 +151,27 @@ struct Names {
 constexpr const char* kInputs[] = {"x", "X", "images", "image", "data", "features", "inputs"};
 constexpr const char* kTargets[] = {"y", "Y", "labels", "label", "targets", "target"};
 
-std::string first_of(const Store& store, std::span<const char* const> bases, const std::string& part) {
+std::string first_of(const Store& store, std::span<const char* const> bases,
+                     const std::string& part) {
     for (const char* base : bases)
-        for (const std::string& name : {fmt::format("{}_{}", base, part), fmt::format("{}_{}", part, base),
-                                        fmt::format("{}/{}", part, base), fmt::format("{}/{}", base, part)})
-            if (store.has(name))
-                return name;
+        for (const std::string& name :
+             {fmt::format("{}_{}", base, part), fmt::format("{}_{}", part, base),
+              fmt::format("{}/{}", part, base), fmt::format("{}/{}", base, part)})
+            if (store.has(name)) return name;
     return {};
 }
 
 std::string plain_of(const Store& store, std::span<const char* const> bases) {
     for (const char* base : bases)
-        if (store.has(base))
-            return base;
+        if (store.has(base)) return base;
     return {};
 }
 
 Names find_names(const Store& store, const DatasetSpec& spec) {
     std::string all;
     for (const std::string& name : store.names())
-        if (all.size() < 300)
-            all += fmt::format("{}\"{}\"", all.empty() ? "" : ", ", name);
-    if (all.empty())
-        all = "nothing";
+        if (all.size() < 300) all += fmt::format("{}\"{}\"", all.empty() ? "" : ", ", name);
+    if (all.empty()) all = "nothing";
     Names names;
     if (spec.x_name.empty()) {
         names.x = first_of(store, kInputs, "train");
@@ -175,30 +179,32 @@ Names find_names(const Store& store, const DatasetSpec& spec) {
             names.x = plain_of(store, kInputs);
         else
             names.x_test = first_of(store, kInputs, "test");
-        if (names.x.empty() && store.names().size() == 1)
-            names.x = store.names()[0];
+        if (names.x.empty() && store.names().size() == 1) names.x = store.names()[0];
         if (names.x.empty())
-            throw FileError(fmt::format("no array is named x, x_train, images, data, features or inputs; there is {}", all), spec.path);
+            throw FileError(
+                fmt::format(
+                    "no array is named x, x_train, images, data, features or inputs; there is {}",
+                    all),
+                spec.path);
     } else if (store.has(spec.x_name)) {
         names.x = spec.x_name;
     } else {
-        throw FileError(fmt::format("there is no array \"{}\"; there is {}", spec.x_name, all), spec.path);
+        throw FileError(fmt::format("there is no array \"{}\"; there is {}", spec.x_name, all),
+                        spec.path);
     }
-    if (spec.y_name == "-")
-        return names;
+    if (spec.y_name == "-") return names;
     if (!spec.y_name.empty()) {
         if (!store.has(spec.y_name))
-            throw FileError(fmt::format("there is no array \"{}\"; there is {}", spec.y_name, all), spec.path);
+            throw FileError(fmt::format("there is no array \"{}\"; there is {}", spec.y_name, all),
+                            spec.path);
         names.y = spec.y_name;
     } else {
         names.y = first_of(store, kTargets, "train");
-        if (names.y.empty())
-            names.y = plain_of(store, kTargets);
+        if (names.y.empty()) names.y = plain_of(store, kTargets);
     }
     if (!names.x_test.empty() && !names.y.empty()) {
         names.y_test = first_of(store, kTargets, "test");
-        if (names.y_test.empty())
-            names.x_test.clear(); // half a test part is none
+        if (names.y_test.empty()) names.x_test.clear(); // half a test part is none
     }
     return names;
 }
@@ -206,7 +212,8 @@ Names find_names(const Store& store, const DatasetSpec& spec) {
 Column column_of(const Tensor& tensor) {
     const Tensor whole = tensor.contiguous();
     const auto count = static_cast<std::size_t>(whole.numel());
-    if (whole.dtype() == DType::UInt8 || whole.dtype() == DType::Int64 || whole.dtype() == DType::Float32) {
+    if (whole.dtype() == DType::UInt8 || whole.dtype() == DType::Int64 ||
+        whole.dtype() == DType::Float32) {
         const auto* bytes = static_cast<const std::byte*>(whole.raw());
         return {whole.dtype(), {bytes, bytes + whole.nbytes()}};
     }
@@ -217,10 +224,12 @@ Column column_of(const Tensor& tensor) {
         std::copy(from, from + count, column.values<std::int64_t>().begin());
     } else if (whole.dtype() == DType::Float64) {
         const auto* from = whole.data<double>();
-        std::transform(from, from + count, column.values<float>().begin(), [](double v) { return static_cast<float>(v); });
+        std::transform(from, from + count, column.values<float>().begin(),
+                       [](double v) { return static_cast<float>(v); });
     } else {
         const std::vector<double> values = whole.to_vector();
-        std::transform(values.begin(), values.end(), column.values<float>().begin(), [](double v) { return static_cast<float>(v); });
+        std::transform(values.begin(), values.end(), column.values<float>().begin(),
+                       [](double v) { return static_cast<float>(v); });
     }
     return column;
 }
@@ -228,14 +237,14 @@ Column column_of(const Tensor& tensor) {
 Shape sample_shape(const Shape& shape) {
     Shape sample = shape;
     sample.erase(0);
-    if (sample.empty())
-        sample.push_back(1);
+    if (sample.empty()) sample.push_back(1);
     return sample;
 }
 
 /// [N, H, W, C] -> [N, C, H, W].
 void channels_first(Column& column, std::int64_t samples, const Shape& hwc) {
-    const auto area = static_cast<std::size_t>(hwc[0] * hwc[1]), channels = static_cast<std::size_t>(hwc[2]);
+    const auto area = static_cast<std::size_t>(hwc[0] * hwc[1]),
+               channels = static_cast<std::size_t>(hwc[2]);
     const std::size_t unit = size_of(column.stored);
     std::vector<std::byte> sorted(column.bytes.size());
     for (std::size_t n = 0; n < static_cast<std::size_t>(samples); ++n)
@@ -261,7 +270,9 @@ Input make_x(const Tensor& tensor, const std::string& where) {
     const bool bytes = result.column.stored == DType::UInt8;
     if (rank == 4 || (rank == 3 && bytes)) {
         field.kind = FieldKind::Image;
-        const auto few = [](std::int64_t channels) { return channels == 1 || channels == 3 || channels == 4; };
+        const auto few = [](std::int64_t channels) {
+            return channels == 1 || channels == 3 || channels == 4;
+        };
         if (rank == 3) {
             field.shape.insert(0, 1);
         } else if (few(field.shape[2]) && !few(field.shape[0])) {
@@ -272,7 +283,8 @@ Input make_x(const Tensor& tensor, const std::string& where) {
     if (result.column.stored == DType::Int64) {
         const auto whole = result.column.values<std::int64_t>();
         Column numbers = Column::sized<float>(whole.size());
-        std::transform(whole.begin(), whole.end(), numbers.values<float>().begin(), [](std::int64_t v) { return static_cast<float>(v); });
+        std::transform(whole.begin(), whole.end(), numbers.values<float>().begin(),
+                       [](std::int64_t v) { return static_cast<float>(v); });
         result.column = std::move(numbers);
     }
     if (result.column.stored == DType::Float32) {
@@ -280,8 +292,7 @@ Input make_x(const Tensor& tensor, const std::string& where) {
         field.max = 0;
         bool first = true;
         for (const float v : result.column.values<float>()) {
-            if (!std::isfinite(v))
-                continue;
+            if (!std::isfinite(v)) continue;
             field.min = first ? v : std::min<double>(field.min, v);
             field.max = first ? v : std::max<double>(field.max, v);
             first = false;
@@ -292,7 +303,8 @@ Input make_x(const Tensor& tensor, const std::string& where) {
     return result;
 }
 
-Input make_y(const Tensor& tensor, const Field& x, const DatasetSpec& spec, std::int64_t classes, const std::string& where) {
+Input make_y(const Tensor& tensor, const Field& x, const DatasetSpec& spec, std::int64_t classes,
+             const std::string& where) {
     if (tensor.dim() < 1)
         throw DataError("y is a single number; it must have one row for each sample", where);
     Input result{{.name = "y", .shape = sample_shape(tensor.shape())}, column_of(tensor)};
@@ -305,8 +317,9 @@ Input make_y(const Tensor& tensor, const Field& x, const DatasetSpec& spec, std:
         column = std::move(wide);
     }
     const bool one = numel(field.shape) == 1;
-    const bool mask = x.kind == FieldKind::Image && field.shape.size() >= 2 && x.shape.size() == 3 &&
-                      numel(field.shape) == x.shape[1] * x.shape[2] && field.shape.back() == x.shape[2];
+    const bool mask = x.kind == FieldKind::Image && field.shape.size() >= 2 &&
+                      x.shape.size() == 3 && numel(field.shape) == x.shape[1] * x.shape[2] &&
+                      field.shape.back() == x.shape[2];
     if (column.stored == DType::Int64 && (mask || (one && !spec.regression))) {
         classes = count_classes(column.values<std::int64_t>(), classes, where);
         field = label_field(classes);
@@ -319,7 +332,8 @@ Input make_y(const Tensor& tensor, const Field& x, const DatasetSpec& spec, std:
     if (column.stored == DType::Int64) {
         const auto whole = column.values<std::int64_t>();
         Column numbers = Column::sized<float>(whole.size());
-        std::transform(whole.begin(), whole.end(), numbers.values<float>().begin(), [](std::int64_t v) { return static_cast<float>(v); });
+        std::transform(whole.begin(), whole.end(), numbers.values<float>().begin(),
+                       [](std::int64_t v) { return static_cast<float>(v); });
         column = std::move(numbers);
     }
     field.kind = one ? FieldKind::Scalar : FieldKind::Vector;
@@ -332,8 +346,8 @@ Input make_y(const Tensor& tensor, const Field& x, const DatasetSpec& spec, std:
     return result;
 }
 
-DatasetPtr assemble(const Store& store, const std::string& x_name, const std::string& y_name, const DatasetSpec& spec,
-                    std::int64_t classes) {
+DatasetPtr assemble(const Store& store, const std::string& x_name, const std::string& y_name,
+                    const DatasetSpec& spec, std::int64_t classes) {
     const Tensor x = store.read(x_name);
     Input input = make_x(x, spec.path + ":" + x_name);
     const std::int64_t count = x.size(0);
@@ -344,7 +358,9 @@ DatasetPtr assemble(const Store& store, const std::string& x_name, const std::st
         const Tensor y = store.read(y_name);
         Input target = make_y(y, fields[0], spec, classes, spec.path + ":" + y_name);
         if (y.size(0) != count)
-            throw DataError(fmt::format("\"{}\" has {} samples, \"{}\" has {}", x_name, count, y_name, y.size(0)), spec.path);
+            throw DataError(fmt::format("\"{}\" has {} samples, \"{}\" has {}", x_name, count,
+                                        y_name, y.size(0)),
+                            spec.path);
         fields.push_back(target.field);
         columns.push_back(std::move(target.column));
     }
@@ -358,11 +374,14 @@ Parts open_store(const Store& store, const Opening& opening) {
     opening.report("Reading arrays", 0.7);
     if (!names.x_test.empty()) {
         const std::vector<Field>& fields = parts.main->fields();
-        parts.test = assemble(store, names.x_test, names.y_test, opening.spec, fields.size() > 1 ? fields[1].classes : 0);
+        parts.test = assemble(store, names.x_test, names.y_test, opening.spec,
+                              fields.size() > 1 ? fields[1].classes : 0);
         for (std::size_t f = 0; f < fields.size(); ++f)
-            if (parts.test->fields()[f].shape != fields[f].shape || parts.test->fields()[f].dtype != fields[f].dtype)
-                throw DataError(fmt::format("a test sample of \"{}\" is {}, a training sample {}", fields[f].name,
-                                            parts.test->fields()[f].shape.str(), fields[f].shape.str()),
+            if (parts.test->fields()[f].shape != fields[f].shape ||
+                parts.test->fields()[f].dtype != fields[f].dtype)
+                throw DataError(fmt::format("a test sample of \"{}\" is {}, a training sample {}",
+                                            fields[f].name, parts.test->fields()[f].shape.str(),
+                                            fields[f].shape.str()),
                                 opening.spec.path);
     }
     return parts;
@@ -370,8 +389,7 @@ Parts open_store(const Store& store, const Opening& opening) {
 
 /// The folder's arrays for a folder; for one file, itself as x, and as y what its name leads to.
 std::pair<std::unique_ptr<Store>, DatasetSpec> npy_store(const DatasetSpec& spec) {
-    if (fs::is_directory(spec.path))
-        return {std::make_unique<NpyFolder>(spec.path), spec};
+    if (fs::is_directory(spec.path)) return {std::make_unique<NpyFolder>(spec.path), spec};
     const fs::path path = spec.path;
     const std::string folder = path.has_parent_path() ? path.parent_path().string() : ".";
     auto store = std::make_unique<NpyFolder>(folder);
@@ -379,7 +397,11 @@ std::pair<std::unique_ptr<Store>, DatasetSpec> npy_store(const DatasetSpec& spec
     named.x_name = path.stem().string();
     if (named.y_name.empty()) {
         named.y_name = "-";
-        const std::pair<const char*, const char*> kPairs[] = {{"x", "y"}, {"X", "y"}, {"images", "labels"}, {"data", "target"}, {"features", "labels"}};
+        const std::pair<const char*, const char*> kPairs[] = {{"x", "y"},
+                                                              {"X", "y"},
+                                                              {"images", "labels"},
+                                                              {"data", "target"},
+                                                              {"features", "labels"}};
         for (const auto& [from, to] : kPairs) {
             std::string candidate = named.x_name;
             if (const std::size_t at = candidate.find(from); at != std::string::npos) {
@@ -400,11 +422,21 @@ Parts open_npy(const Opening& opening) {
     const auto [store, spec] = npy_store(opening.spec);
     return open_store(*store, opening.with(spec));
 }
-Parts open_npz(const Opening& opening) { return open_store(Npz(opening.spec.path), opening); }
-Parts open_hdf5(const Opening& opening) { return open_store(Hdf5(opening.spec.path), opening); }
+Parts open_npz(const Opening& opening) {
+    return open_store(Npz(opening.spec.path), opening);
+}
+Parts open_hdf5(const Opening& opening) {
+    return open_store(Hdf5(opening.spec.path), opening);
+}
 
-std::vector<Field> describe_npy(const DatasetSpec& spec) { return open_npy(Opening(spec, {})).main->fields(); }
-std::vector<Field> describe_npz(const DatasetSpec& spec) { return open_npz(Opening(spec, {})).main->fields(); }
-std::vector<Field> describe_hdf5(const DatasetSpec& spec) { return open_hdf5(Opening(spec, {})).main->fields(); }
+std::vector<Field> describe_npy(const DatasetSpec& spec) {
+    return open_npy(Opening(spec, {})).main->fields();
+}
+std::vector<Field> describe_npz(const DatasetSpec& spec) {
+    return open_npz(Opening(spec, {})).main->fields();
+}
+std::vector<Field> describe_hdf5(const DatasetSpec& spec) {
+    return open_hdf5(Opening(spec, {})).main->fields();
+}
 
 } // namespace wiregrad::data

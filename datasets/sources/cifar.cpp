@@ -1,5 +1,5 @@
-// CIFAR-10's binary version: records of one label byte and 3 x 32 x 32 colour bytes, in five training batches and one
-// test batch; a folder, one batch, or the archive as it is downloaded.
+// CIFAR-10's binary version: records of one label byte and 3 x 32 x 32 colour bytes, in five
+// training batches and one test batch; a folder, one batch, or the archive as it is downloaded.
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -27,14 +27,18 @@ struct Records {
     std::vector<std::uint8_t> pixels, labels;
     void add(std::span<const std::byte> content, const std::string& where) {
         if (content.empty() || content.size() % kRecord != 0)
-            throw FileError(fmt::format("a CIFAR-10 batch is a row of records of {} bytes; {} bytes are {} records and {} "
+            throw FileError(fmt::format("a CIFAR-10 batch is a row of records of {} bytes; {} "
+                                        "bytes are {} records and {} "
                                         "bytes over",
-                                        kRecord, content.size(), content.size() / kRecord, content.size() % kRecord),
+                                        kRecord, content.size(), content.size() / kRecord,
+                                        content.size() % kRecord),
                             where);
         const auto* bytes = reinterpret_cast<const std::uint8_t*>(content.data());
         for (std::size_t at = 0; at < content.size(); at += kRecord) {
             if (bytes[at] > 9)
-                throw DataError(fmt::format("record {} has the label {}, allowed are 0 to 9", at / kRecord, bytes[at]), where);
+                throw DataError(fmt::format("record {} has the label {}, allowed are 0 to 9",
+                                            at / kRecord, bytes[at]),
+                                where);
             labels.push_back(bytes[at]);
             pixels.insert(pixels.end(), bytes + at + 1, bytes + at + kRecord);
         }
@@ -43,14 +47,17 @@ struct Records {
         const auto count = static_cast<std::int64_t>(labels.size());
         return labels.empty() ? nullptr
                               : memory_dataset(describe_cifar10(spec),
-                                               {Column::of<std::uint8_t>(pixels), Column::of<std::uint8_t>(labels)}, count,
-                                               spec.path);
+                                               {Column::of<std::uint8_t>(pixels),
+                                                Column::of<std::uint8_t>(labels)},
+                                               count, spec.path);
     }
 };
 
 struct Batches {
     Records train, test;
-    Records& of(const std::string& name) { return fs::path(name).filename() == "test_batch.bin" ? test : train; }
+    Records& of(const std::string& name) {
+        return fs::path(name).filename() == "test_batch.bin" ? test : train;
+    }
 };
 
 /// The parts of a tar header that are needed; throws FileError where it is damaged.
@@ -82,7 +89,9 @@ TarEntry parse_tar_header(std::span<const std::byte, 512> header, const std::str
     if (sum != octal({text + 148, 8}, where))
         throw FileError("the archive is damaged: the checksum of an entry is wrong", where);
     const char type = text[156];
-    return {.name = std::string(text, strnlen(text, 100)), .size = octal({text + 124, 12}, where), .end = false,
+    return {.name = std::string(text, strnlen(text, 100)),
+            .size = octal({text + 124, 12}, where),
+            .end = false,
             .plain = type == '0' || type == '\0'};
 }
 
@@ -92,19 +101,25 @@ void read_archive(const std::string& path, Batches& batches, const Opening& open
     while (true) {
         std::array<std::byte, 512> header{};
         const std::size_t got = file.read_some(header);
-        if (got == 0)
-            break;
+        if (got == 0) break;
         if (got < header.size())
             throw FileError(fmt::format("the archive is cut off at byte {}", file.offset()), path);
         const TarEntry entry = parse_tar_header(header, path);
-        if (entry.end)
-            break;
+        if (entry.end) break;
         if (entry.size > kLargestEntry)
-            throw FileError(fmt::format("the archive's entry {} is {} bytes large, CIFAR-10's are 31 million", entry.name, entry.size), path);
-        const std::vector<std::byte> content = file.take((entry.size + 511) / 512 * 512, entry.name);
+            throw FileError(
+                fmt::format("the archive's entry {} is {} bytes large, CIFAR-10's are 31 million",
+                            entry.name, entry.size),
+                path);
+        const std::vector<std::byte> content =
+            file.take((entry.size + 511) / 512 * 512, entry.name);
         if (entry.plain && entry.name.ends_with(".bin"))
-            batches.of(entry.name).add(std::span(content).first(static_cast<std::size_t>(entry.size)), path + ":" + entry.name);
-        opening.report("Unpacking pictures", static_cast<double>(std::min(batches.train.labels.size(), std::size_t{60000})) / 60000);
+            batches.of(entry.name)
+                .add(std::span(content).first(static_cast<std::size_t>(entry.size)),
+                     path + ":" + entry.name);
+        opening.report(
+            "Unpacking pictures",
+            static_cast<double>(std::min(batches.train.labels.size(), std::size_t{60000})) / 60000);
     }
 }
 
@@ -112,7 +127,8 @@ void read_archive(const std::string& path, Batches& batches, const Opening& open
 
 std::vector<Field> describe_cifar10(const DatasetSpec&) {
     return {{.name = "x", .shape = {3, 32, 32}, .kind = FieldKind::Image},
-            label_field(10, {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"})};
+            label_field(10, {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog",
+                             "horse", "ship", "truck"})};
 }
 
 Parts open_cifar10(const Opening& opening) {
@@ -125,14 +141,15 @@ Parts open_cifar10(const Opening& opening) {
             folder /= "cifar-10-batches-bin";
             listing = list_folder(folder.string());
         }
-        const bool unpacked = std::any_of(listing.files.begin(), listing.files.end(), [](const std::string& n) {
-            return is_cifar_name(n) && n.ends_with(".bin");
-        });
+        const bool unpacked =
+            std::any_of(listing.files.begin(), listing.files.end(), [](const std::string& n) {
+                return is_cifar_name(n) && n.ends_with(".bin");
+            });
         for (const std::string& name : listing.files) {
             const std::string path = (folder / name).string();
-            if (!is_cifar_name(name))
-                continue;
-            opening.report("Reading pictures", static_cast<double>(batches.train.labels.size()) / 60000);
+            if (!is_cifar_name(name)) continue;
+            opening.report("Reading pictures",
+                           static_cast<double>(batches.train.labels.size()) / 60000);
             if (name.ends_with(".bin"))
                 batches.of(name).add(FileBytes(path).take_all(kLargest), path);
             else if (!unpacked)
@@ -141,17 +158,19 @@ Parts open_cifar10(const Opening& opening) {
     } else {
         FileBytes file(spec.path);
         std::array<std::byte, 512> head{};
-        const bool tar = file.read_some(head) == head.size() && std::memcmp(head.data() + 257, "ustar", 5) == 0;
+        const bool tar =
+            file.read_some(head) == head.size() && std::memcmp(head.data() + 257, "ustar", 5) == 0;
         if (tar)
             read_archive(spec.path, batches, opening);
         else
             batches.train.add(FileBytes(spec.path).take_all(kLargest), spec.path);
     }
     Parts parts{.main = batches.train.dataset(spec), .test = batches.test.dataset(spec)};
+    if (!parts.main) std::swap(parts.main, parts.test);
     if (!parts.main)
-        std::swap(parts.main, parts.test);
-    if (!parts.main)
-        throw FileError("there are no CIFAR-10 batches; looked for data_batch_1.bin to data_batch_5.bin and test_batch.bin", spec.path);
+        throw FileError("there are no CIFAR-10 batches; looked for data_batch_1.bin to "
+                        "data_batch_5.bin and test_batch.bin",
+                        spec.path);
     return parts;
 }
 

@@ -1,4 +1,5 @@
-// Tables in text: quotes, separators "," ";" and tab, headers, numbers and categories. Pure functions; any thread.
+// Tables in text: quotes, separators "," ";" and tab, headers, numbers and categories. Pure
+// functions; any thread.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,8 @@ namespace wiregrad::data {
 class CsvRows {
   public:
     CsvRows(std::string_view text, char separator, std::string where);
-    /// False at the end. Blank lines are passed over. Throws FileError for a quote that is not closed or stands wrong.
+    /// False at the end. Blank lines are passed over. Throws FileError for a quote that is not
+    /// closed or stands wrong.
     bool next();
     std::size_t size() const { return cells_.size(); }
     std::string_view operator[](std::size_t column) const { return cells_[column]; }
@@ -30,7 +32,8 @@ class CsvRows {
     std::size_t at_ = 0;
     std::int64_t line_ = 0, next_line_ = 1;
     std::vector<std::string_view> cells_;
-    std::deque<std::string> unescaped_; ///< of quoted cells with doubled quotes; a deque, so that views stay valid
+    std::deque<std::string>
+        unescaped_; ///< of quoted cells with doubled quotes; a deque, so that views stay valid
     std::size_t unescaped_used_ = 0;
 };
 
@@ -38,7 +41,7 @@ struct CsvOptions {
     std::string label_column{}; ///< name or number from 1; empty: the last; "-": none
     bool drop_missing = false;
     bool regression = false;
-    std::int64_t classes = 0;   ///< above 0: labels are indices below it
+    std::int64_t classes = 0; ///< above 0: labels are indices below it
 };
 
 /// A table made into numbers.

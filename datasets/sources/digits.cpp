@@ -29,7 +29,8 @@ struct Template {
 
 constexpr Point k0a[] = {{.50, .11}, {.30, .20}, {.23, .50}, {.30, .80}, {.50, .89},
                          {.70, .80}, {.77, .50}, {.70, .20}, {.50, .11}};
-constexpr Point k0b[] = {{.58, .12}, {.38, .22}, {.30, .52}, {.36, .82}, {.50, .88}, {.64, .76}, {.70, .48}, {.64, .20}, {.50, .13}};
+constexpr Point k0b[] = {{.58, .12}, {.38, .22}, {.30, .52}, {.36, .82}, {.50, .88},
+                         {.64, .76}, {.70, .48}, {.64, .20}, {.50, .13}};
 constexpr Stroke k0A[] = {{true, k0a}};
 constexpr Stroke k0B[] = {{true, k0b}};
 
@@ -40,7 +41,8 @@ constexpr Stroke k1A[] = {{false, k1a}};
 constexpr Stroke k1B[] = {{false, k1b}};
 constexpr Stroke k1C[] = {{false, k1b}, {false, k1c}};
 
-constexpr Point k2a[] = {{.27, .30}, {.36, .15}, {.54, .12}, {.69, .23}, {.66, .42}, {.48, .63}, {.26, .87}};
+constexpr Point k2a[] = {{.27, .30}, {.36, .15}, {.54, .12}, {.69, .23},
+                         {.66, .42}, {.48, .63}, {.26, .87}};
 constexpr Point k2b[] = {{.26, .87}, {.76, .87}};
 constexpr Point k2c[] = {{.28, .26}, {.42, .12}, {.64, .17}, {.69, .36}, {.52, .62}, {.32, .84},
                          {.24, .78}, {.34, .72}, {.52, .84}, {.66, .89}, {.78, .80}};
@@ -62,13 +64,15 @@ constexpr Stroke k4B[] = {{false, k4c}};
 
 constexpr Point k5a[] = {{.71, .13}, {.34, .13}, {.31, .45}};
 constexpr Point k5b[] = {{.31, .45}, {.50, .39}, {.70, .51}, {.71, .73}, {.51, .88}, {.26, .81}};
-constexpr Point k5c[] = {{.70, .16}, {.42, .14}, {.34, .26}, {.40, .43}, {.60, .54}, {.67, .70}, {.54, .87}, {.29, .83}};
+constexpr Point k5c[] = {{.70, .16}, {.42, .14}, {.34, .26}, {.40, .43},
+                         {.60, .54}, {.67, .70}, {.54, .87}, {.29, .83}};
 constexpr Stroke k5A[] = {{false, k5a}, {true, k5b}};
 constexpr Stroke k5B[] = {{true, k5c}};
 
 constexpr Point k6a[] = {{.65, .12}, {.45, .25}, {.31, .50}, {.31, .75}, {.49, .89},
                          {.68, .78}, {.67, .59}, {.50, .50}, {.33, .62}};
-constexpr Point k6b[] = {{.42, .11}, {.33, .40}, {.30, .70}, {.42, .87}, {.62, .85}, {.68, .68}, {.52, .58}, {.32, .72}};
+constexpr Point k6b[] = {{.42, .11}, {.33, .40}, {.30, .70}, {.42, .87},
+                         {.62, .85}, {.68, .68}, {.52, .58}, {.32, .72}};
 constexpr Stroke k6A[] = {{true, k6a}};
 constexpr Stroke k6B[] = {{true, k6b}};
 
@@ -79,23 +83,25 @@ constexpr Stroke k7A[] = {{false, k7a}};
 constexpr Stroke k7B[] = {{false, k7a}, {false, k7b}};
 constexpr Stroke k7C[] = {{true, k7c}};
 
-constexpr Point k8a[] = {{.50, .47}, {.33, .36}, {.34, .19}, {.50, .11}, {.66, .19}, {.67, .36}, {.50, .47},
-                         {.30, .61}, {.30, .80}, {.50, .89}, {.70, .80}, {.70, .61}, {.50, .47}};
+constexpr Point k8a[] = {{.50, .47}, {.33, .36}, {.34, .19}, {.50, .11}, {.66, .19},
+                         {.67, .36}, {.50, .47}, {.30, .61}, {.30, .80}, {.50, .89},
+                         {.70, .80}, {.70, .61}, {.50, .47}};
 constexpr Point k8b[] = {{.67, .20}, {.50, .11}, {.34, .22}, {.42, .40}, {.62, .57}, {.68, .76},
                          {.50, .89}, {.33, .77}, {.40, .57}, {.60, .40}, {.67, .20}};
 constexpr Stroke k8A[] = {{true, k8a}};
 constexpr Stroke k8B[] = {{true, k8b}};
 
-constexpr Point k9a[] = {{.68, .27}, {.54, .44}, {.35, .39}, {.33, .20}, {.50, .11}, {.67, .20},
-                         {.68, .42}, {.63, .68}, {.50, .89}};
+constexpr Point k9a[] = {{.68, .27}, {.54, .44}, {.35, .39}, {.33, .20}, {.50, .11},
+                         {.67, .20}, {.68, .42}, {.63, .68}, {.50, .89}};
 constexpr Point k9b[] = {{.66, .24}, {.50, .11}, {.33, .22}, {.36, .42}, {.54, .45}, {.66, .28}};
 constexpr Point k9c[] = {{.67, .16}, {.65, .89}};
 constexpr Stroke k9A[] = {{true, k9a}};
 constexpr Stroke k9B[] = {{true, k9b}, {false, k9c}};
 
 constexpr Template kTemplates[] = {
-    {0, k0A}, {0, k0B}, {1, k1A}, {1, k1B}, {1, k1C}, {2, k2A}, {2, k2B}, {3, k3A}, {3, k3B}, {4, k4A}, {4, k4B},
-    {5, k5A}, {5, k5B}, {6, k6A}, {6, k6B}, {7, k7A}, {7, k7B}, {7, k7C}, {8, k8A}, {8, k8B}, {9, k9A}, {9, k9B},
+    {0, k0A}, {0, k0B}, {1, k1A}, {1, k1B}, {1, k1C}, {2, k2A}, {2, k2B}, {3, k3A},
+    {3, k3B}, {4, k4A}, {4, k4B}, {5, k5A}, {5, k5B}, {6, k6A}, {6, k6B}, {7, k7A},
+    {7, k7B}, {7, k7C}, {8, k8A}, {8, k8B}, {9, k9A}, {9, k9B},
 };
 
 constexpr int kMaxPoints = 160; ///< of all strokes after smoothing
@@ -106,8 +112,7 @@ struct Ink {
     std::array<Point, kMaxPoints> from, to;
     int count = 0;
     void add(Point a, Point b) {
-        if (count == kMaxPoints)
-            return;
+        if (count == kMaxPoints) return;
         from[static_cast<std::size_t>(count)] = a;
         to[static_cast<std::size_t>(count)] = b;
         ++count;
@@ -134,8 +139,8 @@ double squared_distance(Point p, Point a, Point b) {
 
 } // namespace
 
-void draw_digit(int label, std::uint64_t seed, std::uint32_t stream, std::uint64_t index, double noise,
-                std::span<std::uint8_t> pixels) {
+void draw_digit(int label, std::uint64_t seed, std::uint32_t stream, std::uint64_t index,
+                double noise, std::span<std::uint8_t> pixels) {
     SampleRandom random(seed, stream, index);
     const auto* first = std::find_if(std::begin(kTemplates), std::end(kTemplates),
                                      [label](const Template& t) { return t.digit == label; });
@@ -149,8 +154,10 @@ void draw_digit(int label, std::uint64_t seed, std::uint32_t stream, std::uint64
     const double width = random.uniform(0.68, 1.05) * 22, height = random.uniform(0.70, 1.05) * 22;
     const double shift_x = random.uniform(-2.0, 2.0), shift_y = random.uniform(-2.0, 2.0);
     const double tremble = 0.026;
-    const double wave = random.uniform(0, 0.045), wave_phase_x = random.uniform(0, 2 * std::numbers::pi),
-                 wave_phase_y = random.uniform(0, 2 * std::numbers::pi), wave_rate = random.uniform(4, 8);
+    const double wave = random.uniform(0, 0.045),
+                 wave_phase_x = random.uniform(0, 2 * std::numbers::pi),
+                 wave_phase_y = random.uniform(0, 2 * std::numbers::pi),
+                 wave_rate = random.uniform(4, 8);
     const double cosine = std::cos(angle), sine = std::sin(angle);
     const auto place = [&](Point p) {
         const double wx = p.x + wave * std::sin(wave_rate * p.y + wave_phase_x) - 0.5;
@@ -176,8 +183,8 @@ void draw_digit(int label, std::uint64_t seed, std::uint32_t stream, std::uint64
             const Point after = i + 2 < n ? moved[i + 2] : moved[i + 1];
             Point last = place(moved[i]);
             for (int step = 1; step <= kCurveSteps; ++step) {
-                const Point next =
-                    place(smooth(before, moved[i], moved[i + 1], after, step / double(kCurveSteps)));
+                const Point next = place(
+                    smooth(before, moved[i], moved[i + 1], after, step / double(kCurveSteps)));
                 ink.add(last, next);
                 last = next;
             }
@@ -190,9 +197,12 @@ void draw_digit(int label, std::uint64_t seed, std::uint32_t stream, std::uint64
     const double dark = random.uniform(0.65, 1.0);
     const double grain = noise * random.uniform(0.3, 1.7);
     const double reach = radius + edge;
-    std::array<double, kDigitSide * kDigitSide> nearest; // squared distance to the ink, at most reach
+    std::array<double, kDigitSide * kDigitSide>
+        nearest; // squared distance to the ink, at most reach
     nearest.fill(reach * reach);
-    const auto first_pixel = [](double v) { return std::clamp(static_cast<int>(std::floor(v)), 0, kDigitSide); };
+    const auto first_pixel = [](double v) {
+        return std::clamp(static_cast<int>(std::floor(v)), 0, kDigitSide);
+    };
     for (std::size_t i = 0; i < static_cast<std::size_t>(ink.count); ++i) {
         const Point a = ink.from[i], b = ink.to[i];
         const int right = first_pixel(std::max(a.x, b.x) + reach + 1);
@@ -205,8 +215,7 @@ void draw_digit(int label, std::uint64_t seed, std::uint32_t stream, std::uint64
     }
     for (std::size_t i = 0; i < nearest.size(); ++i) {
         double value = dark * std::clamp((reach - std::sqrt(nearest[i])) / (2 * edge), 0.0, 1.0);
-        if (noise > 0)
-            value += grain * random.grain();
+        if (noise > 0) value += grain * random.grain();
         pixels[i] = static_cast<std::uint8_t>(std::lround(std::clamp(value, 0.0, 1.0) * 255));
     }
 }

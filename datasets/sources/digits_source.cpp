@@ -24,15 +24,21 @@ DatasetPtr draw(const Opening& opening, std::uint32_t stream, std::int64_t count
                        pixels.subspan(at * kPixels, kPixels));
         },
         [&](double done) { opening.report("Drawing digits", done); });
-    return memory_dataset(describe_digits(opening.spec), {std::move(x), std::move(y)}, count, "digits");
+    return memory_dataset(describe_digits(opening.spec), {std::move(x), std::move(y)}, count,
+                          "digits");
 }
 
 } // namespace
 
 std::vector<Field> describe_digits(const DatasetSpec&) {
     return {{.name = "x", .shape = {1, kDigitSide, kDigitSide}, .kind = FieldKind::Image},
-            {.name = "y", .shape = {}, .dtype = DType::Int64, .kind = FieldKind::Label,
-             .class_names = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}, .classes = 10, .max = 9}};
+            {.name = "y",
+             .shape = {},
+             .dtype = DType::Int64,
+             .kind = FieldKind::Label,
+             .class_names = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
+             .classes = 10,
+             .max = 9}};
 }
 
 Parts open_digits(const Opening& opening) {

@@ -14,19 +14,16 @@ FolderListing list_folder(const std::string& path) {
     FolderListing listing;
     std::error_code error;
     fs::directory_iterator at(path, error);
-    if (error)
-        throw FileError("the folder cannot be read: " + error.message(), path);
+    if (error) throw FileError("the folder cannot be read: " + error.message(), path);
     for (; at != fs::directory_iterator(); at.increment(error)) {
         const std::string name = at->path().filename().string();
-        if (name.empty() || name.front() == '.')
-            continue;
+        if (name.empty() || name.front() == '.') continue;
         std::error_code ignored;
         (at->is_directory(ignored) ? listing.folders : listing.files).push_back(name);
         if (listing.files.size() + listing.folders.size() > kMost)
             throw FileError("the folder holds more than a million entries", path);
     }
-    if (error)
-        throw FileError("the folder cannot be read: " + error.message(), path);
+    if (error) throw FileError("the folder cannot be read: " + error.message(), path);
     std::sort(listing.files.begin(), listing.files.end());
     std::sort(listing.folders.begin(), listing.folders.end());
     return listing;
@@ -35,8 +32,7 @@ FolderListing list_folder(const std::string& path) {
 std::string lower_extension(const std::string& path) {
     std::string extension = std::filesystem::path(path).extension().string();
     for (char& c : extension)
-        if (c >= 'A' && c <= 'Z')
-            c = static_cast<char>(c - 'A' + 'a');
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     return extension;
 }
 

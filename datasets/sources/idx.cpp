@@ -68,18 +68,24 @@ double element(const IdxArray& array, std::size_t i) {
 IdxArray parse_header(std::span<const std::byte> content, const std::string& where) {
     const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(content[i]); };
     if (content.size() < 4)
-        throw FileError(fmt::format("an IDX file has at least 4 bytes, this one has {}", content.size()), where);
+        throw FileError(
+            fmt::format("an IDX file has at least 4 bytes, this one has {}", content.size()),
+            where);
     if (byte(0) != 0 || byte(1) != 0 || element_size(byte(2)) == 0)
-        throw FileError(fmt::format("this is no IDX file: it begins with {:02x} {:02x} {:02x} {:02x}", byte(0), byte(1),
-                                    byte(2), byte(3)),
-                        where);
+        throw FileError(
+            fmt::format("this is no IDX file: it begins with {:02x} {:02x} {:02x} {:02x}", byte(0),
+                        byte(1), byte(2), byte(3)),
+            where);
     const int dims = byte(3);
     if (dims < 1 || dims > kMaxDims)
-        throw FileError(fmt::format("the IDX file says it has {} dimensions, allowed are 1 to {}", dims, kMaxDims), where);
+        throw FileError(fmt::format("the IDX file says it has {} dimensions, allowed are 1 to {}",
+                                    dims, kMaxDims),
+                        where);
     IdxArray array{.type = byte(2), .shape = {}, .values = {}};
     const std::size_t header = 4 + 4 * static_cast<std::size_t>(dims);
     if (content.size() < header)
-        throw FileError(fmt::format("the file ends at byte {}, inside its IDX header of {} bytes", content.size(), header),
+        throw FileError(fmt::format("the file ends at byte {}, inside its IDX header of {} bytes",
+                                    content.size(), header),
                         where);
     for (int d = 0; d < dims; ++d)
         array.shape.push_back(big_endian<std::uint32_t>(content.data() + 4 + 4 * d));
@@ -91,7 +97,9 @@ std::uint64_t elements(const Shape& shape, const std::string& where) {
     std::uint64_t count = 1;
     for (const std::int64_t size : shape) {
         if (size != 0 && count > (kLargest / static_cast<std::uint64_t>(size)))
-            throw FileError(fmt::format("the IDX file says its shape is {}, more than can be read", shape.str()), where);
+            throw FileError(fmt::format("the IDX file says its shape is {}, more than can be read",
+                                        shape.str()),
+                            where);
         count *= static_cast<std::uint64_t>(size);
     }
     return count;
@@ -101,7 +109,9 @@ struct Pair {
     std::string images, labels; ///< paths
 };
 
-bool is_test_name(const std::string& name) { return name.starts_with("t10k") || name.starts_with("test"); }
+bool is_test_name(const std::string& name) {
+    return name.starts_with("t10k") || name.starts_with("test");
+}
 
 /// "train10k-images-idx3-ubyte.gz" -> "train10k-labels-idx1-ubyte.gz"
 std::string labels_name(std::string images) {
@@ -111,7 +121,9 @@ std::string labels_name(std::string images) {
     return images;
 }
 
-std::string without_gz(const std::string& name) { return name.ends_with(".gz") ? name.substr(0, name.size() - 3) : name; }
+std::string without_gz(const std::string& name) {
+    return name.ends_with(".gz") ? name.substr(0, name.size() - 3) : name;
+}
 
 struct Found {
     Pair main;
@@ -122,66 +134,79 @@ Found find_pairs(const std::string& path) {
     if (!fs::is_directory(path)) {
         const std::string name = fs::path(path).filename().string();
         if (name.find("images") == std::string::npos)
-            throw FileError("give the file with the images, whose name holds \"images\", or the folder with both files", path);
+            throw FileError("give the file with the images, whose name holds \"images\", or the "
+                            "folder with both files",
+                            path);
         const fs::path folder = fs::path(path).parent_path();
-        for (const std::string& wanted : {labels_name(name), without_gz(labels_name(name)), labels_name(name) + ".gz"})
-            if (fs::exists(folder / wanted))
-                return {{path, (folder / wanted).string()}, {}};
-        throw FileError(fmt::format("the labels are missing: looked for {} beside it", labels_name(name)), path);
+        for (const std::string& wanted :
+             {labels_name(name), without_gz(labels_name(name)), labels_name(name) + ".gz"})
+            if (fs::exists(folder / wanted)) return {{path, (folder / wanted).string()}, {}};
+        throw FileError(
+            fmt::format("the labels are missing: looked for {} beside it", labels_name(name)),
+            path);
     }
     const std::vector<std::string> files = list_folder(path).files;
-    const auto exists = [&](const std::string& name) { return std::binary_search(files.begin(), files.end(), name); };
+    const auto exists = [&](const std::string& name) {
+        return std::binary_search(files.begin(), files.end(), name);
+    };
     std::vector<Pair> train, test;
     std::string orphan;
     for (const std::string& name : files) {
-        if (!is_idx_name(name) || name.find("images") == std::string::npos)
-            continue;
+        if (!is_idx_name(name) || name.find("images") == std::string::npos) continue;
         if (name.ends_with(".gz") && exists(without_gz(name)))
             continue; // the unpacked one is there too
         const std::string wanted = labels_name(name);
         std::string labels;
         for (const std::string& candidate : {without_gz(wanted), wanted, wanted + ".gz"})
-            if (labels.empty() && exists(candidate))
-                labels = candidate;
+            if (labels.empty() && exists(candidate)) labels = candidate;
         if (labels.empty()) {
             orphan = fmt::format("{} is there, but {} is missing", name, wanted);
             continue;
         }
-        (is_test_name(name) ? test : train).push_back({(fs::path(path) / name).string(), (fs::path(path) / labels).string()});
+        (is_test_name(name) ? test : train)
+            .push_back({(fs::path(path) / name).string(), (fs::path(path) / labels).string()});
     }
-    if (!orphan.empty())
-        throw FileError(orphan, path);
+    if (!orphan.empty()) throw FileError(orphan, path);
     if (train.size() > 1 || test.size() > 1) {
         const std::vector<Pair>& many = train.size() > 1 ? train : test;
-        throw FileError(fmt::format("the folder holds several sets of images ({}, {}); give one of these files",
-                                    fs::path(many[0].images).filename().string(),
-                                    fs::path(many[1].images).filename().string()),
-                        path);
+        throw FileError(
+            fmt::format("the folder holds several sets of images ({}, {}); give one of these files",
+                        fs::path(many[0].images).filename().string(),
+                        fs::path(many[1].images).filename().string()),
+            path);
     }
     if (train.empty() && test.empty())
-        throw FileError("the folder holds no pair of IDX files; looked for names such as train-images-idx3-ubyte.gz and "
+        throw FileError("the folder holds no pair of IDX files; looked for names such as "
+                        "train-images-idx3-ubyte.gz and "
                         "train-labels-idx1-ubyte.gz",
                         path);
-    if (train.empty())
-        return {test[0], {}};
+    if (train.empty()) return {test[0], {}};
     return {train[0], test.empty() ? std::optional<Pair>() : test[0]};
 }
 
 Field image_field(const IdxArray& images, const std::string& where) {
     if (images.shape.size() == 3)
-        return {.name = "x", .shape = {1, images.shape[1], images.shape[2]}, .kind = FieldKind::Image};
+        return {
+            .name = "x", .shape = {1, images.shape[1], images.shape[2]}, .kind = FieldKind::Image};
     if (images.shape.size() == 4)
-        return {.name = "x", .shape = {images.shape[1], images.shape[2], images.shape[3]}, .kind = FieldKind::Image};
+        return {.name = "x",
+                .shape = {images.shape[1], images.shape[2], images.shape[3]},
+                .kind = FieldKind::Image};
     if (images.shape.size() == 2)
-        return {.name = "x", .shape = {images.shape[1]}, .kind = FieldKind::Vector, .max = images.type == 8 ? 255.0 : 1.0};
-    throw FileError(fmt::format("images have the shape [count, height, width], this array has {}", images.shape.str()), where);
+        return {.name = "x",
+                .shape = {images.shape[1]},
+                .kind = FieldKind::Vector,
+                .max = images.type == 8 ? 255.0 : 1.0};
+    throw FileError(fmt::format("images have the shape [count, height, width], this array has {}",
+                                images.shape.str()),
+                    where);
 }
 
 std::vector<std::string> class_names(const std::string& path, std::int64_t classes) {
-    if (classes != 10)
-        return {};
+    if (classes != 10) return {};
     if (path.find("fashion") != std::string::npos || path.find("Fashion") != std::string::npos)
-        return {"T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"};
+        return {"T-shirt", "trousers", "pullover", "dress", "coat",
+                "sandal",  "shirt",    "sneaker",  "bag",   "ankle boot"};
     return {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
 }
 
@@ -191,10 +216,12 @@ DatasetPtr load(const Pair& pair, std::int64_t classes, const std::string& names
     const IdxArray images = parse_idx(image_bytes, pair.images);
     const IdxArray labels = parse_idx(label_bytes, pair.labels);
     if (labels.shape.size() != 1)
-        throw FileError(fmt::format("labels are a list, this array has the shape {}", labels.shape.str()), pair.labels);
+        throw FileError(
+            fmt::format("labels are a list, this array has the shape {}", labels.shape.str()),
+            pair.labels);
     if (images.shape[0] != labels.shape[0])
-        throw DataError(fmt::format("{} images, but {} labels in {}", images.shape[0], labels.shape[0],
-                                    fs::path(pair.labels).filename().string()),
+        throw DataError(fmt::format("{} images, but {} labels in {}", images.shape[0],
+                                    labels.shape[0], fs::path(pair.labels).filename().string()),
                         pair.images);
     const std::vector<std::int64_t> y = idx_integers(labels, pair.labels);
     classes = count_classes(y, classes, pair.labels);
@@ -205,7 +232,8 @@ DatasetPtr load(const Pair& pair, std::int64_t classes, const std::string& names
     else
         pixels = Column::of<float>(idx_floats(images));
     return memory_dataset({x, label_field(classes, class_names(names_hint, classes))},
-                          {std::move(pixels), Column::of<std::int64_t>(y)}, images.shape[0], pair.images);
+                          {std::move(pixels), Column::of<std::int64_t>(y)}, images.shape[0],
+                          pair.images);
 }
 
 } // namespace
@@ -216,8 +244,10 @@ IdxArray parse_idx(std::span<const std::byte> content, const std::string& where)
     const std::uint64_t needed = elements(array.shape, where) * element_size(array.type);
     const std::uint64_t there = content.size() - header;
     if (there != needed)
-        throw FileError(fmt::format("the IDX file says its shape is {}, which takes {} bytes behind the header, but it {} {}",
-                                    array.shape.str(), needed, there < needed ? "ends after" : "has", there),
+        throw FileError(fmt::format("the IDX file says its shape is {}, which takes {} bytes "
+                                    "behind the header, but it {} {}",
+                                    array.shape.str(), needed,
+                                    there < needed ? "ends after" : "has", there),
                         where);
     array.values = content.subspan(header);
     return array;
@@ -229,7 +259,9 @@ std::vector<std::int64_t> idx_integers(const IdxArray& array, const std::string&
         const double value = element(array, i);
         constexpr double kSafe = 9e15; // whole numbers are exact below
         if (!(std::abs(value) < kSafe) || value != std::floor(value))
-            throw DataError(fmt::format("sample {} has the label {}, which is no whole number", i, value), where);
+            throw DataError(
+                fmt::format("sample {} has the label {}, which is no whole number", i, value),
+                where);
         result[i] = static_cast<std::int64_t>(value);
     }
     return result;
@@ -249,8 +281,7 @@ Parts open_idx(const Opening& opening) {
     Parts parts;
     parts.main = load(found.main, spec.classes, spec.path);
     opening.report("Reading images", 0.5);
-    if (found.test)
-        parts.test = load(*found.test, parts.main->fields()[1].classes, spec.path);
+    if (found.test) parts.test = load(*found.test, parts.main->fields()[1].classes, spec.path);
     return parts;
 }
 
@@ -261,7 +292,8 @@ std::vector<Field> describe_idx(const DatasetSpec& spec) {
     head.resize(images.read_some(head));
     const Field x = image_field(parse_header(head, found.main.images), found.main.images);
     const std::vector<std::byte> label_bytes = FileBytes(found.main.labels).take_all(kLargest);
-    const std::vector<std::int64_t> y = idx_integers(parse_idx(label_bytes, found.main.labels), found.main.labels);
+    const std::vector<std::int64_t> y =
+        idx_integers(parse_idx(label_bytes, found.main.labels), found.main.labels);
     const std::int64_t classes = count_classes(y, spec.classes, found.main.labels);
     return {x, label_field(classes, class_names(spec.path, classes))};
 }

@@ -1,4 +1,5 @@
-// The IDX format of MNIST: a big-endian array with its type and sizes in front. Pure functions of bytes; any thread.
+// The IDX format of MNIST: a big-endian array with its type and sizes in front. Pure functions of
+// bytes; any thread.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +21,8 @@ struct IdxArray {
 
 /// Throws FileError when sizes and length do not fit each other; `where` names the file.
 IdxArray parse_idx(std::span<const std::byte> content, const std::string& where);
-std::vector<std::int64_t> idx_integers(const IdxArray& array, const std::string& where); ///< refuses fractions
+std::vector<std::int64_t> idx_integers(const IdxArray& array,
+                                       const std::string& where); ///< refuses fractions
 std::vector<float> idx_floats(const IdxArray& array);
 
 } // namespace wiregrad::data

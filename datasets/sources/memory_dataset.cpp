@@ -20,7 +20,8 @@ const std::array<float, 256>& bytes_as_fractions() {
     return table;
 }
 
-template <class From, class To> void convert(const std::byte* from, std::byte* to, std::size_t count) {
+template <class From, class To>
+void convert(const std::byte* from, std::byte* to, std::size_t count) {
     const auto* source = reinterpret_cast<const From*>(from);
     auto* target = reinterpret_cast<To*>(to);
     for (std::size_t i = 0; i < count; ++i)
@@ -29,7 +30,8 @@ template <class From, class To> void convert(const std::byte* from, std::byte* t
 
 class MemoryDataset : public Dataset {
   public:
-    MemoryDataset(std::vector<Field> fields, std::vector<Column> columns, std::int64_t size, const std::string& where)
+    MemoryDataset(std::vector<Field> fields, std::vector<Column> columns, std::int64_t size,
+                  const std::string& where)
         : fields_(std::move(fields)), columns_(std::move(columns)), size_(size) {
         if (fields_.size() != columns_.size())
             throw DataError("fields and columns differ in number", where);
@@ -38,12 +40,11 @@ class MemoryDataset : public Dataset {
             counts_.push_back(count);
             strides_.push_back(count * size_of(columns_[f].stored));
             if (columns_[f].bytes.size() != strides_[f] * static_cast<std::size_t>(size_))
-                throw DataError(fmt::format("\"{}\" holds {} bytes, {} samples need {}", fields_[f].name,
-                                            columns_[f].bytes.size(), size_,
+                throw DataError(fmt::format("\"{}\" holds {} bytes, {} samples need {}",
+                                            fields_[f].name, columns_[f].bytes.size(), size_,
                                             strides_[f] * static_cast<std::size_t>(size_)),
                                 where);
-            if (fields_[f].classes > 0)
-                check_classes(f, where);
+            if (fields_[f].classes > 0) check_classes(f, where);
         }
     }
     const std::vector<Field>& fields() const override { return fields_; }
@@ -51,14 +52,17 @@ class MemoryDataset : public Dataset {
 
     void read(std::int64_t index, Row row) const override {
         if (index < 0 || index >= size_)
-            throw DataError(fmt::format("sample {} is outside the dataset of {} samples", index, size_));
+            throw DataError(
+                fmt::format("sample {} is outside the dataset of {} samples", index, size_));
         for (std::size_t f = 0; f < fields_.size(); ++f) {
-            const std::byte* from = columns_[f].bytes.data() + static_cast<std::size_t>(index) * strides_[f];
+            const std::byte* from =
+                columns_[f].bytes.data() + static_cast<std::size_t>(index) * strides_[f];
             std::byte* to = row[f].data();
             const DType stored = columns_[f].stored, wanted = fields_[f].dtype;
             if (stored == wanted) {
                 std::memcpy(to, from, strides_[f]);
-            } else if (stored == DType::UInt8 && wanted == DType::Float32 && fields_[f].kind == FieldKind::Image) {
+            } else if (stored == DType::UInt8 && wanted == DType::Float32 &&
+                       fields_[f].kind == FieldKind::Image) {
                 const std::array<float, 256>& table = bytes_as_fractions();
                 const auto* source = reinterpret_cast<const std::uint8_t*>(from);
                 auto* target = reinterpret_cast<float*>(to);
@@ -71,8 +75,8 @@ class MemoryDataset : public Dataset {
             } else if (stored == DType::Int64 && wanted == DType::Float32) {
                 convert<std::int64_t, float>(from, to, counts_[f]);
             } else {
-                throw DataError(fmt::format("\"{}\" is stored as {} and cannot be read as {}", fields_[f].name,
-                                            name_of(stored), name_of(wanted)));
+                throw DataError(fmt::format("\"{}\" is stored as {} and cannot be read as {}",
+                                            fields_[f].name, name_of(stored), name_of(wanted)));
             }
         }
     }
@@ -88,10 +92,12 @@ class MemoryDataset : public Dataset {
             else if (columns_[f].stored == DType::Int64)
                 std::memcpy(&value, columns_[f].bytes.data() + i * sizeof(value), sizeof(value));
             else
-                throw DataError(fmt::format("\"{}\" holds classes and must be whole numbers", field.name), where);
+                throw DataError(
+                    fmt::format("\"{}\" holds classes and must be whole numbers", field.name),
+                    where);
             if (value < 0 || value >= field.classes)
-                throw DataError(fmt::format("sample {} has the label {}, allowed are 0 to {}", i / counts_[f], value,
-                                            field.classes - 1),
+                throw DataError(fmt::format("sample {} has the label {}, allowed are 0 to {}",
+                                            i / counts_[f], value, field.classes - 1),
                                 where);
         }
     }

@@ -10,8 +10,8 @@
 
 namespace wiregrad::data {
 
-/// All samples of one field, one behind the other. Stored types: uint8, int64, float32. uint8 read as a float32 image
-/// is divided by 255.
+/// All samples of one field, one behind the other. Stored types: uint8, int64, float32. uint8 read
+/// as a float32 image is divided by 255.
 struct Column {
     DType stored = DType::Float32;
     std::vector<std::byte> bytes{};
@@ -28,8 +28,8 @@ struct Column {
     }
 };
 
-/// Checks that the columns have `size` samples and that labels, masks and tokens lie in [0, classes): throws DataError
-/// naming the sample; `where` is the file or folder.
+/// Checks that the columns have `size` samples and that labels, masks and tokens lie in [0,
+/// classes): throws DataError naming the sample; `where` is the file or folder.
 DatasetPtr memory_dataset(std::vector<Field> fields, std::vector<Column> columns, std::int64_t size,
                           const std::string& where);
 

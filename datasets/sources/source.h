@@ -1,4 +1,5 @@
-// What a source gives to open(): its parts before splitting. One row a source, in sources.cpp; only datasets/ includes this.
+// What a source gives to open(): its parts before splitting. One row a source, in sources.cpp; only
+// datasets/ includes this.
 #pragma once
 
 #include <string>
@@ -12,14 +13,16 @@ namespace wiregrad::data {
 struct Parts {
     DatasetPtr main;
     DatasetPtr validation{}, test{};
-    bool ordered = false; ///< neighbouring samples belong together (text): validation and test are the source's business
+    bool ordered = false; ///< neighbouring samples belong together (text): validation and test are
+                          ///< the source's business
     std::vector<std::string> notes{};
 };
 
 /// The request, and the way to report and to be cancelled.
 class Opening {
   public:
-    Opening(const DatasetSpec& spec, Progress progress) : spec(spec), progress_(std::move(progress)) {}
+    Opening(const DatasetSpec& spec, Progress progress)
+        : spec(spec), progress_(std::move(progress)) {}
     const DatasetSpec& spec; ///< the caller's, who keeps it
     Opening with(const DatasetSpec& other) const { return {other, progress_}; }
     /// Throws Cancelled when the caller wants no more.
@@ -35,7 +38,8 @@ struct Source {
     std::vector<Field> (*describe)(const DatasetSpec&);
 };
 
-const Source& source_row(const DatasetSpec& spec); ///< throws ValueError when there is none of that id
+const Source&
+source_row(const DatasetSpec& spec); ///< throws ValueError when there is none of that id
 /// Spec values of generated sources, with the source's defaults filled in.
 std::int64_t sample_count(const DatasetSpec& spec);
 std::int64_t test_count(const DatasetSpec& spec);

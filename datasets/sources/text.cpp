@@ -1,5 +1,6 @@
-// A text as characters: windows of them, and the character behind each as what is to be predicted. Training, validation
-// and test are stretches of the text, in this order, so that no window reaches into another part.
+// A text as characters: windows of them, and the character behind each as what is to be predicted.
+// Training, validation and test are stretches of the text, in this order, so that no window reaches
+// into another part.
 #include <algorithm>
 #include <map>
 #include <string>
@@ -25,24 +26,35 @@ struct Text {
 Text read_text(const std::string& path) {
     const std::vector<std::byte> bytes = FileBytes(path).take_all(kLargestText);
     const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
-    std::size_t at = bytes.size() >= 3 && data[0] == 0xEF && data[1] == 0xBB && data[2] == 0xBF ? 3 : 0;
+    std::size_t at =
+        bytes.size() >= 3 && data[0] == 0xEF && data[1] == 0xBB && data[2] == 0xBF ? 3 : 0;
     std::vector<std::uint32_t> points;
     std::map<std::uint32_t, std::uint16_t> index;
     while (at < bytes.size()) {
         const unsigned char lead = data[at];
-        const std::size_t length = lead < 0x80 ? 1 : (lead & 0xE0) == 0xC0 ? 2 : (lead & 0xF0) == 0xE0 ? 3 : (lead & 0xF8) == 0xF0 ? 4 : 0;
-        std::uint32_t point = length == 1 ? lead : length == 2 ? lead & 0x1Fu : length == 3 ? lead & 0x0Fu : lead & 0x07u;
+        const std::size_t length = lead < 0x80             ? 1
+                                   : (lead & 0xE0) == 0xC0 ? 2
+                                   : (lead & 0xF0) == 0xE0 ? 3
+                                   : (lead & 0xF8) == 0xF0 ? 4
+                                                           : 0;
+        std::uint32_t point = length == 1   ? lead
+                              : length == 2 ? lead & 0x1Fu
+                              : length == 3 ? lead & 0x0Fu
+                                            : lead & 0x07u;
         bool good = length > 0 && at + length <= bytes.size() && !(length == 1 && lead == 0);
         for (std::size_t k = 1; good && k < length; ++k) {
             good = (data[at + k] & 0xC0) == 0x80;
             point = point << 6 | (data[at + k] & 0x3Fu);
         }
         if (!good)
-            throw FileError(fmt::format("this is no UTF-8 text: byte {} is {:#04x}", at, lead), path);
+            throw FileError(fmt::format("this is no UTF-8 text: byte {} is {:#04x}", at, lead),
+                            path);
         points.push_back(point);
         index.try_emplace(point, std::uint16_t{0});
         if (index.size() > kMostCharacters)
-            throw DataError(fmt::format("the text has more than {} different characters", kMostCharacters), path);
+            throw DataError(
+                fmt::format("the text has more than {} different characters", kMostCharacters),
+                path);
         at += length;
     }
     Text text;
@@ -68,8 +80,13 @@ Text read_text(const std::string& path) {
 
 std::vector<Field> fields_of(const Text& text, std::int64_t window) {
     const auto classes = static_cast<std::int64_t>(text.characters.size());
-    const Field x{.name = "x", .shape = {window}, .dtype = DType::Int64, .kind = FieldKind::Tokens,
-                  .class_names = text.characters, .classes = classes, .max = static_cast<double>(classes - 1)};
+    const Field x{.name = "x",
+                  .shape = {window},
+                  .dtype = DType::Int64,
+                  .kind = FieldKind::Tokens,
+                  .class_names = text.characters,
+                  .classes = classes,
+                  .max = static_cast<double>(classes - 1)};
     Field y = x;
     y.name = "y";
     return {x, y};
@@ -78,15 +95,20 @@ std::vector<Field> fields_of(const Text& text, std::int64_t window) {
 /// Windows next to each other over [begin, end) of the text.
 class Windows : public Dataset {
   public:
-    Windows(std::shared_ptr<const Text> text, std::size_t begin, std::size_t end, std::int64_t window)
-        : text_(std::move(text)), fields_(fields_of(*text_, window)), begin_(begin), window_(static_cast<std::size_t>(window)),
-          size_(end - begin > window_ ? static_cast<std::int64_t>((end - begin - 1) / window_) : 0) {}
+    Windows(std::shared_ptr<const Text> text, std::size_t begin, std::size_t end,
+            std::int64_t window)
+        : text_(std::move(text)), fields_(fields_of(*text_, window)), begin_(begin),
+          window_(static_cast<std::size_t>(window)),
+          size_(end - begin > window_ ? static_cast<std::int64_t>((end - begin - 1) / window_)
+                                      : 0) {}
     const std::vector<Field>& fields() const override { return fields_; }
     std::int64_t size() const override { return size_; }
     void read(std::int64_t index, Row row) const override {
         if (index < 0 || index >= size_)
-            throw DataError(fmt::format("sample {} is outside the dataset of {} samples", index, size_));
-        const std::uint16_t* from = text_->tokens.data() + begin_ + static_cast<std::size_t>(index) * window_;
+            throw DataError(
+                fmt::format("sample {} is outside the dataset of {} samples", index, size_));
+        const std::uint16_t* from =
+            text_->tokens.data() + begin_ + static_cast<std::size_t>(index) * window_;
         auto* x = reinterpret_cast<std::int64_t*>(row[0].data());
         auto* y = reinterpret_cast<std::int64_t*>(row[1].data());
         for (std::size_t i = 0; i < window_; ++i) {
@@ -104,7 +126,9 @@ class Windows : public Dataset {
 
 } // namespace
 
-std::vector<Field> describe_text(const DatasetSpec& spec) { return fields_of(read_text(spec.path), spec.window); }
+std::vector<Field> describe_text(const DatasetSpec& spec) {
+    return fields_of(read_text(spec.path), spec.window);
+}
 
 Parts open_text(const Opening& opening) {
     const DatasetSpec& spec = opening.spec;
@@ -112,11 +136,13 @@ Parts open_text(const Opening& opening) {
     const auto text = std::make_shared<Text>(read_text(spec.path));
     const double count = static_cast<double>(text->tokens.size());
     const auto test_begin = static_cast<std::size_t>(count * (1 - spec.test_fraction));
-    const auto validation_begin = static_cast<std::size_t>(static_cast<double>(test_begin) * (1 - spec.validation_fraction));
+    const auto validation_begin =
+        static_cast<std::size_t>(static_cast<double>(test_begin) * (1 - spec.validation_fraction));
     const auto stretch = [&](std::size_t begin, std::size_t end, const char* name) {
         auto part = std::make_shared<Windows>(text, begin, end, spec.window);
         if (part->size() == 0)
-            throw DataError(fmt::format("the {} part of the text has {} characters, too few for a window of {} and the next one",
+            throw DataError(fmt::format("the {} part of the text has {} characters, too few for a "
+                                        "window of {} and the next one",
                                         name, end - begin, spec.window),
                             spec.path);
         return part;
@@ -124,8 +150,7 @@ Parts open_text(const Opening& opening) {
     Parts parts{.main = stretch(0, validation_begin, "training"), .ordered = true};
     if (spec.validation_fraction > 0)
         parts.validation = stretch(validation_begin, test_begin, "validation");
-    if (spec.test_fraction > 0)
-        parts.test = stretch(test_begin, text->tokens.size(), "test");
+    if (spec.test_fraction > 0) parts.test = stretch(test_begin, text->tokens.size(), "test");
     return parts;
 }
 

@@ -1,4 +1,5 @@
-// Two-dimensional toys: points of two classes that a straight line cannot part (or, the clouds, can).
+// Two-dimensional toys: points of two classes that a straight line cannot part (or, the clouds,
+// can).
 #include <cmath>
 #include <numbers>
 
@@ -16,7 +17,8 @@ struct Point {
 
 /// The place of a point of class `label`; noise is added by the caller.
 Point spiral(int label, SampleRandom& random) {
-    const double t = std::sqrt(random.uniform()); // evenly along the arm, whose length grows with its radius
+    const double t =
+        std::sqrt(random.uniform()); // evenly along the arm, whose length grows with its radius
     const double angle = 1.75 * 2 * std::numbers::pi * t + label * std::numbers::pi;
     return {3 * t * std::sin(angle), 3 * t * std::cos(angle)};
 }
@@ -39,7 +41,9 @@ Point square(int label, SampleRandom& random) {
     return {x, (x < 0) == (label == 0) ? -y : y}; // label 0: both signs equal
 }
 
-Point cloud(int label, SampleRandom&) { return label == 0 ? Point{-1, -1} : Point{1, 1}; }
+Point cloud(int label, SampleRandom&) {
+    return label == 0 ? Point{-1, -1} : Point{1, 1};
+}
 
 struct Toy {
     const char* id;
@@ -49,19 +53,21 @@ struct Toy {
 };
 
 constexpr Toy kToys[] = {
-    {"spirals", spiral, {"first arm", "second arm"}, 3},  {"moons", moon, {"upper moon", "lower moon"}, 1.5},
-    {"circles", circle, {"inner ring", "outer ring"}, 1}, {"xor", square, {"equal signs", "different signs"}, 1},
+    {"spirals", spiral, {"first arm", "second arm"}, 3},
+    {"moons", moon, {"upper moon", "lower moon"}, 1.5},
+    {"circles", circle, {"inner ring", "outer ring"}, 1},
+    {"xor", square, {"equal signs", "different signs"}, 1},
     {"gaussians", cloud, {"lower cloud", "upper cloud"}, 1},
 };
 
 const Toy& toy_of(const DatasetSpec& spec) {
     for (const Toy& toy : kToys)
-        if (spec.source == toy.id)
-            return toy;
+        if (spec.source == toy.id) return toy;
     throw ValueError("there is no two-dimensional dataset \"" + spec.source + "\"");
 }
 
-DatasetPtr generate(const Toy& toy, const DatasetSpec& spec, std::uint32_t stream, std::int64_t count) {
+DatasetPtr generate(const Toy& toy, const DatasetSpec& spec, std::uint32_t stream,
+                    std::int64_t count) {
     std::vector<float> x;
     std::vector<std::uint8_t> y;
     const double noise = noise_level(spec);
@@ -73,7 +79,8 @@ DatasetPtr generate(const Toy& toy, const DatasetSpec& spec, std::uint32_t strea
         x.push_back(static_cast<float>(p.y + noise * random.normal()));
         y.push_back(static_cast<std::uint8_t>(label));
     }
-    return memory_dataset(describe_toy(spec), {Column::of<float>(x), Column::of<std::uint8_t>(y)}, count, toy.id);
+    return memory_dataset(describe_toy(spec), {Column::of<float>(x), Column::of<std::uint8_t>(y)},
+                          count, toy.id);
 }
 
 } // namespace
@@ -81,9 +88,19 @@ DatasetPtr generate(const Toy& toy, const DatasetSpec& spec, std::uint32_t strea
 std::vector<Field> describe_toy(const DatasetSpec& spec) {
     const Toy& toy = toy_of(spec);
     const double reach = toy.reach + 4 * noise_level(spec);
-    return {{.name = "x", .shape = {2}, .kind = FieldKind::Vector, .feature_names = {"x1", "x2"}, .min = -reach, .max = reach},
-            {.name = "y", .shape = {}, .dtype = DType::Int64, .kind = FieldKind::Label,
-             .class_names = {toy.names[0], toy.names[1]}, .classes = 2, .max = 1}};
+    return {{.name = "x",
+             .shape = {2},
+             .kind = FieldKind::Vector,
+             .feature_names = {"x1", "x2"},
+             .min = -reach,
+             .max = reach},
+            {.name = "y",
+             .shape = {},
+             .dtype = DType::Int64,
+             .kind = FieldKind::Label,
+             .class_names = {toy.names[0], toy.names[1]},
+             .classes = 2,
+             .max = 1}};
 }
 
 Parts open_toy(const Opening& opening) {

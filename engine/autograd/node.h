@@ -1,5 +1,5 @@
-// A recorded op and the autograd side of a tensor. For engine/core, engine/op and engine/autograd only.
-// A graph belongs to the thread that records it.
+// A recorded op and the autograd side of a tensor. For engine/core, engine/op and engine/autograd
+// only. A graph belongs to the thread that records it.
 #pragma once
 
 #include <cstdint>
@@ -40,10 +40,11 @@ struct Saved {
 struct Node {
     const Op* op = nullptr;
     Attrs attrs;
-    std::uint64_t sequence = 0; ///< grows with each recorded op, so that inputs always have smaller numbers
+    std::uint64_t sequence =
+        0; ///< grows with each recorded op, so that inputs always have smaller numbers
     std::vector<TensorMeta> input_metas;
     std::vector<TensorMeta> output_metas;
-    std::vector<Edge> edges; ///< one for each input
+    std::vector<Edge> edges;          ///< one for each input
     std::vector<Saved> saved_inputs;  ///< empty, or one for each input
     std::vector<Saved> saved_outputs; ///< detached, or the node would own itself
     std::vector<std::pair<int, Hook>> hooks;
@@ -56,7 +57,8 @@ struct Node {
     void release(); ///< drops saved tensors and edges
 };
 
-/// Runs the op below and records it when a gradient may be wanted. The bottom of the interpreter stack.
+/// Runs the op below and records it when a gradient may be wanted. The bottom of the interpreter
+/// stack.
 Tensors record(const Op& op, std::span<const Tensor> inputs, const Attrs& attrs);
 
 } // namespace wiregrad::autograd

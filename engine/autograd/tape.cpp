@@ -49,20 +49,23 @@ std::string quoted(const Op& op) {
 void check_version(const Node& node, const Saved& saved, const char* role, std::size_t i) {
     const std::uint32_t now = saved.tensor.version();
     if (now == saved.version) return;
-    throw AutogradError("A tensor that " + quoted(*node.op) + " saved for its gradient was changed in place since: " + role + " " +
-                        std::to_string(i) + ", " + std::string(name_of(saved.tensor.dtype())) + saved.tensor.shape().str() +
-                        ", was saved at version " + std::to_string(saved.version) + " and is now at version " + std::to_string(now) +
-                        ". Change a clone instead, or change it after backward.");
+    throw AutogradError(
+        "A tensor that " + quoted(*node.op) +
+        " saved for its gradient was changed in place since: " + role + " " + std::to_string(i) +
+        ", " + std::string(name_of(saved.tensor.dtype())) + saved.tensor.shape().str() +
+        ", was saved at version " + std::to_string(saved.version) + " and is now at version " +
+        std::to_string(now) + ". Change a clone instead, or change it after backward.");
 }
 
 struct Targets {
-    std::unordered_map<const Node*, std::vector<std::pair<int, std::size_t>>> nodes; ///< output index, position in the result
+    std::unordered_map<const Node*, std::vector<std::pair<int, std::size_t>>>
+        nodes; ///< output index, position in the result
     std::unordered_map<const Meta*, std::vector<std::size_t>> leaves;
     std::vector<Tensor> found;
 };
 
-/// One backward pass. Nodes are processed from the latest recorded to the earliest, so that a node's gradient is
-/// complete when its turn comes: whatever contributes to it was recorded later.
+/// One backward pass. Nodes are processed from the latest recorded to the earliest, so that a
+/// node's gradient is complete when its turn comes: whatever contributes to it was recorded later.
 class Pass {
   public:
     Pass(BackwardOptions options, Targets* targets) : options_(options), targets_(targets) {}
@@ -74,9 +77,11 @@ class Pass {
             ~Restore() { t_enabled = value; }
         } const restore{previous};
         std::vector<Edge> starts;
-        for (std::size_t i = 0; i < roots.size(); ++i) starts.push_back(check_root(roots[i], i));
+        for (std::size_t i = 0; i < roots.size(); ++i)
+            starts.push_back(check_root(roots[i], i));
         if (targets_ != nullptr) find_needed(starts);
-        for (std::size_t i = 0; i < roots.size(); ++i) flow(starts[i], seed_for(roots[i], seeds, i));
+        for (std::size_t i = 0; i < roots.size(); ++i)
+            flow(starts[i], seed_for(roots[i], seeds, i));
         while (!heap_.empty()) {
             std::pop_heap(heap_.begin(), heap_.end());
             const auto turn = pending_.find(heap_.back().second);
@@ -86,7 +91,8 @@ class Pass {
             step(pending);
         }
         for (auto& [meta, held] : held_leaves_) {
-            for (const Hook& hook : held.first->hooks) hook(held.second);
+            for (const Hook& hook : held.first->hooks)
+                hook(held.second);
             deliver(*held.first, std::move(held.second));
         }
     }
@@ -108,14 +114,15 @@ class Pass {
     static Tensor seed_for(const Tensor& root, std::span<const Tensor> seeds, std::size_t i) {
         if (i < seeds.size() && seeds[i].defined()) {
             if (seeds[i].shape() != root.shape()) {
-                throw ShapeError("backward: seed " + std::to_string(i) + " has shape " + seeds[i].shape().str() + ", its root " +
-                                 root.shape().str() + ".");
+                throw ShapeError("backward: seed " + std::to_string(i) + " has shape " +
+                                 seeds[i].shape().str() + ", its root " + root.shape().str() + ".");
             }
             return seeds[i].dtype() == root.dtype() ? seeds[i] : to(seeds[i], root.dtype());
         }
         if (root.numel() != 1) {
-            throw AutogradError("backward needs a seed for a root with more than one element; root " + std::to_string(i) + " has shape " +
-                                root.shape().str() + ".");
+            throw AutogradError(
+                "backward needs a seed for a root with more than one element; root " +
+                std::to_string(i) + " has shape " + root.shape().str() + ".");
         }
         return Tensor::full(root.shape(), 1, root.dtype(), root.device());
     }
@@ -125,19 +132,23 @@ class Pass {
         std::vector<Node*> order, stack;
         std::unordered_set<const Node*> seen;
         for (const Edge& start : starts) {
-            if (start.node != nullptr && seen.insert(start.node.get()).second) stack.push_back(start.node.get());
+            if (start.node != nullptr && seen.insert(start.node.get()).second)
+                stack.push_back(start.node.get());
         }
         while (!stack.empty()) {
             Node* node = stack.back();
             stack.pop_back();
             order.push_back(node);
             for (const Edge& edge : node->edges) {
-                if (edge.node != nullptr && seen.insert(edge.node.get()).second) stack.push_back(edge.node.get());
+                if (edge.node != nullptr && seen.insert(edge.node.get()).second)
+                    stack.push_back(edge.node.get());
             }
         }
-        std::sort(order.begin(), order.end(), [](const Node* a, const Node* b) { return a->sequence < b->sequence; });
+        std::sort(order.begin(), order.end(),
+                  [](const Node* a, const Node* b) { return a->sequence < b->sequence; });
         for (const Node* node : order) {
-            if (std::any_of(node->edges.begin(), node->edges.end(), [this](const Edge& edge) { return wanted(edge); })) {
+            if (std::any_of(node->edges.begin(), node->edges.end(),
+                            [this](const Edge& edge) { return wanted(edge); })) {
                 needed_.insert(node);
             }
         }
@@ -176,11 +187,13 @@ class Pass {
 
     void deliver(Meta& leaf, Tensor grad) {
         if (targets_ != nullptr) {
-            for (const std::size_t at : targets_->leaves[&leaf]) targets_->found[at] = grad;
+            for (const std::size_t at : targets_->leaves[&leaf])
+                targets_->found[at] = grad;
             return;
         }
         if (leaf.grad.defined()) {
-            if (options_.create_graph || wants_gradient(leaf.grad) || leaf.grad.shape() != grad.shape()) {
+            if (options_.create_graph || wants_gradient(leaf.grad) ||
+                leaf.grad.shape() != grad.shape()) {
                 leaf.grad = add(leaf.grad, grad);
             } else {
                 static const Op& add_in_place = find_op("add_");
@@ -189,9 +202,12 @@ class Pass {
             }
             return;
         }
-        // A gradient that somebody else can also see is copied, so that changing grad() in place stays harmless.
-        const bool own = grad.body().use_count() == 1 && grad.body()->storage.use_count() == 1 && grad.is_contiguous();
-        leaf.grad = own || options_.create_graph || !grad.has_data() ? std::move(grad) : grad.clone();
+        // A gradient that somebody else can also see is copied, so that changing grad() in place
+        // stays harmless.
+        const bool own = grad.body().use_count() == 1 && grad.body()->storage.use_count() == 1 &&
+                         grad.is_contiguous();
+        leaf.grad =
+            own || options_.create_graph || !grad.has_data() ? std::move(grad) : grad.clone();
     }
 
     void step(Pending& pending) {
@@ -201,18 +217,22 @@ class Pass {
             if (grad.defined()) hook(grad);
         }
         if (targets_ != nullptr) {
-            if (const auto found = targets_->nodes.find(node.get()); found != targets_->nodes.end()) {
-                for (const auto& [output, at] : found->second) targets_->found[at] = pending.grads[static_cast<std::size_t>(output)];
+            if (const auto found = targets_->nodes.find(node.get());
+                found != targets_->nodes.end()) {
+                for (const auto& [output, at] : found->second)
+                    targets_->found[at] = pending.grads[static_cast<std::size_t>(output)];
             }
             if (!needed_.contains(node.get())) return;
         }
         if (node->released) {
             throw AutogradError("backward went through " + quoted(*node->op) +
-                                " a second time, but what it saved was released by the first; ask the first for retain_graph.");
+                                " a second time, but what it saved was released by the first; ask "
+                                "the first for retain_graph.");
         }
         Tensors results = gradients(node, pending.grads);
         pending.grads.clear();
-        std::vector<Edge> edges = options_.retain_graph || options_.create_graph ? node->edges : std::move(node->edges);
+        std::vector<Edge> edges =
+            options_.retain_graph || options_.create_graph ? node->edges : std::move(node->edges);
         if (!options_.retain_graph && !options_.create_graph) node->release();
         for (std::size_t i = 0; i < edges.size(); ++i) {
             if (wanted(edges[i])) flow(edges[i], std::move(results[i]));
@@ -233,16 +253,19 @@ class Pass {
             if (!saved.tensor.defined()) continue;
             check_version(*node, saved, "output", i);
             outputs[i] = saved.tensor;
-            if (options_.create_graph && is_floating(saved.tensor.dtype())) { // with its history again
+            if (options_.create_graph &&
+                is_floating(saved.tensor.dtype())) { // with its history again
                 outputs[i] = saved.tensor.detach();
-                outputs[i].body()->grad_meta = std::make_shared<Meta>(Meta{node, static_cast<int>(i), false, {}, {}});
+                outputs[i].body()->grad_meta =
+                    std::make_shared<Meta>(Meta{node, static_cast<int>(i), false, {}, {}});
             }
         }
         Mask needs = 0;
         for (std::size_t i = 0; i < node->edges.size(); ++i) {
             if (wanted(node->edges[i])) needs |= Mask{1} << i;
         }
-        Tensors results = node->op->gradient({*node->op, node->attrs, node->input_metas, inputs, outputs, grads, needs});
+        Tensors results = node->op->gradient(
+            {*node->op, node->attrs, node->input_metas, inputs, outputs, grads, needs});
         results.resize(node->input_metas.size());
         for (std::size_t i = 0; i < results.size(); ++i) {
             Tensor& result = results[i];
@@ -250,8 +273,9 @@ class Pass {
             const TensorMeta& meta = node->input_metas[i];
             if (result.shape() != meta.shape) {
                 if ((node->op->flags & kElementwise) == 0) {
-                    throw ShapeError("The gradient of " + quoted(*node->op) + " for input " + std::to_string(i) + " has shape " +
-                                     result.shape().str() + " instead of " + meta.shape.str() + ".");
+                    throw ShapeError("The gradient of " + quoted(*node->op) + " for input " +
+                                     std::to_string(i) + " has shape " + result.shape().str() +
+                                     " instead of " + meta.shape.str() + ".");
                 }
                 result = sum_to(result, meta.shape); // undoes broadcasting
             }
@@ -317,7 +341,8 @@ Tensors record(const Op& op, std::span<const Tensor> inputs, const Attrs& attrs)
     }
     if (needs == 0) return run_bottom(op, inputs, attrs);
     if ((op.flags & kInPlace) != 0) {
-        throw AutogradError(quoted(op) + " writes in place, which is allowed for tensors that require a gradient only within NoGrad.");
+        throw AutogradError(quoted(op) + " writes in place, which is allowed for tensors that "
+                                         "require a gradient only within NoGrad.");
     }
     if (op.gradient == nullptr) throw AutogradError(quoted(op) + " has no gradient.");
 
@@ -333,54 +358,65 @@ Tensors record(const Op& op, std::span<const Tensor> inputs, const Attrs& attrs)
         if (((needs >> i) & 1U) != 0) node->edges[i] = edge_to(inputs[i]);
     }
     node->output_metas.reserve(outputs.size());
-    for (const Tensor& output : outputs) node->output_metas.push_back(meta_of(output));
+    for (const Tensor& output : outputs)
+        node->output_metas.push_back(meta_of(output));
 
     const Saves saves = op.saves != nullptr ? op.saves(needs, attrs) : Saves{};
     if (saves.inputs != 0) {
         node->saved_inputs.resize(inputs.size());
         for (std::size_t i = 0; i < inputs.size(); ++i) {
-            if (((saves.inputs >> i) & 1U) != 0 && inputs[i].defined()) node->saved_inputs[i] = {inputs[i], inputs[i].version()};
+            if (((saves.inputs >> i) & 1U) != 0 && inputs[i].defined())
+                node->saved_inputs[i] = {inputs[i], inputs[i].version()};
         }
     }
     if (saves.outputs != 0) {
         node->saved_outputs.resize(outputs.size());
         for (std::size_t i = 0; i < outputs.size(); ++i) {
-            if (((saves.outputs >> i) & 1U) != 0) node->saved_outputs[i] = {outputs[i].detach(), outputs[i].version()};
+            if (((saves.outputs >> i) & 1U) != 0)
+                node->saved_outputs[i] = {outputs[i].detach(), outputs[i].version()};
         }
     }
     const auto visible = std::min(outputs.size(), static_cast<std::size_t>(op.visible_outputs));
     for (std::size_t i = 0; i < visible; ++i) {
         if (!is_floating(outputs[i].dtype())) continue;
-        outputs[i].body()->grad_meta = std::make_shared<Meta>(Meta{node, static_cast<int>(i), false, {}, {}});
+        outputs[i].body()->grad_meta =
+            std::make_shared<Meta>(Meta{node, static_cast<int>(i), false, {}, {}});
     }
     return outputs;
 }
 
-void backward(std::span<const Tensor> roots, std::span<const Tensor> seeds, BackwardOptions options) {
+void backward(std::span<const Tensor> roots, std::span<const Tensor> seeds,
+              BackwardOptions options) {
     Pass(options, nullptr).run(roots, seeds);
 }
 
-std::vector<Tensor> grad(std::span<const Tensor> roots, std::span<const Tensor> inputs, std::span<const Tensor> seeds,
-                         BackwardOptions options) {
+std::vector<Tensor> grad(std::span<const Tensor> roots, std::span<const Tensor> inputs,
+                         std::span<const Tensor> seeds, BackwardOptions options) {
     Targets targets;
     targets.found.resize(inputs.size());
     for (std::size_t i = 0; i < inputs.size(); ++i) {
         if (!wants_gradient(inputs[i])) {
-            throw AutogradError("grad: input " + std::to_string(i) + " does not require a gradient.");
+            throw AutogradError("grad: input " + std::to_string(i) +
+                                " does not require a gradient.");
         }
         const Edge edge = edge_to(inputs[i]);
-        if (edge.leaf != nullptr) targets.leaves[edge.leaf.get()].push_back(i);
-        else targets.nodes[edge.node.get()].emplace_back(edge.output, i);
+        if (edge.leaf != nullptr)
+            targets.leaves[edge.leaf.get()].push_back(i);
+        else
+            targets.nodes[edge.node.get()].emplace_back(edge.output, i);
     }
     Pass(options, &targets).run(roots, seeds);
     return std::move(targets.found);
 }
 
 void register_hook(const Tensor& tensor, std::function<void(const Tensor& grad)> hook) {
-    if (!wants_gradient(tensor)) throw AutogradError("register_hook: the tensor does not require a gradient.");
+    if (!wants_gradient(tensor))
+        throw AutogradError("register_hook: the tensor does not require a gradient.");
     Meta& meta = *tensor.body()->grad_meta;
-    if (meta.node != nullptr) meta.node->hooks.emplace_back(meta.output, std::move(hook));
-    else meta.hooks.push_back(std::move(hook));
+    if (meta.node != nullptr)
+        meta.node->hooks.emplace_back(meta.output, std::move(hook));
+    else
+        meta.hooks.push_back(std::move(hook));
 }
 
 } // namespace autograd
@@ -394,9 +430,12 @@ bool Tensor::is_leaf() const {
 }
 
 Tensor& Tensor::set_requires_grad(bool value) {
-    if (!is_leaf()) throw AutogradError("set_requires_grad works on leaves only; this tensor is the result of an op. Use detach().");
+    if (!is_leaf())
+        throw AutogradError("set_requires_grad works on leaves only; this tensor is the result of "
+                            "an op. Use detach().");
     if (value && !is_floating(dtype())) {
-        throw AutogradError("Only floating tensors can require a gradient, not " + std::string(name_of(dtype())) + ".");
+        throw AutogradError("Only floating tensors can require a gradient, not " +
+                            std::string(name_of(dtype())) + ".");
     }
     if (body_->grad_meta == nullptr) {
         if (!value) return *this;
@@ -413,7 +452,8 @@ Tensor Tensor::grad() const {
 void Tensor::set_grad(const Tensor& grad) {
     if (!is_leaf()) throw AutogradError("set_grad works on leaves only.");
     if (grad.defined() && grad.shape() != shape()) {
-        throw ShapeError("A gradient of shape " + grad.shape().str() + " does not fit a tensor of shape " + shape().str() + ".");
+        throw ShapeError("A gradient of shape " + grad.shape().str() +
+                         " does not fit a tensor of shape " + shape().str() + ".");
     }
     if (body_->grad_meta == nullptr) body_->grad_meta = std::make_shared<autograd::Meta>();
     body_->grad_meta->grad = grad;

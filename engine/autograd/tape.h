@@ -37,17 +37,22 @@ struct BackwardOptions {
     bool create_graph = false; ///< record backward itself (double backward)
 };
 
-/// Accumulates d(sum of roots * seeds)/d(leaf) into each leaf's grad(). Roots without seed must have one element.
-/// Throws AutogradError: nothing to differentiate, second backward, or a saved tensor that was changed since
-/// (the text says which op saved what, at which version).
-void backward(std::span<const Tensor> roots, std::span<const Tensor> seeds = {}, BackwardOptions options = {});
-inline void backward(const Tensor& root, BackwardOptions options = {}) { backward({&root, 1}, {}, options); }
+/// Accumulates d(sum of roots * seeds)/d(leaf) into each leaf's grad(). Roots without seed must
+/// have one element. Throws AutogradError: nothing to differentiate, second backward, or a saved
+/// tensor that was changed since (the text says which op saved what, at which version).
+void backward(std::span<const Tensor> roots, std::span<const Tensor> seeds = {},
+              BackwardOptions options = {});
+inline void backward(const Tensor& root, BackwardOptions options = {}) {
+    backward({&root, 1}, {}, options);
+}
 
-/// Gradients of roots with respect to `inputs` (leaves or results), without touching grad(). Undefined where unconnected.
-std::vector<Tensor> grad(std::span<const Tensor> roots, std::span<const Tensor> inputs, std::span<const Tensor> seeds = {},
-                         BackwardOptions options = {});
+/// Gradients of roots with respect to `inputs` (leaves or results), without touching grad().
+/// Undefined where unconnected.
+std::vector<Tensor> grad(std::span<const Tensor> roots, std::span<const Tensor> inputs,
+                         std::span<const Tensor> seeds = {}, BackwardOptions options = {});
 
-/// Calls `hook` with the complete gradient of `tensor` during backward (probes, breakpoints, clipping).
+/// Calls `hook` with the complete gradient of `tensor` during backward (probes, breakpoints,
+/// clipping).
 void register_hook(const Tensor& tensor, std::function<void(const Tensor& grad)> hook);
 
 struct GradCheckOptions {
@@ -56,9 +61,11 @@ struct GradCheckOptions {
     double rtol = 1e-3;
     bool double_backward = false;
 };
-/// Compares analytic with central-difference gradients in float64, with every subset of inputs requiring a gradient,
-/// and checks that no tensor is left alive. Returns an empty string, or what differs: input, index, both values.
-std::string gradcheck(const std::function<std::vector<Tensor>(const std::vector<Tensor>&)>& function,
-                      const std::vector<Tensor>& inputs, GradCheckOptions options = {});
+/// Compares analytic with central-difference gradients in float64, with every subset of inputs
+/// requiring a gradient, and checks that no tensor is left alive. Returns an empty string, or what
+/// differs: input, index, both values.
+std::string
+gradcheck(const std::function<std::vector<Tensor>(const std::vector<Tensor>&)>& function,
+          const std::vector<Tensor>& inputs, GradCheckOptions options = {});
 
 } // namespace wiregrad::autograd

@@ -17,7 +17,8 @@ int first_num_threads() {
         const std::string_view view(text);
         int value = 0;
         const auto result = std::from_chars(view.data(), view.data() + view.size(), value);
-        if (result.ec == std::errc() && result.ptr == view.data() + view.size() && value >= 1) return value;
+        if (result.ec == std::errc() && result.ptr == view.data() + view.size() && value >= 1)
+            return value;
     }
     return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
@@ -32,8 +33,9 @@ std::atomic<bool> g_deterministic{true};
 Isa detect() {
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma")) {
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("fma")) {
         return Isa::Avx512;
     }
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Isa::Avx2;
@@ -63,7 +65,9 @@ int num_threads() {
 }
 
 void set_num_threads(int count) {
-    if (count < 1) throw ValueError("The number of threads must be at least 1, not " + std::to_string(count) + ".");
+    if (count < 1)
+        throw ValueError("The number of threads must be at least 1, not " + std::to_string(count) +
+                         ".");
     threads().store(count, std::memory_order_relaxed);
 }
 
@@ -86,17 +90,20 @@ Isa isa() {
 
 void set_isa(Isa value) {
     if (value > detected_isa()) {
-        throw ValueError("This CPU does not have " + std::string(name_of(value)) + "; its best is " +
-                         std::string(name_of(detected_isa())) + ".");
+        throw ValueError("This CPU does not have " + std::string(name_of(value)) +
+                         "; its best is " + std::string(name_of(detected_isa())) + ".");
     }
     current_isa().store(value, std::memory_order_relaxed);
 }
 
 std::string_view name_of(Isa value) {
     switch (value) {
-    case Isa::Baseline: return "baseline";
-    case Isa::Avx2: return "avx2";
-    case Isa::Avx512: return "avx512";
+    case Isa::Baseline:
+        return "baseline";
+    case Isa::Avx2:
+        return "avx2";
+    case Isa::Avx512:
+        return "avx512";
     }
     return "baseline";
 }

@@ -1,5 +1,5 @@
-// Process-wide settings of the engine: number of threads, determinism, and the instruction set that kernels use.
-// Set at start-up or between steps; reading is safe from any thread.
+// Process-wide settings of the engine: number of threads, determinism, and the instruction set that
+// kernels use. Set at start-up or between steps; reading is safe from any thread.
 #pragma once
 
 #include <string_view>
@@ -10,12 +10,14 @@ namespace wiregrad {
 int num_threads();
 void set_num_threads(int count); ///< throws ValueError below 1
 
-/// Asks backends for choices without timing trials and for algorithms without atomics. On by default.
+/// Asks backends for choices without timing trials and for algorithms without atomics. On by
+/// default.
 bool deterministic();
 void set_deterministic(bool value);
 
-/// Instruction sets that kernels are compiled for. The best one that this CPU has is chosen at start-up;
-/// the environment variable WIREGRAD_ISA=baseline|avx2|avx512 lowers it (never raises it past the CPU).
+/// Instruction sets that kernels are compiled for. The best one that this CPU has is chosen at
+/// start-up; the environment variable WIREGRAD_ISA=baseline|avx2|avx512 lowers it (never raises it
+/// past the CPU).
 enum class Isa { Baseline, Avx2, Avx512 };
 Isa isa();
 Isa detected_isa();      ///< what the CPU has, whatever is in use

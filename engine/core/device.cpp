@@ -17,7 +17,8 @@ Device Device::parse(const std::string& text) {
         int index = 0;
         const char* end = text.data() + text.size();
         const auto result = std::from_chars(text.data() + 5, end, index);
-        if (result.ec == std::errc() && result.ptr == end && index >= 0) return {DeviceType::Cuda, index};
+        if (result.ec == std::errc() && result.ptr == end && index >= 0)
+            return {DeviceType::Cuda, index};
     }
     throw ValueError("\"" + text + "\" is not a device: use cpu, cuda or cuda:N.");
 }

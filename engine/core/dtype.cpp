@@ -11,8 +11,8 @@ std::size_t size_of(DType type) {
 }
 
 std::string_view name_of(DType type) {
-    static constexpr std::array<std::string_view, kDTypeCount> names{"bool",    "uint8",    "int32",   "int64",
-                                                                     "float16", "bfloat16", "float32", "float64"};
+    static constexpr std::array<std::string_view, kDTypeCount> names{
+        "bool", "uint8", "int32", "int64", "float16", "bfloat16", "float32", "float64"};
     return names[static_cast<std::size_t>(type)];
 }
 
@@ -25,8 +25,10 @@ bool is_integral(DType type) {
 }
 
 DType promote(DType a, DType b) {
-    // The enumeration is ordered so that the larger one wins, but for the two 16-bit types, which meet in float32.
-    const bool half_and_bfloat = (a == DType::Float16 && b == DType::BFloat16) || (a == DType::BFloat16 && b == DType::Float16);
+    // The enumeration is ordered so that the larger one wins, but for the two 16-bit types, which
+    // meet in float32.
+    const bool half_and_bfloat = (a == DType::Float16 && b == DType::BFloat16) ||
+                                 (a == DType::BFloat16 && b == DType::Float16);
     return half_and_bfloat ? DType::Float32 : std::max(a, b);
 }
 

@@ -9,16 +9,7 @@
 
 namespace wiregrad {
 
-enum class DType : std::uint8_t {
-    Bool,
-    UInt8,
-    Int32,
-    Int64,
-    Float16,
-    BFloat16,
-    Float32,
-    Float64
-};
+enum class DType : std::uint8_t { Bool, UInt8, Int32, Int64, Float16, BFloat16, Float32, Float64 };
 inline constexpr int kDTypeCount = 8;
 
 /// 16-bit storage types: converted to float for arithmetic.

@@ -26,7 +26,8 @@ constexpr std::size_t kGuard = 0;
 #endif
 constexpr unsigned char kGuardByte = 0xA5;
 
-// Buckets: multiples of 64 bytes up to 1024, then eight steps to each doubling, so that at most 1/8 is wasted.
+// Buckets: multiples of 64 bytes up to 1024, then eight steps to each doubling, so that at most 1/8
+// is wasted.
 constexpr std::size_t kSmall = 1024;
 constexpr int kSmallBuckets = kSmall / kAlignment;
 constexpr int kBuckets = kSmallBuckets + 8 * 54;
@@ -38,13 +39,15 @@ struct Bucket {
 
 Bucket bucket_of(std::size_t bytes) {
     if (bytes <= kSmall) {
-        const std::size_t rounded = std::max(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+        const std::size_t rounded =
+            std::max(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
         return {static_cast<int>(rounded / kAlignment) - 1, rounded};
     }
     const int power = std::bit_width(bytes - 1) - 1; // 2^power < bytes <= 2^(power + 1)
     const std::size_t step = (std::size_t{1} << power) / 8;
     const std::size_t steps = (bytes - (std::size_t{1} << power) + step - 1) / step;
-    return {kSmallBuckets + (power - 10) * 8 + static_cast<int>(steps) - 1, (std::size_t{1} << power) + steps * step};
+    return {kSmallBuckets + (power - 10) * 8 + static_cast<int>(steps) - 1,
+            (std::size_t{1} << power) + steps * step};
 }
 
 class Pool {
@@ -95,7 +98,8 @@ class Pool {
     void trim() {
         const std::lock_guard lock(mutex_);
         for (auto& free : free_) {
-            for (void* block : free) std::free(block);
+            for (void* block : free)
+                std::free(block);
             free.clear();
         }
         stats_.cached_bytes = 0;
@@ -117,14 +121,17 @@ class Pool {
   private:
     static void* fresh(std::size_t bytes) {
         const bool big = bytes >= kHugePage;
-        void* block = std::aligned_alloc(big ? kHugePage : kAlignment, big ? (bytes + kHugePage - 1) / kHugePage * kHugePage : bytes);
-        if (big && block != nullptr) madvise(block, bytes, MADV_HUGEPAGE); // only advice: a failure changes nothing
+        void* block =
+            std::aligned_alloc(big ? kHugePage : kAlignment,
+                               big ? (bytes + kHugePage - 1) / kHugePage * kHugePage : bytes);
+        if (big && block != nullptr)
+            madvise(block, bytes, MADV_HUGEPAGE); // only advice: a failure changes nothing
         return block;
     }
 
     [[noreturn]] void refuse(std::size_t bytes) const {
-        std::string text = "Out of memory: " + std::to_string(bytes) + " bytes were asked for, " + std::to_string(stats_.live_bytes) +
-                           " are in use";
+        std::string text = "Out of memory: " + std::to_string(bytes) + " bytes were asked for, " +
+                           std::to_string(stats_.live_bytes) + " are in use";
         if (limit_ != 0) text += ", the limit is " + std::to_string(limit_);
         throw OutOfMemory(text + ".");
     }
@@ -151,12 +158,15 @@ void set_device_memory(DeviceType type, DeviceMemory* memory) {
 
 DeviceMemory& device_memory(DeviceType type) {
     DeviceMemory* memory = g_device_memory[static_cast<std::size_t>(type)];
-    if (memory == nullptr) throw DeviceError("There is no " + Device{type, 0}.str() + " device here: its plug-in is not loaded.");
+    if (memory == nullptr)
+        throw DeviceError("There is no " + Device{type, 0}.str() +
+                          " device here: its plug-in is not loaded.");
     return *memory;
 }
 
 void* allocate(std::size_t bytes, Device device) {
-    if (device.type != DeviceType::Cpu) return device_memory(device.type).allocate(bytes, device.index);
+    if (device.type != DeviceType::Cpu)
+        return device_memory(device.type).allocate(bytes, device.index);
     auto* block = static_cast<unsigned char*>(pool().take(bytes));
     if constexpr (kGuard != 0) {
         std::memset(block, kGuardByte, kGuard);
@@ -168,7 +178,8 @@ void* allocate(std::size_t bytes, Device device) {
 
 void release(void* block, std::size_t bytes, Device device) noexcept {
     if (device.type != DeviceType::Cpu) {
-        if (DeviceMemory* memory = g_device_memory[static_cast<std::size_t>(device.type)]) memory->release(block, bytes, device.index);
+        if (DeviceMemory* memory = g_device_memory[static_cast<std::size_t>(device.type)])
+            memory->release(block, bytes, device.index);
         return;
     }
     if (!guards_intact(block, bytes)) {
@@ -179,7 +190,8 @@ void release(void* block, std::size_t bytes, Device device) noexcept {
 }
 
 MemoryStats memory_stats(Device device) {
-    return device.type == DeviceType::Cpu ? pool().stats() : device_memory(device.type).stats(device.index);
+    return device.type == DeviceType::Cpu ? pool().stats()
+                                          : device_memory(device.type).stats(device.index);
 }
 
 void reset_peak_memory() {
@@ -197,7 +209,8 @@ void set_memory_limit(std::size_t bytes) {
 bool guards_intact(const void* block, std::size_t bytes) {
     const auto* first = static_cast<const unsigned char*>(block);
     const auto whole = [](unsigned char byte) { return byte == kGuardByte; };
-    return std::all_of(first - kGuard, first, whole) && std::all_of(first + bytes, first + bytes + kGuard, whole);
+    return std::all_of(first - kGuard, first, whole) &&
+           std::all_of(first + bytes, first + bytes + kGuard, whole);
 }
 
 } // namespace wiregrad

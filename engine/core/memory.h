@@ -1,5 +1,6 @@
-// The caching pool behind every storage: 64-byte aligned blocks in size buckets, reused without touching the system.
-// Thread-safe. With WIREGRAD_DEBUG blocks are NaN-filled and lie between 64-byte guards that are checked on release.
+// The caching pool behind every storage: 64-byte aligned blocks in size buckets, reused without
+// touching the system. Thread-safe. With WIREGRAD_DEBUG blocks are NaN-filled and lie between
+// 64-byte guards that are checked on release.
 #pragma once
 
 #include <cstddef>
@@ -24,14 +25,16 @@ class DeviceMemory {
     virtual void* allocate(std::size_t bytes, int index) = 0; ///< throws OutOfMemory
     virtual void release(void* block, std::size_t bytes, int index) = 0;
     /// One side may be the CPU. Returns when `source` may be changed and `target` may be read.
-    virtual void copy(void* target, Device target_device, const void* source, Device source_device, std::size_t bytes) = 0;
+    virtual void copy(void* target, Device target_device, const void* source, Device source_device,
+                      std::size_t bytes) = 0;
     virtual MemoryStats stats(int index) = 0;
 };
 void set_device_memory(DeviceType type, DeviceMemory* memory);
 /// Throws DeviceError when there is no plug-in for `type`.
 DeviceMemory& device_memory(DeviceType type);
 
-/// Never null, also for 0 bytes. Throws OutOfMemory with the size asked for, the live bytes and the limit.
+/// Never null, also for 0 bytes. Throws OutOfMemory with the size asked for, the live bytes and the
+/// limit.
 void* allocate(std::size_t bytes, Device device = {});
 void release(void* block, std::size_t bytes, Device device = {}) noexcept;
 

@@ -6,11 +6,13 @@
 
 namespace wiregrad {
 
-Dims::Dims(std::initializer_list<std::int64_t> values) : Dims(std::span<const std::int64_t>(values.begin(), values.size())) {}
+Dims::Dims(std::initializer_list<std::int64_t> values)
+    : Dims(std::span<const std::int64_t>(values.begin(), values.size())) {}
 
 Dims::Dims(std::span<const std::int64_t> values) {
     if (values.size() > kMaxDims) {
-        throw ShapeError("A tensor has at most " + std::to_string(kMaxDims) + " dimensions, not " + std::to_string(values.size()) + ".");
+        throw ShapeError("A tensor has at most " + std::to_string(kMaxDims) + " dimensions, not " +
+                         std::to_string(values.size()) + ".");
     }
     std::copy(values.begin(), values.end(), values_.begin());
     count_ = static_cast<int>(values.size());
@@ -18,7 +20,8 @@ Dims::Dims(std::span<const std::int64_t> values) {
 
 Dims Dims::filled(int count, std::int64_t value) {
     Dims result;
-    for (int i = 0; i < count; ++i) result.push_back(value);
+    for (int i = 0; i < count; ++i)
+        result.push_back(value);
     return result;
 }
 
@@ -27,7 +30,8 @@ void Dims::push_back(std::int64_t value) {
 }
 
 void Dims::insert(int at, std::int64_t value) {
-    if (count_ == kMaxDims) throw ShapeError("A tensor has at most " + std::to_string(kMaxDims) + " dimensions.");
+    if (count_ == kMaxDims)
+        throw ShapeError("A tensor has at most " + std::to_string(kMaxDims) + " dimensions.");
     std::copy_backward(begin() + at, end(), end() + 1);
     values_[static_cast<std::size_t>(at)] = value;
     ++count_;
@@ -61,13 +65,15 @@ std::int64_t numel(const Shape& shape) {
         overflow = __builtin_mul_overflow(count, size, &count) || overflow;
     }
     if (zero) return 0;
-    if (overflow) throw ShapeError("Shape " + shape.str() + " has more elements than 63 bits can count.");
+    if (overflow)
+        throw ShapeError("Shape " + shape.str() + " has more elements than 63 bits can count.");
     return count;
 }
 
 Strides contiguous_strides(const Shape& shape) {
     Strides strides = Dims::filled(shape.size(), 1);
-    for (int i = shape.size() - 2; i >= 0; --i) strides[i] = strides[i + 1] * std::max<std::int64_t>(shape[i + 1], 1);
+    for (int i = shape.size() - 2; i >= 0; --i)
+        strides[i] = strides[i + 1] * std::max<std::int64_t>(shape[i + 1], 1);
     return strides;
 }
 
@@ -82,8 +88,10 @@ Shape broadcast(const Shape& a, const Shape& b) {
         std::int64_t& size = result[lead + i];
         if (size == other || other == 1) continue;
         if (size != 1) {
-            throw ShapeError("Shapes " + a.str() + " and " + b.str() + " do not broadcast: dimension " + std::to_string(lead + i) +
-                             " has sizes " + std::to_string(size) + " and " + std::to_string(other) + ".");
+            throw ShapeError("Shapes " + a.str() + " and " + b.str() +
+                             " do not broadcast: dimension " + std::to_string(lead + i) +
+                             " has sizes " + std::to_string(size) + " and " +
+                             std::to_string(other) + ".");
         }
         size = other;
     }
@@ -94,7 +102,8 @@ int wrap_dim(std::int64_t dim, int rank) {
     // A 0-dim tensor accepts 0 and -1, as PyTorch does.
     const std::int64_t bound = std::max(rank, 1);
     if (dim < -bound || dim >= bound) {
-        throw ShapeError("Dimension " + std::to_string(dim) + " is out of range for a tensor of rank " + std::to_string(rank) + ".");
+        throw ShapeError("Dimension " + std::to_string(dim) +
+                         " is out of range for a tensor of rank " + std::to_string(rank) + ".");
     }
     return static_cast<int>(dim < 0 ? dim + bound : dim);
 }

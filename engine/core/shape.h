@@ -33,7 +33,9 @@ class Dims {
     void push_back(std::int64_t value); ///< throws ShapeError when full
     void insert(int at, std::int64_t value);
     void erase(int at);
-    std::span<const std::int64_t> span() const { return {values_.data(), static_cast<std::size_t>(count_)}; }
+    std::span<const std::int64_t> span() const {
+        return {values_.data(), static_cast<std::size_t>(count_)};
+    }
     bool operator==(const Dims& other) const;
     /// "[64, 1, 28, 28]"
     std::string str() const;

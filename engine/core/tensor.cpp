@@ -39,7 +39,8 @@ std::shared_ptr<TensorBody> make_body(const Shape& shape, DType dtype, Device de
 
 std::size_t checked_bytes(const TensorBody& body) {
     std::int64_t bytes = 0;
-    if (__builtin_mul_overflow(body.numel, static_cast<std::int64_t>(size_of(body.dtype)), &bytes)) {
+    if (__builtin_mul_overflow(body.numel, static_cast<std::int64_t>(size_of(body.dtype)),
+                               &bytes)) {
         throw OutOfMemory("A tensor of shape " + body.shape.str() + " does not fit in memory.");
     }
     return static_cast<std::size_t>(bytes);
@@ -51,14 +52,22 @@ double load(const std::byte* at, DType dtype) {
         return value;
     };
     switch (dtype) {
-    case DType::Bool: return read(std::uint8_t{}) != 0 ? 1 : 0;
-    case DType::UInt8: return read(std::uint8_t{});
-    case DType::Int32: return read(std::int32_t{});
-    case DType::Int64: return static_cast<double>(read(std::int64_t{}));
-    case DType::Float16: return to_float(read(Half{}));
-    case DType::BFloat16: return to_float(read(BFloat16{}));
-    case DType::Float32: return read(0.0F);
-    case DType::Float64: return read(0.0);
+    case DType::Bool:
+        return read(std::uint8_t{}) != 0 ? 1 : 0;
+    case DType::UInt8:
+        return read(std::uint8_t{});
+    case DType::Int32:
+        return read(std::int32_t{});
+    case DType::Int64:
+        return static_cast<double>(read(std::int64_t{}));
+    case DType::Float16:
+        return to_float(read(Half{}));
+    case DType::BFloat16:
+        return to_float(read(BFloat16{}));
+    case DType::Float32:
+        return read(0.0F);
+    case DType::Float64:
+        return read(0.0);
     }
     return 0;
 }
@@ -77,7 +86,8 @@ const TensorBody& need(const std::shared_ptr<TensorBody>& body) {
 
 const TensorBody& need_data(const std::shared_ptr<TensorBody>& body) {
     if (need(body).storage == nullptr) {
-        throw ValueError("A tensor of shape " + body->shape.str() + " has no data: it was made in shape-only mode.");
+        throw ValueError("A tensor of shape " + body->shape.str() +
+                         " has no data: it was made in shape-only mode.");
     }
     return *body;
 }
@@ -85,10 +95,12 @@ const TensorBody& need_data(const std::shared_ptr<TensorBody>& body) {
 } // namespace
 
 Storage::Storage(std::size_t bytes, Device device)
-    : data_(static_cast<std::byte*>(allocate(bytes, device))), bytes_(bytes), device_(device), owned_(true) {}
+    : data_(static_cast<std::byte*>(allocate(bytes, device))), bytes_(bytes), device_(device),
+      owned_(true) {}
 
 Storage::Storage(void* data, std::size_t bytes, std::shared_ptr<void> keep_alive)
-    : data_(static_cast<std::byte*>(data)), bytes_(bytes), owned_(false), keep_alive_(std::move(keep_alive)) {}
+    : data_(static_cast<std::byte*>(data)), bytes_(bytes), owned_(false),
+      keep_alive_(std::move(keep_alive)) {}
 
 Storage::~Storage() {
     if (owned_) release(data_, bytes_, device_);
@@ -99,8 +111,9 @@ TensorBody::TensorBody() {
 }
 
 TensorBody::TensorBody(const TensorBody& other)
-    : shape(other.shape), strides(other.strides), numel(other.numel), offset(other.offset), dtype(other.dtype), device(other.device),
-      contiguous(other.contiguous), storage(other.storage) {
+    : shape(other.shape), strides(other.strides), numel(other.numel), offset(other.offset),
+      dtype(other.dtype), device(other.device), contiguous(other.contiguous),
+      storage(other.storage) {
     g_live_tensors.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -159,8 +172,8 @@ Tensor Tensor::scalar(double value, DType dtype) {
 
 Tensor Tensor::from_bytes(const void* values, std::size_t count, const Shape& shape, DType dtype) {
     if (static_cast<std::int64_t>(count) != wiregrad::numel(shape)) {
-        throw ShapeError("Shape " + shape.str() + " has " + std::to_string(wiregrad::numel(shape)) + " elements, but " +
-                         std::to_string(count) + " values were given.");
+        throw ShapeError("Shape " + shape.str() + " has " + std::to_string(wiregrad::numel(shape)) +
+                         " elements, but " + std::to_string(count) + " values were given.");
     }
     Tensor result = empty(shape, dtype);
     if (result.has_data() && count > 0) std::memcpy(result.body_->data(), values, result.nbytes());
@@ -188,7 +201,9 @@ int Tensor::dim() const {
 
 std::int64_t Tensor::size(std::int64_t dim) const {
     const Shape& sizes = shape();
-    if (sizes.empty()) throw ShapeError("A 0-dim tensor has no sizes; dimension " + std::to_string(dim) + " was asked for.");
+    if (sizes.empty())
+        throw ShapeError("A 0-dim tensor has no sizes; dimension " + std::to_string(dim) +
+                         " was asked for.");
     return sizes[wrap_dim(dim, sizes.size())];
 }
 
@@ -225,9 +240,12 @@ void* Tensor::raw_mut() {
 const void* Tensor::raw_data(DType expected) const {
     const TensorBody& body = need_data(body_);
     if (body.dtype != expected) {
-        throw DTypeError("A " + str() + " tensor was read as " + std::string(name_of(expected)) + ".");
+        throw DTypeError("A " + str() + " tensor was read as " + std::string(name_of(expected)) +
+                         ".");
     }
-    if (body.device.type != DeviceType::Cpu) throw DeviceError("A tensor on " + body.device.str() + " was read as if it were on the CPU.");
+    if (body.device.type != DeviceType::Cpu)
+        throw DeviceError("A tensor on " + body.device.str() +
+                          " was read as if it were on the CPU.");
     return body.data();
 }
 
@@ -241,7 +259,9 @@ std::uint32_t Tensor::version() const {
 }
 
 double Tensor::item() const {
-    if (numel() != 1) throw ShapeError("item() needs a tensor with one element; this one has shape " + shape().str() + ".");
+    if (numel() != 1)
+        throw ShapeError("item() needs a tensor with one element; this one has shape " +
+                         shape().str() + ".");
     need_data(body_);
     const Tensor here = on_cpu(*this);
     return load(here.body_->data(), dtype());
@@ -257,7 +277,8 @@ std::vector<double> Tensor::to_vector() const {
 
 void Tensor::copy_(const Tensor& source) {
     if (shape() != source.shape()) {
-        throw ShapeError("copy_ needs equal shapes: the target has " + shape().str() + ", the source " + source.shape().str() + ".");
+        throw ShapeError("copy_ needs equal shapes: the target has " + shape().str() +
+                         ", the source " + source.shape().str() + ".");
     }
     const autograd::NoGrad no_grad;
     if (device() == source.device() || !has_data()) {
@@ -267,7 +288,8 @@ void Tensor::copy_(const Tensor& source) {
         return;
     }
     need_data(source.body_);
-    // Between devices: the bytes travel contiguous and in one dtype, converted on whichever side is at hand.
+    // Between devices: the bytes travel contiguous and in one dtype, converted on whichever side is
+    // at hand.
     Tensor from = source.contiguous();
     if (from.dtype() != dtype()) {
         Tensor converted = empty(shape(), dtype(), from.device());
@@ -275,7 +297,8 @@ void Tensor::copy_(const Tensor& source) {
         from = converted;
     }
     Tensor to = is_contiguous() ? *this : empty(shape(), dtype(), device());
-    const DeviceType other = device().type != DeviceType::Cpu ? device().type : source.device().type;
+    const DeviceType other =
+        device().type != DeviceType::Cpu ? device().type : source.device().type;
     device_memory(other).copy(to.raw_mut(), device(), from.raw(), from.device(), nbytes());
     if (!to.same_body(*this)) copy_(to);
 }
@@ -297,26 +320,31 @@ Tensor Tensor::contiguous() const {
     return is_contiguous() ? *this : clone();
 }
 
-Tensor Tensor::as_strided(const Shape& shape, const Strides& strides, std::int64_t offset_elements) const {
+Tensor Tensor::as_strided(const Shape& shape, const Strides& strides,
+                          std::int64_t offset_elements) const {
     const TensorBody& source = need(body_);
     if (shape.size() != strides.size()) {
-        throw ShapeError("as_strided: shape " + shape.str() + " and strides " + strides.str() + " have different lengths.");
+        throw ShapeError("as_strided: shape " + shape.str() + " and strides " + strides.str() +
+                         " have different lengths.");
     }
     const std::int64_t count = wiregrad::numel(shape);
     std::int64_t last = offset_elements;
     bool inside = offset_elements >= 0;
     for (int i = 0; i < shape.size() && count > 0; ++i) {
         std::int64_t reach = 0;
-        inside = inside && strides[i] >= 0 && !__builtin_mul_overflow(shape[i] - 1, strides[i], &reach) &&
+        inside = inside && strides[i] >= 0 &&
+                 !__builtin_mul_overflow(shape[i] - 1, strides[i], &reach) &&
                  !__builtin_add_overflow(last, reach, &last);
     }
     if (source.storage != nullptr) {
-        const auto held = static_cast<std::int64_t>(source.storage->bytes() / size_of(source.dtype));
+        const auto held =
+            static_cast<std::int64_t>(source.storage->bytes() / size_of(source.dtype));
         inside = inside && (count == 0 ? offset_elements <= held : last < held);
     }
     if (!inside) {
-        throw ShapeError("as_strided: shape " + shape.str() + " with strides " + strides.str() + " from element " +
-                         std::to_string(offset_elements) + " reaches outside the storage.");
+        throw ShapeError("as_strided: shape " + shape.str() + " with strides " + strides.str() +
+                         " from element " + std::to_string(offset_elements) +
+                         " reaches outside the storage.");
     }
     auto body = std::make_shared<TensorBody>(source);
     body->shape = shape;

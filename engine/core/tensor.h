@@ -15,10 +15,13 @@
 
 namespace wiregrad {
 
-/// Bytes on one device, from the caching pool of engine/core/memory.h, with a version that each write raises.
+/// Bytes on one device, from the caching pool of engine/core/memory.h, with a version that each
+/// write raises.
 class Storage;
 struct TensorBody; // engine/core/tensor_body.h: for op/, autograd/ and backends
-namespace autograd { struct Meta; }
+namespace autograd {
+struct Meta;
+}
 
 class Tensor {
   public:
@@ -27,7 +30,8 @@ class Tensor {
     /// Uninitialised (NaN-filled in debug builds). Under the shape-only interpreter: no storage.
     static Tensor empty(const Shape& shape, DType dtype = DType::Float32, Device device = {});
     static Tensor zeros(const Shape& shape, DType dtype = DType::Float32, Device device = {});
-    static Tensor full(const Shape& shape, double value, DType dtype = DType::Float32, Device device = {});
+    static Tensor full(const Shape& shape, double value, DType dtype = DType::Float32,
+                       Device device = {});
     static Tensor scalar(double value, DType dtype = DType::Float32); ///< 0-dim
     /// Copies values; throws ShapeError when their number is not numel(shape).
     template <class T> static Tensor from(std::span<const T> values, const Shape& shape) {
@@ -37,7 +41,8 @@ class Tensor {
         return from(std::span<const T>(values), shape);
     }
     /// A view of memory that somebody else owns; `keep_alive` is held as long as the storage lives.
-    static Tensor wrap(void* data, const Shape& shape, DType dtype, std::shared_ptr<void> keep_alive);
+    static Tensor wrap(void* data, const Shape& shape, DType dtype,
+                       std::shared_ptr<void> keep_alive);
 
     bool defined() const { return body_ != nullptr; }
     explicit operator bool() const { return defined(); }
@@ -56,13 +61,16 @@ class Tensor {
 
     /// Typed access to the first element; throws DTypeError on a wrong T, DeviceError off the CPU.
     /// data_mut raises the storage's version.
-    template <class T> const T* data() const { return static_cast<const T*>(raw_data(kDTypeOf<T>)); }
+    template <class T> const T* data() const {
+        return static_cast<const T*>(raw_data(kDTypeOf<T>));
+    }
     template <class T> T* data_mut() { return static_cast<T*>(raw_data_mut(kDTypeOf<T>)); }
     const void* raw() const;
     void* raw_mut();
     std::uint32_t version() const;
 
-    /// The only element as a double (bool and integers convert); throws ShapeError when numel() != 1.
+    /// The only element as a double (bool and integers convert); throws ShapeError when numel()
+    /// != 1.
     double item() const;
     /// All elements, converted, in row-major order (works for any strides and any dtype).
     std::vector<double> to_vector() const;
@@ -73,7 +81,8 @@ class Tensor {
     Tensor clone() const;      ///< contiguous copy, outside autograd
     Tensor contiguous() const; ///< itself when contiguous, else clone(), outside autograd
     /// Same storage, other geometry; throws ShapeError when it would reach outside the storage.
-    Tensor as_strided(const Shape& shape, const Strides& strides, std::int64_t offset_elements) const;
+    Tensor as_strided(const Shape& shape, const Strides& strides,
+                      std::int64_t offset_elements) const;
     std::int64_t storage_offset() const;
 
     // --- autograd (engine/autograd/tape.h)
@@ -93,7 +102,8 @@ class Tensor {
     const std::shared_ptr<TensorBody>& body() const { return body_; }
 
   private:
-    static Tensor from_bytes(const void* values, std::size_t count, const Shape& shape, DType dtype);
+    static Tensor from_bytes(const void* values, std::size_t count, const Shape& shape,
+                             DType dtype);
     const void* raw_data(DType expected) const;
     void* raw_data_mut(DType expected);
     std::shared_ptr<TensorBody> body_;

@@ -46,14 +46,19 @@ struct TensorBody {
     DType dtype = DType::Float32;
     Device device{};
     bool contiguous = true;
-    std::shared_ptr<Storage> storage; ///< null for a shape-only tensor
+    std::shared_ptr<Storage> storage;          ///< null for a shape-only tensor
     std::shared_ptr<autograd::Meta> grad_meta; ///< null: no gradient wanted
 
-    const std::byte* data() const { return storage->data() + offset * static_cast<std::int64_t>(size_of(dtype)); }
-    std::byte* data() { return storage->data() + offset * static_cast<std::int64_t>(size_of(dtype)); }
+    const std::byte* data() const {
+        return storage->data() + offset * static_cast<std::int64_t>(size_of(dtype));
+    }
+    std::byte* data() {
+        return storage->data() + offset * static_cast<std::int64_t>(size_of(dtype));
+    }
 };
 
-/// Whether tensors are made without data on this thread (class ShapeOnly of engine/op/op.h sets it).
+/// Whether tensors are made without data on this thread (class ShapeOnly of engine/op/op.h sets
+/// it).
 bool shape_only_active();
 /// Returns the previous value.
 bool set_shape_only(bool value);

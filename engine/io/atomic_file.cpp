@@ -24,8 +24,7 @@ class Descriptor {
     int get() const { return fd_; }
     explicit operator bool() const { return fd_ >= 0; }
     void reset(int fd = -1) {
-        if (fd_ >= 0)
-            ::close(fd_);
+        if (fd_ >= 0) ::close(fd_);
         fd_ = fd;
     }
 
@@ -40,11 +39,9 @@ class Descriptor {
 /// Where a chain of symbolic links ends; `path` itself when it is no link or does not exist.
 std::string resolve(const std::string& path) {
     struct stat info {};
-    if (::lstat(path.c_str(), &info) != 0 || !S_ISLNK(info.st_mode))
-        return path;
+    if (::lstat(path.c_str(), &info) != 0 || !S_ISLNK(info.st_mode)) return path;
     char* real = ::realpath(path.c_str(), nullptr);
-    if (real == nullptr)
-        fail(path, "the link leads nowhere", errno);
+    if (real == nullptr) fail(path, "the link leads nowhere", errno);
     std::string result(real);
     std::free(real);
     return result;
@@ -55,8 +52,7 @@ struct Split {
 };
 Split split(const std::string& path) {
     const auto slash = path.rfind('/');
-    if (slash == std::string::npos)
-        return {".", path};
+    if (slash == std::string::npos) return {".", path};
     return {slash == 0 ? "/" : path.substr(0, slash), path.substr(slash + 1)};
 }
 
@@ -65,11 +61,9 @@ Split split(const std::string& path) {
 void open_aside(Descriptor& out, const std::string& aside, const std::string& path) {
     for (;;) {
         out.reset(::open(aside.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644));
-        if (!out)
-            fail(path, "cannot write in this folder", errno);
+        if (!out) fail(path, "cannot write in this folder", errno);
         while (::flock(out.get(), LOCK_EX) != 0)
-            if (errno != EINTR)
-                fail(path, "cannot lock the file written aside", errno);
+            if (errno != EINTR) fail(path, "cannot lock the file written aside", errno);
         // Whoever held the lock before may have renamed the file away: then this is not ours to
         // write.
         struct stat mine {
@@ -85,8 +79,7 @@ void write_all(int fd, std::span<const std::byte> bytes, const std::string& path
     while (!bytes.empty()) {
         const ssize_t done = ::write(fd, bytes.data(), std::min(bytes.size(), kChunk));
         if (done < 0) {
-            if (errno == EINTR)
-                continue;
+            if (errno == EINTR) continue;
             fail(path, "cannot be saved", errno);
         }
         bytes = bytes.subspan(static_cast<std::size_t>(done));
@@ -98,8 +91,7 @@ void write_all(int fd, std::span<const std::byte> bytes, const std::string& path
 void write_file(const std::string& path, std::span<const std::byte> bytes) {
     const std::string target = resolve(path);
     const auto [folder, name] = split(target);
-    if (name.empty() || name == "." || name == "..")
-        throw FileError("is not a file name", path);
+    if (name.empty() || name == "." || name == "..") throw FileError("is not a file name", path);
     struct stat old {};
     const bool exists = ::stat(target.c_str(), &old) == 0;
     if (exists && !S_ISREG(old.st_mode))
@@ -109,15 +101,12 @@ void write_file(const std::string& path, std::span<const std::byte> bytes) {
     Descriptor out;
     open_aside(out, aside, path);
     try {
-        if (::ftruncate(out.get(), 0) != 0)
-            fail(path, "cannot be saved", errno);
+        if (::ftruncate(out.get(), 0) != 0) fail(path, "cannot be saved", errno);
         if (exists && ::fchmod(out.get(), old.st_mode & 07777) != 0)
             fail(path, "cannot be saved with the permissions of the old file", errno);
         write_all(out.get(), bytes, path);
-        if (::fsync(out.get()) != 0)
-            fail(path, "cannot be saved", errno);
-        if (::rename(aside.c_str(), target.c_str()) != 0)
-            fail(path, "cannot be replaced", errno);
+        if (::fsync(out.get()) != 0) fail(path, "cannot be saved", errno);
+        if (::rename(aside.c_str(), target.c_str()) != 0) fail(path, "cannot be replaced", errno);
     } catch (...) {
         ::unlink(aside.c_str());
         throw;
@@ -125,8 +114,7 @@ void write_file(const std::string& path, std::span<const std::byte> bytes) {
     // The rename has happened; the folder's entry reaches the disk with this. Some file systems
     // refuse it.
     const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (directory)
-        ::fsync(directory.get());
+    if (directory) ::fsync(directory.get());
 }
 
 void write_file(const std::string& path, std::string_view text) {
@@ -135,36 +123,28 @@ void write_file(const std::string& path, std::string_view text) {
 
 std::vector<std::byte> read_file(const std::string& path, std::uint64_t max_bytes) {
     const Descriptor in(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!in)
-        fail(path, "cannot be opened", errno);
+    if (!in) fail(path, "cannot be opened", errno);
     struct stat info {};
-    if (::fstat(in.get(), &info) != 0)
-        fail(path, "cannot be read", errno);
-    if (S_ISDIR(info.st_mode))
-        throw FileError("is a folder, not a file", path);
+    if (::fstat(in.get(), &info) != 0) fail(path, "cannot be read", errno);
+    if (S_ISDIR(info.st_mode)) throw FileError("is a folder, not a file", path);
     const auto expected = S_ISREG(info.st_mode) ? static_cast<std::uint64_t>(info.st_size) : 0;
     const auto refuse = [&](std::uint64_t size) {
         throw FileError(
             fmt::format("holds more than the {} bytes allowed ({} so far)", max_bytes, size), path);
     };
-    if (expected > max_bytes)
-        refuse(expected);
+    if (expected > max_bytes) refuse(expected);
     std::vector<std::byte> bytes(expected + 1); // one more, so that the end is seen without growing
     std::size_t filled = 0;
     for (;;) {
-        if (filled == bytes.size())
-            bytes.resize(bytes.size() * 2 + 65536);
+        if (filled == bytes.size()) bytes.resize(bytes.size() * 2 + 65536);
         const ssize_t got = ::read(in.get(), bytes.data() + filled, bytes.size() - filled);
         if (got < 0) {
-            if (errno == EINTR)
-                continue;
+            if (errno == EINTR) continue;
             fail(path, "cannot be read", errno);
         }
-        if (got == 0)
-            break;
+        if (got == 0) break;
         filled += static_cast<std::size_t>(got);
-        if (filled > max_bytes)
-            refuse(filled);
+        if (filled > max_bytes) refuse(filled);
     }
     bytes.resize(filled);
     return bytes;

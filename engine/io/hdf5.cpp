@@ -51,8 +51,7 @@ class Library {
 std::string reason() {
     std::string text;
     const auto visit = [](unsigned n, const H5E_error2_t* entry, void* out) -> herr_t {
-        if (n == 0 && entry->desc != nullptr)
-            *static_cast<std::string*>(out) = entry->desc;
+        if (n == 0 && entry->desc != nullptr) *static_cast<std::string*>(out) = entry->desc;
         return 0;
     };
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, visit, &text);
@@ -78,8 +77,7 @@ class Id {
         return *this;
     }
     ~Id() {
-        if (id_ >= 0)
-            close_(id_);
+        if (id_ >= 0) close_(id_);
     }
     hid_t get() const { return id_; }
     explicit operator bool() const { return id_ >= 0; }
@@ -91,13 +89,11 @@ class Id {
 };
 
 Id checked(hid_t id, Id::Close close, const std::string& where, const char* what) {
-    if (id < 0)
-        fail(where, what);
+    if (id < 0) fail(where, what);
     return {id, close};
 }
 void check(herr_t code, const std::string& where, const char* what) {
-    if (code < 0)
-        fail(where, what);
+    if (code < 0) fail(where, what);
 }
 
 /// A 16-bit float type: sign, exponent, mantissa bits from the top.
@@ -151,19 +147,14 @@ std::optional<DType> dtype_of(hid_t type) {
     switch (H5Tget_class(type)) {
     case H5T_INTEGER: {
         const bool is_signed = H5Tget_sign(type) == H5T_SGN_2;
-        if (size == 1)
-            return is_signed ? DType::Int32 : DType::UInt8;
-        if (size == 2 || (size == 4 && is_signed))
-            return DType::Int32;
-        if (size == 4 || size == 8)
-            return DType::Int64;
+        if (size == 1) return is_signed ? DType::Int32 : DType::UInt8;
+        if (size == 2 || (size == 4 && is_signed)) return DType::Int32;
+        if (size == 4 || size == 8) return DType::Int64;
         return std::nullopt;
     }
     case H5T_FLOAT: {
-        if (size == 4)
-            return DType::Float32;
-        if (size == 8)
-            return DType::Float64;
+        if (size == 4) return DType::Float32;
+        if (size == 8) return DType::Float64;
         std::size_t sign = 0, exponent_at = 0, exponent = 0, mantissa_at = 0, mantissa = 0;
         if (size != 2 ||
             H5Tget_fields(type, &sign, &exponent_at, &exponent, &mantissa_at, &mantissa) < 0)
@@ -183,16 +174,13 @@ void check_name(const std::string& name) {
     const auto refuse = [&](const char* why) {
         throw ValueError(fmt::format("a tensor cannot be saved as '{}': {}", name, why));
     };
-    if (name.find('\0') != std::string::npos)
-        refuse("the name holds a zero byte");
+    if (name.find('\0') != std::string::npos) refuse("the name holds a zero byte");
     std::size_t at = 0;
     for (;;) {
         const auto slash = std::min(name.find('/', at), name.size());
         const auto part = name.substr(at, slash - at);
-        if (part.empty() || part == ".")
-            refuse("a part of the name is empty or '.'");
-        if (slash == name.size())
-            return;
+        if (part.empty() || part == ".") refuse("a part of the name is empty or '.'");
+        if (slash == name.size()) return;
         at = slash + 1;
     }
 }
@@ -228,8 +216,7 @@ void write_tensor(hid_t file, hid_t links, const nn::NamedTensor& entry, const s
     if (source.numel() > 0)
         check(H5Dwrite(dataset.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, source.raw()),
               where, "a tensor cannot be written");
-    if (!dataset.close())
-        fail(where, "a tensor cannot be written");
+    if (!dataset.close()) fail(where, "a tensor cannot be written");
 }
 
 /// Bob Jenkins' lookup3 hash, the checksum of HDF5's headers, of whole 4-byte words.
@@ -237,8 +224,7 @@ std::uint32_t lookup3(std::span<const std::byte> bytes) {
     using std::rotl;
     const auto word = [&](std::size_t i) {
         std::uint32_t value = 0;
-        if (i * 4 < bytes.size())
-            std::memcpy(&value, bytes.data() + i * 4, 4);
+        if (i * 4 < bytes.size()) std::memcpy(&value, bytes.data() + i * 4, 4);
         return value;
     };
     std::uint32_t a = 0xdeadbeefU + static_cast<std::uint32_t>(bytes.size()), b = a, c = a;
@@ -314,8 +300,7 @@ void try_attributes(hid_t object) {
         const std::size_t size = H5Tget_size(type);
         if (count > 0 && size > 0 && static_cast<std::size_t>(count) <= kMaxText / size) {
             void* target = std::calloc(static_cast<std::size_t>(count), size);
-            if (target != nullptr)
-                H5Aread(attribute, type, target);
+            if (target != nullptr) H5Aread(attribute, type, target);
             std::free(target);
         }
         H5Sclose(space);
@@ -337,57 +322,65 @@ void try_dataset(hid_t dataset) {
         count = dims;
         hsize_t row = size; // bytes of one entry of the first dimension
         for (int d = 1; d < rank; ++d)
-            row = dims[static_cast<std::size_t>(d)] > 0 && row < kPiece * 1024 ? row * dims[static_cast<std::size_t>(d)] : 0;
-        const hsize_t rows = rank > 0 ? dims[0] : 1, step = row > 0 ? std::max<hsize_t>(1, kPiece / row) : 0;
+            row = dims[static_cast<std::size_t>(d)] > 0 && row < kPiece * 1024
+                      ? row * dims[static_cast<std::size_t>(d)]
+                      : 0;
+        const hsize_t rows = rank > 0 ? dims[0] : 1,
+                      step = row > 0 ? std::max<hsize_t>(1, kPiece / row) : 0;
         // More than the file can hold is refused by the reader, unread.
-        const bool bomb = row > 0 && rows > (H5Dget_storage_size(dataset) * kMaxRatio + kFreeBytes) / row;
+        const bool bomb =
+            row > 0 && rows > (H5Dget_storage_size(dataset) * kMaxRatio + kFreeBytes) / row;
         for (hsize_t at = 0; step > 0 && !bomb && at < rows; at += step) {
             count[0] = std::min(step, rows - at);
             start[0] = at;
-            const hid_t memory = rank > 0 ? H5Screate_simple(rank, count.data(), nullptr) : H5Scopy(space);
+            const hid_t memory =
+                rank > 0 ? H5Screate_simple(rank, count.data(), nullptr) : H5Scopy(space);
             if (rank > 0)
-                H5Sselect_hyperslab(space, H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr);
-            void* target = std::calloc(static_cast<std::size_t>(count[0] > 0 && rank > 0 ? count[0] : 1), row);
-            const bool read = target != nullptr && H5Dread(dataset, type, memory, space, H5P_DEFAULT, target) >= 0;
+                H5Sselect_hyperslab(space, H5S_SELECT_SET, start.data(), nullptr, count.data(),
+                                    nullptr);
+            void* target =
+                std::calloc(static_cast<std::size_t>(count[0] > 0 && rank > 0 ? count[0] : 1), row);
+            const bool read = target != nullptr &&
+                              H5Dread(dataset, type, memory, space, H5P_DEFAULT, target) >= 0;
             std::free(target);
             H5Sclose(memory);
-            if (!read)
-                break;
+            if (!read) break;
         }
     }
     H5Sclose(space);
     H5Tclose(type);
 }
 
-/// libhdf5 1.10 can crash on a damaged file. What carries no seal is therefore read once by a child process: what ends
-/// the child would have ended this program. In the child runs only what may run after a fork of a program with threads:
-/// HDF5, whose lock this thread holds, and malloc.
+/// libhdf5 1.10 can crash on a damaged file. What carries no seal is therefore read once by a child
+/// process: what ends the child would have ended this program. In the child runs only what may run
+/// after a fork of a program with threads: HDF5, whose lock this thread holds, and malloc.
 void try_in_child(const std::string& path) {
     static std::set<std::string> survived; // under the library's lock
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode))
         return; // opening it says what is wrong
-    const std::string key = fmt::format("{}:{}:{}.{}", path, status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+    const std::string key = fmt::format("{}:{}:{}.{}", path, status.st_size, status.st_mtim.tv_sec,
+                                        status.st_mtim.tv_nsec);
     const Library library;
-    if (survived.contains(key))
-        return;
+    if (survived.contains(key)) return;
     const pid_t child = ::fork();
     if (child < 0)
-        throw FileError(fmt::format("cannot be checked before it is read: {}", std::strerror(errno)), path);
+        throw FileError(
+            fmt::format("cannot be checked before it is read: {}", std::strerror(errno)), path);
     if (child == 0) {
         const rlimit no_core{0, 0};
         ::setrlimit(RLIMIT_CORE, &no_core);
         for (const int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGALRM})
             std::signal(signal, SIG_DFL);
-        ::alarm(5 + static_cast<unsigned>(status.st_size >> 24)); // a damaged file may also lead in circles
+        ::alarm(5 + static_cast<unsigned>(status.st_size >>
+                                          24)); // a damaged file may also lead in circles
         const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
-        const auto visit = [](hid_t root, const char* name, const H5O_info_t* info, void*) -> herr_t {
+        const auto visit = [](hid_t root, const char* name, const H5O_info_t* info,
+                              void*) -> herr_t {
             const hid_t object = H5Oopen(root, name, H5P_DEFAULT);
-            if (object < 0)
-                return 0;
+            if (object < 0) return 0;
             try_attributes(object);
-            if (info->type == H5O_TYPE_DATASET)
-                try_dataset(object);
+            if (info->type == H5O_TYPE_DATASET) try_dataset(object);
             H5Oclose(object);
             return 0;
         };
@@ -455,8 +448,7 @@ std::vector<std::byte> encode(const Hdf5File& contents, const std::string& where
 
     check(H5Fflush(file.get(), H5F_SCOPE_GLOBAL), where, "cannot be built in memory");
     const ssize_t size = H5Fget_file_image(file.get(), nullptr, 0);
-    if (size < 0)
-        fail(where, "cannot be built in memory");
+    if (size < 0) fail(where, "cannot be built in memory");
     std::vector<std::byte> image(static_cast<std::size_t>(size));
     if (H5Fget_file_image(file.get(), image.data(), image.size()) != size || !file.close())
         fail(where, "cannot be built in memory");
@@ -466,12 +458,10 @@ std::vector<std::byte> encode(const Hdf5File& contents, const std::string& where
 
 std::string read_text(hid_t attribute, const std::string& where) {
     const Id type = checked(H5Aget_type(attribute), H5Tclose, where, "an attribute cannot be read");
-    if (H5Tget_class(type.get()) != H5T_STRING)
-        return {};
+    if (H5Tget_class(type.get()) != H5T_STRING) return {};
     const Id space =
         checked(H5Aget_space(attribute), H5Sclose, where, "an attribute cannot be read");
-    if (H5Sget_simple_extent_npoints(space.get()) != 1)
-        return {};
+    if (H5Sget_simple_extent_npoints(space.get()) != 1) return {};
     if (H5Tis_variable_str(type.get()) > 0) {
         char* text = nullptr;
         const Id memory = checked(H5Tcopy(H5T_C_S1), H5Tclose, where, "out of memory");
@@ -500,8 +490,7 @@ struct Hdf5Reader::Impl {
     Attributes attributes;
 
     explicit Impl(const std::string& from) : path(from) {
-        if (!check_seal(path))
-            try_in_child(path);
+        if (!check_seal(path)) try_in_child(path);
         const Library library;
         file = checked(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose, path,
                        "is not a readable HDF5 file");
@@ -533,8 +522,7 @@ struct Hdf5Reader::Impl {
                                     H5P_DEFAULT);
             const Id attribute = checked(id, H5Aclose, path, "its attributes cannot be read");
             const ssize_t length = H5Aget_name(attribute.get(), 0, nullptr);
-            if (length < 0)
-                fail(path, "its attributes cannot be read");
+            if (length < 0) fail(path, "its attributes cannot be read");
             std::string name(static_cast<std::size_t>(length), '\0');
             if (H5Aget_name(attribute.get(), name.size() + 1, name.data()) != length)
                 fail(path, "its attributes cannot be read");
@@ -559,8 +547,7 @@ struct Hdf5Reader::Impl {
                 length =
                     H5Lget_name_by_idx(group, ".", index, H5_ITER_INC, i, nullptr, 0, H5P_DEFAULT);
             }
-            if (length < 0)
-                fail(path, "its contents cannot be listed");
+            if (length < 0) fail(path, "its contents cannot be listed");
             std::string name(static_cast<std::size_t>(length), '\0');
             if (H5Lget_name_by_idx(group, ".", index, H5_ITER_INC, i, name.data(), name.size() + 1,
                                    H5P_DEFAULT) != length)
@@ -610,8 +597,7 @@ struct Hdf5Reader::Impl {
             overflow |= __builtin_mul_overflow(extent, std::max<std::uint64_t>(size, 1), &extent) ||
                         extent > (std::uint64_t{1} << 62);
             bytes *= size;
-            if (!overflow)
-                entry.shape.push_back(static_cast<std::int64_t>(size));
+            if (!overflow) entry.shape.push_back(static_cast<std::int64_t>(size));
         }
         const auto dtype = dtype_of(type.get());
         if (overflow)
@@ -628,8 +614,7 @@ struct Hdf5Reader::Impl {
     const Hdf5Entry& find(const std::string& name) const {
         const auto entry = std::find_if(entries.begin(), entries.end(),
                                         [&](const Hdf5Entry& e) { return e.name == name; });
-        if (entry == entries.end())
-            throw FileError(fmt::format("has no dataset '{}'", name), path);
+        if (entry == entries.end()) throw FileError(fmt::format("has no dataset '{}'", name), path);
         if (!entry->unreadable.empty())
             throw FileError(fmt::format("dataset '{}' cannot be read: {}", name, entry->unreadable),
                             path);
@@ -647,8 +632,7 @@ struct Hdf5Reader::Impl {
             shape[0] = count;
         }
         Tensor tensor = Tensor::empty(shape, entry.dtype);
-        if (tensor.numel() == 0)
-            return tensor;
+        if (tensor.numel() == 0) return tensor;
 
         const Library library;
         const std::string what = fmt::format("dataset '{}' cannot be read", entry.name);

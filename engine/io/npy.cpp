@@ -108,12 +108,10 @@ class Literal {
             } else {
                 broken();
             }
-            if (!accept(',') && peek() != '}')
-                broken();
+            if (!accept(',') && peek() != '}') broken();
         }
         skip();
-        if (at_ != text_.size() || !has_descr || !has_order || !has_shape)
-            broken();
+        if (at_ != text_.size() || !has_descr || !has_order || !has_shape) broken();
         return header;
     }
 
@@ -129,22 +127,18 @@ class Literal {
         return at_ < text_.size() ? text_[at_] : '\0';
     }
     bool accept(char c) {
-        if (peek() != c)
-            return false;
+        if (peek() != c) return false;
         ++at_;
         return true;
     }
     void expect(char c) {
-        if (!accept(c))
-            broken();
+        if (!accept(c)) broken();
     }
     std::string string() {
         const char quote = peek();
-        if (quote != '\'' && quote != '"')
-            broken();
+        if (quote != '\'' && quote != '"') broken();
         const auto end = text_.find(quote, ++at_);
-        if (end == std::string_view::npos)
-            broken();
+        if (end == std::string_view::npos) broken();
         std::string result(text_.substr(at_, end - at_));
         at_ = end + 1;
         return result;
@@ -166,16 +160,14 @@ class Literal {
             skip();
             const auto [stop, error] =
                 std::from_chars(text_.data() + at_, text_.data() + text_.size(), value);
-            if (error != std::errc{} || value < 0)
-                broken();
+            if (error != std::errc{} || value < 0) broken();
             at_ = static_cast<std::size_t>(stop - text_.data());
             if (at_ < text_.size() && text_[at_] == 'L') // written by Python 2
                 ++at_;
             if (shape.size() == kMaxDims)
                 fail(where_, fmt::format("has more than {} dimensions", kMaxDims));
             shape.push_back(value);
-            if (!accept(',') && peek() != ')')
-                broken();
+            if (!accept(',') && peek() != ')') broken();
         }
         return shape;
     }
@@ -191,8 +183,7 @@ std::optional<std::int64_t> count_of(const Shape& shape) {
     bool empty = false;
     for (const std::int64_t size : shape) {
         empty |= size == 0;
-        if (size != 0 && __builtin_mul_overflow(count, size, &count))
-            return std::nullopt;
+        if (size != 0 && __builtin_mul_overflow(count, size, &count)) return std::nullopt;
     }
     return empty ? 0 : count;
 }
@@ -291,23 +282,18 @@ std::string_view descr_of(DType dtype) {
 
 NpyHeader parse_npy_header(std::span<const std::byte> bytes, const std::string& where) {
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    if (!text.starts_with(kMagic))
-        fail(where, "is not a .npy file");
-    if (text.size() < 10)
-        fail(where, "is truncated inside the .npy header");
+    if (!text.starts_with(kMagic)) fail(where, "is not a .npy file");
+    if (text.size() < 10) fail(where, "is truncated inside the .npy header");
     const int major = static_cast<unsigned char>(text[6]);
     if (major < 1 || major > 3)
         fail(where, fmt::format("is a .npy file of version {}; versions 1 to 3 are read", major));
     const std::size_t length_bytes = major == 1 ? 2 : 4;
     const std::size_t start = 8 + length_bytes;
-    if (text.size() < start)
-        fail(where, "is truncated inside the .npy header");
+    if (text.size() < start) fail(where, "is truncated inside the .npy header");
     const std::size_t length = major == 1 ? load<std::uint16_t>(bytes.data() + 8, false)
                                           : load<std::uint32_t>(bytes.data() + 8, false);
-    if (length > kMaxHeader)
-        fail(where, fmt::format("claims a .npy header of {} bytes", length));
-    if (length > text.size() - start)
-        fail(where, "is truncated inside the .npy header");
+    if (length > kMaxHeader) fail(where, fmt::format("claims a .npy header of {} bytes", length));
+    if (length > text.size() - start) fail(where, "is truncated inside the .npy header");
 
     NpyHeader header = Literal(text.substr(start, length), where).parse();
     const Element element = parse_descr(header.descr, where);
@@ -329,14 +315,12 @@ Tensor parse_npy(std::span<const std::byte> bytes, const std::string& where) {
     const Element element = parse_descr(header.descr, where);
     // Fortran order is row-major order of the reversed shape.
     Shape stored = header.shape;
-    if (header.fortran_order)
-        std::reverse(stored.begin(), stored.end());
+    if (header.fortran_order) std::reverse(stored.begin(), stored.end());
     Tensor tensor = Tensor::empty(stored, header.dtype);
     const std::int64_t count = tensor.numel();
     if (count > 0)
         decode(element, bytes.subspan(header.data_offset), tensor.raw_mut(), count, where);
-    if (!header.fortran_order || stored.size() < 2)
-        return tensor;
+    if (!header.fortran_order || stored.size() < 2) return tensor;
     Strides strides = tensor.strides();
     std::reverse(strides.begin(), strides.end());
     return tensor.as_strided(header.shape, strides, 0).contiguous();
@@ -374,8 +358,7 @@ std::vector<std::byte> encode_npy(const Tensor& tensor) {
     const auto length = static_cast<std::uint16_t>(dict.size());
     std::memcpy(bytes.data() + 8, &length, 2);
     std::memcpy(bytes.data() + kPrefix, dict.data(), dict.size());
-    if (source.numel() > 0)
-        std::memcpy(bytes.data() + total, source.raw(), source.nbytes());
+    if (source.numel() > 0) std::memcpy(bytes.data() + total, source.raw(), source.nbytes());
     return bytes;
 }
 

@@ -35,8 +35,7 @@ constexpr TypeName kTypes[] = {{DType::Bool, "BOOL"},   {DType::UInt8, "U8"},
 json parse_header(std::string_view text, const std::string& where) {
     // Depth is limited while parsing, so that a header of brackets cannot take gigabytes.
     const auto shallow = [&](int depth, json::parse_event_t, json&) {
-        if (depth > kMaxDepth)
-            fail(where, "has a safetensors header that is nested too deeply");
+        if (depth > kMaxDepth) fail(where, "has a safetensors header that is nested too deeply");
         return true;
     };
     json header = json::parse(text.begin(), text.end(), shallow, false);
@@ -46,8 +45,7 @@ json parse_header(std::string_view text, const std::string& where) {
 }
 
 std::uint64_t natural(const json& value, const std::string& where, const std::string& what) {
-    if (!value.is_number_unsigned())
-        fail(where, fmt::format("{} is not a whole number", what));
+    if (!value.is_number_unsigned()) fail(where, fmt::format("{} is not a whole number", what));
     return value.get<std::uint64_t>();
 }
 
@@ -76,8 +74,7 @@ Entry parse_entry(const std::string& name, const json& value, std::uint64_t avai
     entry.dtype = type->dtype;
 
     const auto& shape = value["shape"];
-    if (!shape.is_array())
-        fail(where, what + " has a shape that is not a list");
+    if (!shape.is_array()) fail(where, what + " has a shape that is not a list");
     if (shape.size() > static_cast<std::size_t>(kMaxDims))
         fail(where, fmt::format("{} has {} dimensions; at most {} are supported", what,
                                 shape.size(), kMaxDims));
@@ -111,8 +108,7 @@ Entry parse_entry(const std::string& name, const json& value, std::uint64_t avai
 
 SafeTensors parse_safetensors(std::span<const std::byte> bytes, const std::string& where) {
     std::uint64_t length = 0;
-    if (bytes.size() < sizeof(length))
-        fail(where, "is too short to be a safetensors file");
+    if (bytes.size() < sizeof(length)) fail(where, "is too short to be a safetensors file");
     std::memcpy(&length, bytes.data(), sizeof(length));
     if (length > kMaxHeader || length > bytes.size() - sizeof(length))
         fail(where,
@@ -127,8 +123,7 @@ SafeTensors parse_safetensors(std::span<const std::byte> bytes, const std::strin
     std::vector<Entry> entries;
     for (const auto& [name, value] : header.items()) {
         if (name == "__metadata__") {
-            if (!value.is_object())
-                fail(where, "has metadata that is not an object");
+            if (!value.is_object()) fail(where, "has metadata that is not an object");
             for (const auto& [key, item] : value.items()) {
                 if (!item.is_string())
                     fail(where, fmt::format("has metadata '{}' that is not a string", key));
@@ -212,8 +207,7 @@ std::vector<std::byte> encode_safetensors(const SafeTensors& file) {
     std::byte* out = bytes.data() + sizeof(length) + text.size();
     for (const auto* entry : order) {
         const Tensor source = entry->tensor.contiguous();
-        if (source.numel() > 0)
-            std::memcpy(out, source.raw(), source.nbytes());
+        if (source.numel() > 0) std::memcpy(out, source.raw(), source.nbytes());
         out += source.nbytes();
     }
     return bytes;

@@ -1,6 +1,7 @@
-// Scalar mathematics of the elementwise ops, written once: g++ compiles it into the loops of simd.cpp for each
-// instruction set, nvcc will compile it into CUDA kernels. Each functor is T -> T (or bool) with scalar parameters.
-// Everything here is always inlined and free of std templates, so that no copy can leak between instruction sets.
+// Scalar mathematics of the elementwise ops, written once: g++ compiles it into the loops of
+// simd.cpp for each instruction set, nvcc will compile it into CUDA kernels. Each functor is T -> T
+// (or bool) with scalar parameters. Everything here is always inlined and free of std templates, so
+// that no copy can leak between instruction sets.
 #pragma once
 
 #include "engine/kernel/math.h"
@@ -8,13 +9,15 @@
 
 namespace wiregrad::kernel::WG_ISA {
 
-#define WG_UNARY(Name, ...)                                                                                            \
-    struct Name {                                                                                                      \
-        template <class T> WG_HD static auto apply(T x, [[maybe_unused]] const Params& p) { __VA_ARGS__ }              \
+#define WG_UNARY(Name, ...)                                                                        \
+    struct Name {                                                                                  \
+        template <class T> WG_HD static auto apply(T x, [[maybe_unused]] const Params& p) {        \
+            __VA_ARGS__                                                                            \
+        }                                                                                          \
     };
-#define WG_BINARY(Name, ...)                                                                                           \
-    struct Name {                                                                                                      \
-        template <class T> WG_HD static auto apply(T a, T b) { __VA_ARGS__ }                                           \
+#define WG_BINARY(Name, ...)                                                                       \
+    struct Name {                                                                                  \
+        template <class T> WG_HD static auto apply(T a, T b) { __VA_ARGS__ }                       \
     };
 
 // --- one argument
@@ -22,7 +25,8 @@ WG_UNARY(Neg, return static_cast<T>(-x);)
 WG_UNARY(Abs, return math::abs(x);)
 WG_UNARY(Sign, return math::is_nan(x) ? T(0) : static_cast<T>(T(x > T(0)) - T(x < T(0)));)
 WG_UNARY(Square, return static_cast<T>(x * x);)
-WG_UNARY(Clamp, const T lo = math::to<T>(p.v[0]); const T hi = math::to<T>(p.v[1]); const T up = x < lo ? lo : x; return up > hi ? hi : up;)
+WG_UNARY(Clamp, const T lo = math::to<T>(p.v[0]); const T hi = math::to<T>(p.v[1]);
+         const T up = x < lo ? lo : x; return up > hi ? hi : up;)
 WG_UNARY(AddScalar, return static_cast<T>(x + math::to<T>(p.v[0]));)
 WG_UNARY(MulScalar, return static_cast<T>(x * math::to<T>(p.v[0]));)
 WG_UNARY(RsubScalar, return static_cast<T>(math::to<T>(p.v[0]) - x);)
@@ -44,16 +48,27 @@ WG_UNARY(Ceil, return math::ceil(x);)
 WG_UNARY(Round, return math::round_even(x);)
 WG_UNARY(Relu, return x < T(0) ? T(0) : x;) // lets NaN pass
 WG_UNARY(LeakyRelu, return x > T(0) ? x : x * math::to<T>(p.v[0]);)
-WG_UNARY(Elu, const T alpha = math::to<T>(p.v[0]); const T scale = math::to<T>(p.v[1]); return scale * (x > T(0) ? x : alpha * math::expm1(x));)
+WG_UNARY(Elu, const T alpha = math::to<T>(p.v[0]); const T scale = math::to<T>(p.v[1]);
+         return scale * (x > T(0) ? x : alpha * math::expm1(x));)
 WG_UNARY(Gelu, return T(0.5) * x * (T(1) + math::erf(x * T(0.70710678118654752440)));)
-WG_UNARY(GeluTanh, return T(0.5) * x * (T(1) + math::tanh(T(0.79788456080286535588) * (x + T(0.044715) * x * x * x)));)
+WG_UNARY(GeluTanh,
+         return T(0.5) * x *
+                (T(1) + math::tanh(T(0.79788456080286535588) * (x + T(0.044715) * x * x * x)));)
 WG_UNARY(Silu, return x * math::sigmoid(x);)
 WG_UNARY(Mish, return x * math::tanh(math::softplus(x));)
 WG_UNARY(Sigmoid, return math::sigmoid(x);)
-WG_UNARY(Softplus, const T beta = math::to<T>(p.v[0]); return x * beta > math::to<T>(p.v[1]) ? x : math::log1p(math::exp(x * beta)) / beta;)
+WG_UNARY(Softplus, const T beta = math::to<T>(p.v[0]);
+         return x * beta > math::to<T>(p.v[1]) ? x : math::log1p(math::exp(x * beta)) / beta;)
 WG_UNARY(Hardtanh, return Clamp::apply(x, p);)
-WG_UNARY(Hardsigmoid, const T y = (x + T(3)); return (y < T(0) ? T(0) : y > T(6) ? T(6) : y) / T(6);)
-WG_UNARY(Hardswish, const T y = (x + T(3)); return x * (y < T(0) ? T(0) : y > T(6) ? T(6) : y) / T(6);)
+WG_UNARY(Hardsigmoid, const T y = (x + T(3)); return (y < T(0)   ? T(0)
+                                                      : y > T(6) ? T(6)
+                                                                 : y) /
+                                                     T(6);)
+WG_UNARY(Hardswish, const T y = (x + T(3)); return x *
+                                                   (y < T(0)   ? T(0)
+                                                    : y > T(6) ? T(6)
+                                                               : y) /
+                                                   T(6);)
 WG_UNARY(Logsigmoid, return (x < T(0) ? x : T(0)) - math::log1p(math::exp(-math::abs(x)));)
 WG_UNARY(IsNan, return math::is_nan(x);)
 WG_UNARY(IsFinite, return math::is_finite(x);)

@@ -6,12 +6,14 @@
 namespace wiregrad::kernel {
 namespace {
 
-/// The loop's dimensions after dropping those of size 1 and merging neighbours that lie one behind the other.
+/// The loop's dimensions after dropping those of size 1 and merging neighbours that lie one behind
+/// the other.
 struct Plan {
     int rank = 0;
     int operands = 0;
     std::array<std::int64_t, kMaxDims> sizes{};
-    std::array<std::array<std::int64_t, kMaxOperands>, kMaxDims> strides{}; ///< [dimension][operand], bytes
+    std::array<std::array<std::int64_t, kMaxOperands>, kMaxDims>
+        strides{}; ///< [dimension][operand], bytes
 };
 
 Plan plan_for(const Shape& shape, std::span<const Operand> operands) {
@@ -22,12 +24,14 @@ Plan plan_for(const Shape& shape, std::span<const Operand> operands) {
         bool merges = plan.rank > 0;
         if (merges) {
             const auto& previous = plan.strides[static_cast<std::size_t>(plan.rank - 1)];
-            for (std::size_t i = 0; i < operands.size(); ++i) merges = merges && previous[i] == operands[i].strides[d] * shape[d];
+            for (std::size_t i = 0; i < operands.size(); ++i)
+                merges = merges && previous[i] == operands[i].strides[d] * shape[d];
         }
         if (!merges) plan.sizes[static_cast<std::size_t>(plan.rank++)] = 1;
         const auto last = static_cast<std::size_t>(plan.rank - 1);
         plan.sizes[last] *= shape[d];
-        for (std::size_t i = 0; i < operands.size(); ++i) plan.strides[last][i] = operands[i].strides[d];
+        for (std::size_t i = 0; i < operands.size(); ++i)
+            plan.strides[last][i] = operands[i].strides[d];
     }
     if (plan.rank == 0) {
         plan.rank = 1;
@@ -37,8 +41,8 @@ Plan plan_for(const Shape& shape, std::span<const Operand> operands) {
 }
 
 /// Elements [begin, end) of the loop in row-major order.
-void run_range(InnerLoop loop, const Plan& plan, const std::array<char*, kMaxOperands>& base, std::int64_t begin, std::int64_t end,
-               const Params& params) {
+void run_range(InnerLoop loop, const Plan& plan, const std::array<char*, kMaxOperands>& base,
+               std::int64_t begin, std::int64_t end, const Params& params) {
     const int inner = plan.rank - 1;
     std::array<std::int64_t, kMaxDims> index{};
     std::array<char*, kMaxOperands> pointers = base;
@@ -48,12 +52,15 @@ void run_range(InnerLoop loop, const Plan& plan, const std::array<char*, kMaxOpe
         index[at] = rest % plan.sizes[at];
         rest /= plan.sizes[at];
         for (int i = 0; i < plan.operands; ++i) {
-            pointers[static_cast<std::size_t>(i)] += index[at] * plan.strides[at][static_cast<std::size_t>(i)];
+            pointers[static_cast<std::size_t>(i)] +=
+                index[at] * plan.strides[at][static_cast<std::size_t>(i)];
         }
     }
     const auto& inner_strides = plan.strides[static_cast<std::size_t>(inner)];
     for (std::int64_t done = begin; done < end;) {
-        const std::int64_t count = std::min(plan.sizes[static_cast<std::size_t>(inner)] - index[static_cast<std::size_t>(inner)], end - done);
+        const std::int64_t count = std::min(plan.sizes[static_cast<std::size_t>(inner)] -
+                                                index[static_cast<std::size_t>(inner)],
+                                            end - done);
         loop(pointers.data(), inner_strides.data(), count, params);
         done += count;
         if (done >= end) return;
@@ -68,7 +75,8 @@ void run_range(InnerLoop loop, const Plan& plan, const std::array<char*, kMaxOpe
             const bool carry = ++index[at] == plan.sizes[at];
             for (int i = 0; i < plan.operands; ++i) {
                 const auto o = static_cast<std::size_t>(i);
-                pointers[o] += carry ? -(plan.sizes[at] - 1) * plan.strides[at][o] : plan.strides[at][o];
+                pointers[o] +=
+                    carry ? -(plan.sizes[at] - 1) * plan.strides[at][o] : plan.strides[at][o];
             }
             if (!carry) break;
             index[at] = 0;
@@ -80,7 +88,8 @@ void run_range(InnerLoop loop, const Plan& plan, const std::array<char*, kMaxOpe
 
 Operand operand(const TensorBody& body, const Shape& shape) {
     Operand result;
-    result.data = reinterpret_cast<char*>(const_cast<std::byte*>(body.data())); // only operand 0 is written
+    result.data =
+        reinterpret_cast<char*>(const_cast<std::byte*>(body.data())); // only operand 0 is written
     const auto item = static_cast<std::int64_t>(size_of(body.dtype));
     const int lead = shape.size() - body.shape.size();
     result.strides = Dims::filled(shape.size(), 0);
@@ -90,12 +99,14 @@ Operand operand(const TensorBody& body, const Shape& shape) {
     return result;
 }
 
-void run_loop(InnerLoop loop, const Shape& shape, std::span<const Operand> operands, const Params& params) {
+void run_loop(InnerLoop loop, const Shape& shape, std::span<const Operand> operands,
+              const Params& params) {
     const std::int64_t count = numel(shape);
     if (count == 0) return;
     const Plan plan = plan_for(shape, operands);
     std::array<char*, kMaxOperands> base{};
-    for (std::size_t i = 0; i < operands.size(); ++i) base[i] = operands[i].data;
+    for (std::size_t i = 0; i < operands.size(); ++i)
+        base[i] = operands[i].data;
     // Ranges are cut at multiples of 64 elements, so that two threads never write one cache line.
     const std::int64_t blocks = (count + 63) / 64;
     parallel_for(blocks, kParallelElements / 64, [&](std::int64_t first, std::int64_t last) {
@@ -104,8 +115,11 @@ void run_loop(InnerLoop loop, const Shape& shape, std::span<const Operand> opera
 }
 
 void copy_elements(TensorBody& target, const TensorBody& source) {
-    const InnerLoop loop = table().cast[static_cast<std::size_t>(source.dtype)][static_cast<std::size_t>(target.dtype)];
-    const std::array<Operand, 2> operands{operand(target, target.shape), operand(source, target.shape)};
+    const InnerLoop loop =
+        table()
+            .cast[static_cast<std::size_t>(source.dtype)][static_cast<std::size_t>(target.dtype)];
+    const std::array<Operand, 2> operands{operand(target, target.shape),
+                                          operand(source, target.shape)};
     run_loop(loop, target.shape, operands);
 }
 

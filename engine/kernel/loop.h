@@ -11,10 +11,12 @@
 
 namespace wiregrad::kernel {
 
-/// Elements below which a loop stays on one thread: an OpenMP region costs as much as some 20,000 additions.
+/// Elements below which a loop stays on one thread: an OpenMP region costs as much as some 20,000
+/// additions.
 inline constexpr std::int64_t kParallelElements = 32768;
 
-/// Runs f(begin, end) over [0, count), on several threads when there are at least two times `grain` items.
+/// Runs f(begin, end) over [0, count), on several threads when there are at least two times `grain`
+/// items.
 template <class F> void parallel_for(std::int64_t count, std::int64_t grain, const F& f) {
     const std::int64_t wanted = count / (grain < 1 ? 1 : grain);
     const int threads = wanted < num_threads() ? static_cast<int>(wanted) : num_threads();
@@ -23,7 +25,8 @@ template <class F> void parallel_for(std::int64_t count, std::int64_t grain, con
         return;
     }
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
-    for (int t = 0; t < threads; ++t) f(count * t / threads, count * (t + 1) / threads);
+    for (int t = 0; t < threads; ++t)
+        f(count * t / threads, count * (t + 1) / threads);
 }
 
 /// One operand of a loop: strides in bytes, one for each dimension of the loop's shape.
@@ -35,9 +38,11 @@ struct Operand {
 Operand operand(const TensorBody& body, const Shape& shape);
 /// operands[0] is written. At most kMaxOperands.
 inline constexpr int kMaxOperands = 4;
-void run_loop(InnerLoop loop, const Shape& shape, std::span<const Operand> operands, const Params& params = {});
+void run_loop(InnerLoop loop, const Shape& shape, std::span<const Operand> operands,
+              const Params& params = {});
 
-/// target = source broadcast to its shape and converted to its dtype; both on the CPU. Does not raise the version.
+/// target = source broadcast to its shape and converted to its dtype; both on the CPU. Does not
+/// raise the version.
 void copy_elements(TensorBody& target, const TensorBody& source);
 
 } // namespace wiregrad::kernel

@@ -1,5 +1,6 @@
-// Elementary functions as branch-free scalar code that a compiler can vectorise, for float; double goes to libm.
-// Used by functor.h only, host and device. Always inlined, in a namespace of its own per instruction set.
+// Elementary functions as branch-free scalar code that a compiler can vectorise, for float; double
+// goes to libm. Used by functor.h only, host and device. Always inlined, in a namespace of its own
+// per instruction set.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,8 @@ template <class T> WG_HD T to(double value) {
     if constexpr (std::is_floating_point_v<T> || std::is_same_v<T, bool>) {
         return static_cast<T>(value);
     } else {
-        constexpr T kLow = static_cast<T>(-1) > T(0) ? T(0) : static_cast<T>(T(1) << (8 * sizeof(T) - 2)) * -2;
+        constexpr T kLow =
+            static_cast<T>(-1) > T(0) ? T(0) : static_cast<T>(T(1) << (8 * sizeof(T) - 2)) * -2;
         if (value >= 0x1p63) return static_cast<T>(~kLow);
         if (value < -0x1p63) return kLow;
         return value == value ? static_cast<T>(static_cast<std::int64_t>(value)) : T(0);
@@ -29,22 +31,38 @@ template <class T> WG_HD T to(double value) {
 }
 
 template <class T> WG_HD bool is_nan(T x) {
-    if constexpr (std::is_floating_point_v<T>) return x != x;
-    else return false;
+    if constexpr (std::is_floating_point_v<T>)
+        return x != x;
+    else
+        return false;
 }
 template <class T> WG_HD bool is_finite(T x) {
-    if constexpr (std::is_floating_point_v<T>) return x - x == T(0);
-    else return true;
+    if constexpr (std::is_floating_point_v<T>)
+        return x - x == T(0);
+    else
+        return true;
 }
-WG_HD float abs(float x) { return __builtin_fabsf(x); }
-WG_HD double abs(double x) { return __builtin_fabs(x); }
-template <class T> WG_HD T abs(T x) { return x < T(0) ? static_cast<T>(-x) : x; }
+WG_HD float abs(float x) {
+    return __builtin_fabsf(x);
+}
+WG_HD double abs(double x) {
+    return __builtin_fabs(x);
+}
+template <class T> WG_HD T abs(T x) {
+    return x < T(0) ? static_cast<T>(-x) : x;
+}
 
-#define WG_LIBM(name)                                                                                                  \
-    WG_HD float name(float x) { return __builtin_##name##f(x); }                                                       \
-    WG_HD double name(double x) { return __builtin_##name(x); }
-#define WG_LIBM_DOUBLE(name)                                                                                           \
-    WG_HD double name(double x) { return __builtin_##name(x); }
+#define WG_LIBM(name)                                                                              \
+    WG_HD float name(float x) {                                                                    \
+        return __builtin_##name##f(x);                                                             \
+    }                                                                                              \
+    WG_HD double name(double x) {                                                                  \
+        return __builtin_##name(x);                                                                \
+    }
+#define WG_LIBM_DOUBLE(name)                                                                       \
+    WG_HD double name(double x) {                                                                  \
+        return __builtin_##name(x);                                                                \
+    }
 WG_LIBM(sqrt)
 WG_LIBM(sin)
 WG_LIBM(cos)
@@ -59,8 +77,8 @@ WG_LIBM_DOUBLE(erf)
 #undef WG_LIBM
 #undef WG_LIBM_DOUBLE
 
-// The float functions below work in double inside and round once: a double polynomial good to 1e-10 leaves an error
-// of little more than half an ulp, without the two-part constants that float needs.
+// The float functions below work in double inside and round once: a double polynomial good to 1e-10
+// leaves an error of little more than half an ulp, without the two-part constants that float needs.
 
 WG_HD double fma(double a, double b, double c) {
 #if defined(__FMA__) || defined(__CUDACC__)
@@ -70,12 +88,14 @@ WG_HD double fma(double a, double b, double c) {
 #endif
 }
 
-/// x = n ln 2 + r, |r| <= ln 2 / 2: gives e^r - 1 and 2^n. For |x| <= 700; a NaN stays one in `reduced`.
+/// x = n ln 2 + r, |r| <= ln 2 / 2: gives e^r - 1 and 2^n. For |x| <= 700; a NaN stays one in
+/// `reduced`.
 struct ExpParts {
     double reduced, scale;
 };
 WG_HD ExpParts exp_parts(double x) {
-    constexpr double kRound = 6755399441055744.0; // adding 1.5 * 2^52 leaves the nearest integer in the low bits
+    constexpr double kRound =
+        6755399441055744.0; // adding 1.5 * 2^52 leaves the nearest integer in the low bits
     const double t = fma(x, 1.44269504088896340736, kRound);
     const double n = t - kRound;
     const double r = fma(n, -0.69314718055994530942, x);
@@ -101,7 +121,9 @@ WG_HD double bounded(float x, double bound) {
     return low > bound ? bound : low;
 }
 
-WG_HD float exp(float x) { return static_cast<float>(exp_narrow(bounded(x, 110))); }
+WG_HD float exp(float x) {
+    return static_cast<float>(exp_narrow(bounded(x, 110)));
+}
 WG_HD float expm1(float x) {
     const ExpParts e = exp_parts(bounded(x, 110));
     const float y = static_cast<float>(fma(e.reduced, e.scale, e.scale - 1));
@@ -111,14 +133,17 @@ WG_HD float expm1(float x) {
 /// For positive normal doubles.
 WG_HD double log_positive(double x) {
     const std::uint64_t bits = __builtin_bit_cast(std::uint64_t, x);
-    // Moves the split between exponent and mantissa to sqrt(1/2), so that the mantissa lies around 1.
+    // Moves the split between exponent and mantissa to sqrt(1/2), so that the mantissa lies
+    // around 1.
     constexpr std::uint64_t kSplit = 0x3fe6a09e667f3bcdULL;
     const std::uint64_t shifted = bits - kSplit;
     const double m = __builtin_bit_cast(double, bits - (shifted & 0xfff0000000000000ULL));
-    // The exponent as a double without a conversion instruction: an integer added to the bits of 1.5 * 2^52.
+    // The exponent as a double without a conversion instruction: an integer added to the bits
+    // of 1.5 * 2^52.
     constexpr double kRound = 6755399441055744.0;
     const std::uint64_t exponent = (shifted >> 52) - ((shifted >> 63) << 12);
-    const double n = __builtin_bit_cast(double, __builtin_bit_cast(std::uint64_t, kRound) + exponent) - kRound;
+    const double n =
+        __builtin_bit_cast(double, __builtin_bit_cast(std::uint64_t, kRound) + exponent) - kRound;
     const double f = (m - 1) / (m + 1);
     const double f2 = f * f;
     double p = 2.0 / 13;
@@ -133,10 +158,14 @@ WG_HD double log_positive(double x) {
 /// log of `d`, which is `x` or 1 + x: 0, negative numbers, infinity and NaN as IEEE 754 asks.
 WG_HD float log_any(double d) {
     const float y = static_cast<float>(log_positive(d));
-    const float special = d < 0 ? __builtin_nanf("") : d == 0 ? -__builtin_inff() : static_cast<float>(d);
+    const float special = d < 0    ? __builtin_nanf("")
+                          : d == 0 ? -__builtin_inff()
+                                   : static_cast<float>(d);
     return d > 0 && d < __builtin_inf() ? y : special;
 }
-WG_HD float log(float x) { return log_any(x); }
+WG_HD float log(float x) {
+    return log_any(x);
+}
 WG_HD float log1p(float x) {
     const double d = x;
     const float small = static_cast<float>(d - d * d * (0.5 - d * (1.0 / 3)));
@@ -154,7 +183,8 @@ WG_HD float tanh(float x) {
 
 WG_HD float erf(float x) {
     const double a = bounded(abs(x), 4); // erf rounds to 1 from 3.92 on
-    // Chebyshev fits of erf(sqrt t) / sqrt t for t in [0, 4] and of erf(a) for a in [2, 4], each over [-1, 1].
+    // Chebyshev fits of erf(sqrt t) / sqrt t for t in [0, 4] and of erf(a) for a in [2, 4], each
+    // over [-1, 1].
     const double u = fma(a * a, 0.5, -1.0);
     double p = -4.33456851148252e-07;
     p = fma(p, u, 2.665988716738793e-06);
@@ -188,10 +218,18 @@ WG_HD float erf(float x) {
     return x == 0 ? x : signed_y;
 }
 
-WG_HD float round_even(float x) { return __builtin_nearbyintf(x); }
-WG_HD double round_even(double x) { return __builtin_nearbyint(x); }
-WG_HD float pow(float a, float b) { return __builtin_powf(a, b); }
-WG_HD double pow(double a, double b) { return __builtin_pow(a, b); }
+WG_HD float round_even(float x) {
+    return __builtin_nearbyintf(x);
+}
+WG_HD double round_even(double x) {
+    return __builtin_nearbyint(x);
+}
+WG_HD float pow(float a, float b) {
+    return __builtin_powf(a, b);
+}
+WG_HD double pow(double a, double b) {
+    return __builtin_pow(a, b);
+}
 
 /// Integer power; a negative exponent gives the integer part of the quotient, as PyTorch does.
 template <class T> WG_HD T pow(T base, T exponent) {
@@ -209,7 +247,9 @@ template <class T> WG_HD T pow(T base, T exponent) {
     return result;
 }
 
-WG_HD float sigmoid(float x) { return static_cast<float>(1 / (1 + exp_narrow(-bounded(x, 110)))); }
+WG_HD float sigmoid(float x) {
+    return static_cast<float>(1 / (1 + exp_narrow(-bounded(x, 110))));
+}
 /// 1 / (1 + exp(-x)) without overflow.
 WG_HD double sigmoid(double x) {
     const double e = exp(-abs(x));

@@ -1,5 +1,5 @@
-// The table of one-dimensional loops that engine/kernel/simd.cpp fills once for each instruction set.
-// For engine/kernel and engine/op. Immutable; any thread.
+// The table of one-dimensional loops that engine/kernel/simd.cpp fills once for each instruction
+// set. For engine/kernel and engine/op. Immutable; any thread.
 #pragma once
 
 #include <cstdint>
@@ -26,18 +26,20 @@ struct Params {
 };
 
 /// pointers[0] is the output, then the inputs; strides in bytes, 0 for a broadcast operand.
-using InnerLoop = void (*)(char* const* pointers, const std::int64_t* strides, std::int64_t count, const Params& params);
+using InnerLoop = void (*)(char* const* pointers, const std::int64_t* strides, std::int64_t count,
+                           const Params& params);
 /// *out = fold of `count` contiguous elements in a fixed order, count >= 1.
 using FoldRow = void (*)(const char* in, std::int64_t count, char* out);
-/// into[i] = fold(into[i], in[i]); both contiguous and of the result's dtype and the input's dtype in turn.
+/// into[i] = fold(into[i], in[i]); both contiguous and of the result's dtype and the input's dtype
+/// in turn.
 using FoldInto = void (*)(char* into, const char* in, std::int64_t count);
 
 /// Null where a combination has no kernel.
 struct Table {
     InnerLoop unary[kUnaryCount][kDTypeCount];
     InnerLoop binary[kBinaryCount][kDTypeCount];
-    InnerLoop where[kDTypeCount];       ///< out, bool condition, a, b
-    InnerLoop masked_fill[kDTypeCount]; ///< out, x, bool mask; params.v[0] is the value
+    InnerLoop where[kDTypeCount];             ///< out, bool condition, a, b
+    InnerLoop masked_fill[kDTypeCount];       ///< out, x, bool mask; params.v[0] is the value
     InnerLoop cast[kDTypeCount][kDTypeCount]; ///< [from][to]
     FoldRow fold_row[kFoldCount][kDTypeCount];
     FoldInto fold_into[kFoldCount][kDTypeCount];

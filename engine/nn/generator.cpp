@@ -159,8 +159,7 @@ void Generator::refill() {
 }
 
 std::uint32_t Generator::random() {
-    if (at_ == kWords)
-        refill();
+    if (at_ == kWords) refill();
     std::uint32_t y = words_[static_cast<std::size_t>(at_++)];
     y ^= y >> 11;
     y ^= (y << 7) & 0x9d2c5680U;
@@ -217,8 +216,7 @@ void Generator::normal_(Tensor& tensor, double mean, double std) {
 }
 
 Tensor Generator::randperm(std::int64_t n) {
-    if (n < 0)
-        throw ValueError("a permutation of a negative number of elements was asked for");
+    if (n < 0) throw ValueError("a permutation of a negative number of elements was asked for");
     Tensor result = Tensor::empty({n}, DType::Int64);
     auto* values = n > 0 ? result.data_mut<std::int64_t>() : nullptr;
     for (std::int64_t i = 0; i < n; ++i)

@@ -36,14 +36,10 @@ double gain(std::string_view nonlinearity, double a) {
     if (nonlinearity == "linear" || nonlinearity == "conv1d" || nonlinearity == "conv2d" ||
         nonlinearity == "conv_transpose2d" || nonlinearity == "sigmoid")
         return 1;
-    if (nonlinearity == "tanh")
-        return 5.0 / 3;
-    if (nonlinearity == "relu")
-        return std::sqrt(2.0);
-    if (nonlinearity == "leaky_relu")
-        return std::sqrt(2.0 / (1 + a * a));
-    if (nonlinearity == "selu")
-        return 3.0 / 4;
+    if (nonlinearity == "tanh") return 5.0 / 3;
+    if (nonlinearity == "relu") return std::sqrt(2.0);
+    if (nonlinearity == "leaky_relu") return std::sqrt(2.0 / (1 + a * a));
+    if (nonlinearity == "selu") return 3.0 / 4;
     throw ValueError(fmt::format("no initial gain is known for '{}'; linear, sigmoid, tanh, relu, "
                                  "leaky_relu and selu have one",
                                  nonlinearity));

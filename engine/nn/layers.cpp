@@ -60,8 +60,7 @@ Linear::Linear(std::int64_t in_features, std::int64_t out_features, bool bias, D
     need_positive("Linear", "in_features", in_features);
     need_positive("Linear", "out_features", out_features);
     weight_ = &add_parameter("weight", Tensor::zeros({out_features, in_features}, dtype));
-    if (bias)
-        bias_ = &add_parameter("bias", Tensor::zeros({out_features}, dtype));
+    if (bias) bias_ = &add_parameter("bias", Tensor::zeros({out_features}, dtype));
 }
 Tensors Linear::forward(std::span<const Tensor> inputs, const ForwardContext&) {
     return {linear(only(inputs, "Linear"), *weight_, or_none(bias_))};
@@ -100,8 +99,7 @@ Tensors Conv2d::forward(std::span<const Tensor> inputs, const ForwardContext&) {
             uneven[2 * (1 - i) + 1] = total % 2;
             any |= total % 2 != 0;
         }
-        if (any)
-            x = pad(x, uneven);
+        if (any) x = pad(x, uneven);
     }
     return {conv2d(x, *weight_, or_none(bias_), conv)};
 }
@@ -169,11 +167,9 @@ Tensors BatchNorm::forward(std::span<const Tensor> inputs, const ForwardContext&
 }
 void BatchNorm::reset_parameters(Generator&) {
     for (Tensor* one : {weight_, running_var_})
-        if (one != nullptr)
-            init::ones(*one);
+        if (one != nullptr) init::ones(*one);
     for (Tensor* zero : {bias_, running_mean_})
-        if (zero != nullptr)
-            init::zeros(*zero);
+        if (zero != nullptr) init::zeros(*zero);
 }
 
 LayerNorm::LayerNorm(const LayerNormOptions& options) : options_(options) {
@@ -195,10 +191,8 @@ Tensors LayerNorm::forward(std::span<const Tensor> inputs, const ForwardContext&
                        or_none(bias_), options_.eps)};
 }
 void LayerNorm::reset_parameters(Generator&) {
-    if (weight_ != nullptr)
-        init::ones(*weight_);
-    if (bias_ != nullptr)
-        init::zeros(*bias_);
+    if (weight_ != nullptr) init::ones(*weight_);
+    if (bias_ != nullptr) init::zeros(*bias_);
 }
 
 Embedding::Embedding(std::int64_t num_embeddings, std::int64_t embedding_dim,
@@ -230,8 +224,7 @@ Dropout::Dropout(double p, std::int64_t stream) : p_(p), stream_(stream) {
 }
 Tensors Dropout::forward(std::span<const Tensor> inputs, const ForwardContext& context) {
     const Tensor& x = only(inputs, "Dropout");
-    if (!context.training || p_ == 0)
-        return {x};
+    if (!context.training || p_ == 0) return {x};
     return {dropout(x, p_, context.state.random, stream_)};
 }
 

@@ -36,8 +36,7 @@ void Module::collect(const std::string& prefix, bool trained, std::vector<NamedT
         const bool seen = std::any_of(out.begin(), out.end(), [&](const NamedTensor& t) {
             return t.tensor.same_body(*entry.tensor);
         });
-        if (entry.trained == trained && !seen)
-            out.push_back({prefix + entry.name, *entry.tensor});
+        if (entry.trained == trained && !seen) out.push_back({prefix + entry.name, *entry.tensor});
     }
     for (const auto& [name, child] : children_)
         child->collect(prefix + name + ".", trained, out);

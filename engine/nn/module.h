@@ -12,11 +12,12 @@
 
 namespace wiregrad::nn {
 
-/// How initial weights are drawn. Torch: mt19937 and PyTorch's order of draws, so that torch.manual_seed(seed)
-/// gives the same bits. Both are independent of the number of threads.
+/// How initial weights are drawn. Torch: mt19937 and PyTorch's order of draws, so that
+/// torch.manual_seed(seed) gives the same bits. Both are independent of the number of threads.
 class Generator;
 
-/// What changes from step to step and is read by ops as tensors, so that a traced step can be replayed.
+/// What changes from step to step and is read by ops as tensors, so that a traced step can be
+/// replayed.
 struct StepState {
     Tensor random; ///< int64[2]: {seed, step}; random ops add their own stream number
 };
@@ -36,13 +37,16 @@ class Module {
     virtual ~Module() = default;
     /// One tensor per declared output.
     virtual Tensors forward(std::span<const Tensor> inputs, const ForwardContext& context) = 0;
-    /// Draws initial weights with PyTorch's default for this layer; own parameters first, then children, in order.
+    /// Draws initial weights with PyTorch's default for this layer; own parameters first, then
+    /// children, in order.
     virtual void reset_parameters(Generator& generator);
 
-    /// Parameters are trained; buffers are saved but not trained (running statistics). Depth first, in order of registration.
+    /// Parameters are trained; buffers are saved but not trained (running statistics). Depth first,
+    /// in order of registration.
     std::vector<NamedTensor> parameters() const;
     std::vector<NamedTensor> buffers() const;
-    /// Replaces the data of parameters and buffers by name. Throws FileError/ShapeError naming what is missing or differs.
+    /// Replaces the data of parameters and buffers by name. Throws FileError/ShapeError naming what
+    /// is missing or differs.
     void load(const std::vector<NamedTensor>& state, bool strict = true);
     std::vector<NamedTensor> state() const; ///< parameters, then buffers
 

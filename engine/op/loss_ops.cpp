@@ -66,8 +66,7 @@ Metas cross_entropy_shape(const ShapeCall& call) {
 void check_labels(const std::int64_t* target, const cpu::AxisGeometry& g,
                   std::int64_t ignore_index) {
     for (std::int64_t i = 0; i < g.outer * g.inner; ++i) {
-        if (target[i] == ignore_index || (target[i] >= 0 && target[i] < g.size))
-            continue;
+        if (target[i] == ignore_index || (target[i] >= 0 && target[i] < g.size)) continue;
         const std::string place = g.inner > 1 ? fmt::format(" at position {}", i % g.inner) : "";
         throw ValueError(
             fmt::format("cross_entropy: the label of sample {}{} is {}, outside [0, {})",
@@ -99,8 +98,7 @@ void cross_entropy_kernel(const KernelCall& call) {
             cpu::cross_entropy(spec, x.data<T>(), labels, data_or_null<T>(call.inputs[2], keep),
                                reduction == Reduction::None ? loss : losses.data(),
                                call.outputs[1].data_mut<T>(), call.outputs[2].data_mut<T>());
-        if (reduction == Reduction::None)
-            return;
+        if (reduction == Reduction::None) return;
         *loss = static_cast<T>(spec.mean && divisor == 0 ? std::nan("")
                                                          : total(losses.data(), target.numel()));
     });
@@ -232,10 +230,8 @@ Tensor share(const GradCall& call) {
 /// Target's gradient is the negative of the input's.
 Tensors of_difference(const GradCall& call, const Tensor& by_x) {
     Tensors out(2);
-    if (call.need(0))
-        out[0] = by_x;
-    if (call.need(1))
-        out[1] = neg(by_x);
+    if (call.need(0)) out[0] = by_x;
+    if (call.need(1)) out[1] = neg(by_x);
     return out;
 }
 
@@ -247,10 +243,8 @@ Tensors absolute_gradient(const GradCall& call) {
 }
 Tensors logistic_gradient(const GradCall& call) {
     Tensors out(2);
-    if (call.need(0))
-        out[0] = mul(sub(sigmoid(call.inputs[0]), call.inputs[1]), share(call));
-    if (call.need(1))
-        out[1] = neg(mul(call.inputs[0], share(call)));
+    if (call.need(0)) out[0] = mul(sub(sigmoid(call.inputs[0]), call.inputs[1]), share(call));
+    if (call.need(1)) out[1] = neg(mul(call.inputs[0], share(call)));
     return out;
 }
 
@@ -284,8 +278,7 @@ Tensor soft_cross_entropy(const Tensor& x, const Tensor& target, const Tensor& w
         wanted = mul(wanted, reshape(weight, against));
     }
     const Tensor losses = neg(sum(mul(log_softmax(x, 1), wanted), {1}));
-    if (options.reduction == Reduction::None)
-        return losses;
+    if (options.reduction == Reduction::None) return losses;
     const Tensor all = sum(losses);
     return options.reduction == Reduction::Sum ? all
                                                : div(all, static_cast<double>(losses.numel()));

@@ -8,7 +8,7 @@
 namespace wiregrad {
 namespace {
 
-thread_local Interpreter* t_top = nullptr;   // null: autograd above eager execution
+thread_local Interpreter* t_top = nullptr; // null: autograd above eager execution
 thread_local CostMeter* t_meter = nullptr;
 
 std::string named(const Op& op, const Error& error) {
@@ -69,7 +69,8 @@ void measure(const Op& op, const ShapeCall& shape_call, std::span<const TensorMe
 
 Kernel kernel_for(const Op& op, Device device) {
     const Kernel kernel = op.kernel[static_cast<std::size_t>(device.type)];
-    if (kernel == nullptr) throw DeviceError(std::string(op.name) + " has no kernel for " + device.str() + ".");
+    if (kernel == nullptr)
+        throw DeviceError(std::string(op.name) + " has no kernel for " + device.str() + ".");
     return kernel;
 }
 
@@ -109,9 +110,11 @@ Tensors run_bottom(const Op& op, std::span<const Tensor> inputs, const Attrs& at
             continue;
         }
         const TensorBody& body = *inputs[i].body();
-        if (present == 0) device = body.device;
+        if (present == 0)
+            device = body.device;
         else if (body.device != device) {
-            throw DeviceError(std::string(op.name) + " got tensors on " + device.str() + " and on " + body.device.str() + ".");
+            throw DeviceError(std::string(op.name) + " got tensors on " + device.str() +
+                              " and on " + body.device.str() + ".");
         }
         present |= Mask{1} << i;
         metas.push_back({body.shape, body.dtype, body.device});
@@ -138,17 +141,20 @@ Tensors run_bottom(const Op& op, std::span<const Tensor> inputs, const Attrs& at
     Tensors outputs;
     outputs.reserve(output_metas.size());
     if (shape_only_active()) {
-        for (const TensorMeta& meta : output_metas) outputs.push_back(shape_only_tensor(meta.shape, meta.dtype, meta.device));
+        for (const TensorMeta& meta : output_metas)
+            outputs.push_back(shape_only_tensor(meta.shape, meta.dtype, meta.device));
         return outputs;
     }
     for (const Tensor& input : inputs) {
         if (input.defined() && input.body()->storage == nullptr) {
-            throw ValueError(std::string(op.name) + ": an input has no data: it was made in shape-only mode.");
+            throw ValueError(std::string(op.name) +
+                             ": an input has no data: it was made in shape-only mode.");
         }
     }
     const Kernel kernel = kernel_for(op, output_metas.empty() ? device : output_metas[0].device);
     with_name(op, [&] {
-        for (const TensorMeta& meta : output_metas) outputs.push_back(Tensor::empty(meta.shape, meta.dtype, meta.device));
+        for (const TensorMeta& meta : output_metas)
+            outputs.push_back(Tensor::empty(meta.shape, meta.dtype, meta.device));
         kernel({op, attrs, inputs, outputs});
     });
     return outputs;

@@ -15,7 +15,8 @@
 namespace wiregrad {
 
 /// One attribute value. Attributes are constants of a call; what changes from step to step
-/// (learning rate, dropout offset, ...) is a tensor input instead, so that a program can be replayed.
+/// (learning rate, dropout offset, ...) is a tensor input instead, so that a program can be
+/// replayed.
 using AttrValue = std::variant<bool, std::int64_t, double, Dims, DType, std::string>;
 
 /// Named constants of one call, in the order given. Names are string literals.
@@ -59,14 +60,16 @@ struct ShapeCall {
     std::span<const TensorMeta> inputs;
     Mask present = 0;
 };
-/// Inputs of a kernel. Outputs are allocated per the shape rule (contiguous) before the kernel runs.
+/// Inputs of a kernel. Outputs are allocated per the shape rule (contiguous) before the kernel
+/// runs.
 struct KernelCall {
     const Op& op;
     const Attrs& attrs;
     std::span<const Tensor> inputs; ///< undefined where an optional input is absent
     std::span<Tensor> outputs;
 };
-/// Inputs of a gradient. `inputs` and `outputs` hold only what the save rule asked for (else undefined).
+/// Inputs of a gradient. `inputs` and `outputs` hold only what the save rule asked for (else
+/// undefined).
 struct GradCall {
     const Op& op;
     const Attrs& attrs;
@@ -82,7 +85,8 @@ using ShapeRule = Metas (*)(const ShapeCall&);
 using Kernel = void (*)(const KernelCall&);
 /// For view ops: makes the output from input 0 without copying.
 using ViewRule = Tensor (*)(const KernelCall&);
-/// One gradient per input (undefined where not needed), written in ops, so that it can be differentiated and traced.
+/// One gradient per input (undefined where not needed), written in ops, so that it can be
+/// differentiated and traced.
 using Gradient = Tensors (*)(const GradCall&);
 struct Saves {
     Mask inputs = 0;
@@ -99,27 +103,30 @@ using CostRule = Cost (*)(const ShapeCall&, std::span<const TensorMeta> outputs)
 enum OpFlag : std::uint32_t {
     kElementwise = 1, ///< output element i depends on input elements i only (after broadcasting)
     kView = 2,        ///< output shares input 0's storage
-    kInPlace = 4,     ///< writes input 0 and returns it; no gradient (optimizers, initialisers, buffers)
+    kInPlace =
+        4, ///< writes input 0 and returns it; no gradient (optimizers, initialisers, buffers)
     kRandom = 8,
-    kNoGrad = 16,     ///< not differentiable (comparison, argmax, ...)
+    kNoGrad = 16, ///< not differentiable (comparison, argmax, ...)
 };
 
-/// A row of the op table. Everything that the engine, the docs, the cost figures and the exporters know of an op.
+/// A row of the op table. Everything that the engine, the docs, the cost figures and the exporters
+/// know of an op.
 struct Op {
-    std::string_view name;              ///< PyTorch's functional name
-    std::string_view help;              ///< one sentence with the formula
+    std::string_view name; ///< PyTorch's functional name
+    std::string_view help; ///< one sentence with the formula
     ShapeRule shape = nullptr;
     std::array<Kernel, kDeviceTypeCount> kernel{}; ///< by DeviceType; null: no kernel there
     Gradient gradient = nullptr;
     SaveRule saves = nullptr;
-    CostRule cost = nullptr;            ///< null: bytes of inputs and outputs, one flop an output element
+    CostRule cost = nullptr; ///< null: bytes of inputs and outputs, one flop an output element
     std::uint32_t flags = 0;
     ViewRule view = nullptr;
-    std::string_view onnx = {};         ///< ONNX operator, when it is one
-    int visible_outputs = 1;            ///< further outputs are for the gradient only (indices, statistics)
+    std::string_view onnx = {}; ///< ONNX operator, when it is one
+    int visible_outputs = 1;    ///< further outputs are for the gradient only (indices, statistics)
 };
 
-/// All rows, in a fixed order: the arrays of engine/op/*_ops.cpp, listed explicitly in op_table.cpp.
+/// All rows, in a fixed order: the arrays of engine/op/*_ops.cpp, listed explicitly in
+/// op_table.cpp.
 std::span<const Op* const> op_table();
 /// Throws ValueError when there is no such op.
 const Op& find_op(std::string_view name);
@@ -130,8 +137,9 @@ void set_kernel(std::string_view op, DeviceType device, Kernel kernel);
 /// Throws typed errors that name the op and the facts.
 Tensors call(const Op& op, std::span<const Tensor> inputs, const Attrs& attrs = {});
 
-/// An interpreter gives ops a meaning; they are stacked per thread and each may hand down to the next.
-/// The bottom is eager execution. Autograd records above it; ShapeOnly replaces it; tracing will record a program.
+/// An interpreter gives ops a meaning; they are stacked per thread and each may hand down to the
+/// next. The bottom is eager execution. Autograd records above it; ShapeOnly replaces it; tracing
+/// will record a program.
 class Interpreter {
   public:
     virtual ~Interpreter() = default;
@@ -157,8 +165,8 @@ class PushInterpreter {
   private:
     Interpreter* previous_;
 };
-/// Within the scope ops compute shapes and dtypes only, in microseconds, without data or allocation;
-/// tensors made by Tensor::empty and the like have no data.
+/// Within the scope ops compute shapes and dtypes only, in microseconds, without data or
+/// allocation; tensors made by Tensor::empty and the like have no data.
 class ShapeOnly {
   public:
     ShapeOnly();
@@ -169,13 +177,17 @@ class ShapeOnly {
     bool previous_;
 };
 
-/// FLOPs and bytes of the ops called on this thread within the scope (also under ShapeOnly): pre-flight figures.
+/// FLOPs and bytes of the ops called on this thread within the scope (also under ShapeOnly):
+/// pre-flight figures.
 class CostMeter {
   public:
     CostMeter();
     ~CostMeter();
     Cost total() const { return total_; }
-    void add(const Cost& cost) { total_.flops += cost.flops; total_.bytes += cost.bytes; }
+    void add(const Cost& cost) {
+        total_.flops += cost.flops;
+        total_.bytes += cost.bytes;
+    }
 
   private:
     CostMeter* previous_;

@@ -10,12 +10,7 @@ namespace {
 /// One line for each file of rows.
 using Rows = std::span<const Op> (*)();
 constexpr Rows kSources[] = {
-    elementwise_ops,
-    reduce_ops,
-    shape_ops,
-    nn_ops,
-    loss_ops,
-    optim_ops,
+    elementwise_ops, reduce_ops, shape_ops, nn_ops, loss_ops, optim_ops,
 };
 
 struct OpTable {
@@ -35,7 +30,8 @@ struct OpTable {
     }
     Op& find(std::string_view name) {
         const auto found = by_name.find(name);
-        if (found == by_name.end()) throw ValueError("There is no op named \"" + std::string(name) + "\".");
+        if (found == by_name.end())
+            throw ValueError("There is no op named \"" + std::string(name) + "\".");
         return rows[found->second];
     }
 };

@@ -98,7 +98,8 @@ Tensor transpose(const Tensor& x, std::int64_t dim0, std::int64_t dim1);
 Tensor squeeze(const Tensor& x, std::int64_t dim);
 Tensor unsqueeze(const Tensor& x, std::int64_t dim);
 Tensor expand(const Tensor& x, const Shape& shape);
-Tensor slice(const Tensor& x, std::int64_t dim, std::int64_t start, std::int64_t end, std::int64_t step = 1);
+Tensor slice(const Tensor& x, std::int64_t dim, std::int64_t start, std::int64_t end,
+             std::int64_t step = 1);
 Tensor select(const Tensor& x, std::int64_t dim, std::int64_t index);
 Tensor cat(std::span<const Tensor> xs, std::int64_t dim = 0);
 Tensor stack(std::span<const Tensor> xs, std::int64_t dim = 0);
@@ -115,9 +116,10 @@ struct ConvOptions {
     Dims stride{1, 1}, padding{0, 0}, dilation{1, 1};
     std::int64_t groups = 1;
 };
-Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const ConvOptions& options = {});
-Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvOptions& options,
-                        const Dims& output_padding = {0, 0});
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
+              const ConvOptions& options = {});
+Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                        const ConvOptions& options, const Dims& output_padding = {0, 0});
 struct PoolOptions {
     Dims kernel{2, 2}, stride{2, 2}, padding{0, 0}, dilation{1, 1}; ///< dilation: max only
     bool ceil_mode = false;
@@ -127,11 +129,13 @@ Tensor max_pool2d(const Tensor& x, const PoolOptions& options);
 Tensor avg_pool2d(const Tensor& x, const PoolOptions& options);
 Tensor adaptive_avg_pool2d(const Tensor& x, const Dims& output_size);
 /// Updates running_mean and running_var in place when training and they are defined.
-Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& running_mean,
-                  const Tensor& running_var, bool training, double momentum = 0.1, double eps = 1e-5);
-Tensor layer_norm(const Tensor& x, const Dims& normalized_shape, const Tensor& weight = {}, const Tensor& bias = {},
-                  double eps = 1e-5);
-/// random: int64[2] {seed, step}; the mask is a function of (seed, step, stream, element) and is not stored.
+Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                  const Tensor& running_mean, const Tensor& running_var, bool training,
+                  double momentum = 0.1, double eps = 1e-5);
+Tensor layer_norm(const Tensor& x, const Dims& normalized_shape, const Tensor& weight = {},
+                  const Tensor& bias = {}, double eps = 1e-5);
+/// random: int64[2] {seed, step}; the mask is a function of (seed, step, stream, element) and is
+/// not stored.
 Tensor dropout(const Tensor& x, double p, const Tensor& random, std::int64_t stream);
 Tensor embedding(const Tensor& index, const Tensor& weight, std::int64_t padding_idx = -1);
 Tensor softmax(const Tensor& x, std::int64_t dim);
@@ -146,9 +150,12 @@ struct CrossEntropyOptions {
 };
 /// x [N, C, ...]; target int64 [N, ...] or probabilities of x's shape; weight [C] or undefined.
 /// Throws ValueError naming the sample and the label when a label is outside [0, C).
-Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight = {}, const CrossEntropyOptions& options = {});
-Tensor mse_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::Mean); ///< equal shapes only
+Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight = {},
+                     const CrossEntropyOptions& options = {});
+Tensor mse_loss(const Tensor& x, const Tensor& target,
+                Reduction reduction = Reduction::Mean); ///< equal shapes only
 Tensor l1_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::Mean);
-Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::Mean);
+Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target,
+                                        Reduction reduction = Reduction::Mean);
 
 } // namespace wiregrad

@@ -32,8 +32,7 @@ void check_like_weight(const ShapeCall& call, int first, int last) {
         throw DTypeError(fmt::format("{}: weights are float32 or float64, not {}", call.op.name,
                                      name_of(weight.dtype)));
     for (int i = first; i <= last; ++i) {
-        if (((call.present >> i) & 1U) == 0)
-            continue;
+        if (((call.present >> i) & 1U) == 0) continue;
         const TensorMeta& meta = call.inputs[static_cast<std::size_t>(i)];
         const std::string role = i < 2 ? std::string(kRoles[i]) : "optimizer state";
         if (!(meta.shape == weight.shape))
@@ -108,8 +107,7 @@ WIREGRAD_CLONES void sgd_range(double* p, const double* g, double* buffer, std::
 Metas sgd_shape(const ShapeCall& call) {
     check_like_weight(call, 1, 2);
     check_numbers(call, 3, 4);
-    if ((call.present >> 2) & 1U)
-        check_numbers(call, 4, 1);
+    if ((call.present >> 2) & 1U) check_numbers(call, 4, 1);
     return weight_only(call);
 }
 
@@ -128,8 +126,7 @@ template <class T> void sgd_typed(const KernelCall& call) {
             sgd_range(p + begin, g + begin, buffer != nullptr ? buffer + begin : nullptr,
                       end - begin, k);
         });
-    if (step != nullptr)
-        *step += 1;
+    if (step != nullptr) *step += 1;
 }
 void sgd_cpu(const KernelCall& call) {
     need_contiguous(call, {0, 2});
@@ -296,8 +293,7 @@ void clip_cpu(const KernelCall& call) {
     need_contiguous(call, {0});
     const double norm = std::sqrt(*call.inputs[1].data<double>());
     const double factor = *call.inputs[2].data<double>() / (norm + 1e-6);
-    if (factor >= 1)
-        return;
+    if (factor >= 1) return;
     Tensor x = call.inputs[0];
     if (x.dtype() == DType::Float32)
         clip_typed(x.data_mut<float>(), x.numel(), factor);

@@ -18,15 +18,18 @@ Shape reduced_shape(const Shape& shape, const Dims& dims, bool keepdim) {
     for (int d = 0; d < shape.size(); ++d) {
         const bool reduced = next < dims.size() && dims[next] == d;
         if (reduced) ++next;
-        if (!reduced) result.push_back(shape[d]);
-        else if (keepdim) result.push_back(1);
+        if (!reduced)
+            result.push_back(shape[d]);
+        else if (keepdim)
+            result.push_back(1);
     }
     return result;
 }
 
 std::int64_t reduced_count(const Shape& shape, const Dims& dims) {
     std::int64_t count = 1;
-    for (const std::int64_t d : dims) count *= shape[static_cast<int>(d)];
+    for (const std::int64_t d : dims)
+        count *= shape[static_cast<int>(d)];
     return count;
 }
 
@@ -34,7 +37,9 @@ template <Fold kFold> Metas fold_shape(const ShapeCall& c) {
     TensorMeta out = c.inputs[0];
     const Dims& dims = c.attrs.dims("dims");
     if (kFold != Fold::Sum && reduced_count(out.shape, dims) == 0) {
-        throw ShapeError(std::string(c.op.name) + " of no elements does not exist; the input has shape " + out.shape.str() + ".");
+        throw ShapeError(std::string(c.op.name) +
+                         " of no elements does not exist; the input has shape " + out.shape.str() +
+                         ".");
     }
     out.shape = reduced_shape(out.shape, dims, c.attrs.flag("keepdim"));
     if (kFold == Fold::Sum && !is_floating(out.dtype)) out.dtype = DType::Int64;
@@ -43,7 +48,8 @@ template <Fold kFold> Metas fold_shape(const ShapeCall& c) {
 
 Metas mean_shape(const ShapeCall& c) {
     if (!is_floating(c.inputs[0].dtype)) {
-        throw DTypeError("mean needs a floating tensor, not " + std::string(name_of(c.inputs[0].dtype)) + "; convert it first.");
+        throw DTypeError("mean needs a floating tensor, not " +
+                         std::string(name_of(c.inputs[0].dtype)) + "; convert it first.");
     }
     return fold_shape<Fold::Sum>(c);
 }
@@ -52,7 +58,9 @@ Metas arg_shape(const ShapeCall& c) {
     TensorMeta out = c.inputs[0];
     const std::int64_t dim = c.attrs.integer("dim");
     if (!out.shape.empty() && out.shape[static_cast<int>(dim)] == 0) {
-        throw ShapeError(std::string(c.op.name) + " of no elements does not exist; the input has shape " + out.shape.str() + ".");
+        throw ShapeError(std::string(c.op.name) +
+                         " of no elements does not exist; the input has shape " + out.shape.str() +
+                         ".");
     }
     if (!out.shape.empty()) out.shape = reduced_shape(out.shape, {dim}, c.attrs.flag("keepdim"));
     out.dtype = DType::Int64;
@@ -73,12 +81,14 @@ void mean_kernel(const KernelCall& c) {
     const kernel::Operand self = kernel::operand(*sum.body(), sum.shape());
     const kernel::Operand operands[] = {self, self};
     const auto divide = static_cast<std::size_t>(kernel::Unary::DivScalar);
-    kernel::run_loop(kernel::table().unary[divide][static_cast<std::size_t>(sum.dtype())], sum.shape(), operands, params);
+    kernel::run_loop(kernel::table().unary[divide][static_cast<std::size_t>(sum.dtype())],
+                     sum.shape(), operands, params);
     if (narrow) cpu_copy(c.outputs[0], sum);
 }
 
 template <bool kLargest> void arg_kernel(const KernelCall& c) {
-    kernel::arg_extreme(kLargest, c.inputs[0], static_cast<int>(c.attrs.integer("dim")), c.outputs[0]);
+    kernel::arg_extreme(kLargest, c.inputs[0], static_cast<int>(c.attrs.integer("dim")),
+                        c.outputs[0]);
 }
 
 /// y with the reduced dimensions back as size 1.
@@ -92,7 +102,8 @@ Tensors sum_gradient(const GradCall& c) {
 }
 
 Tensors mean_gradient(const GradCall& c) {
-    const auto count = static_cast<double>(reduced_count(c.input_metas[0].shape, c.attrs.dims("dims")));
+    const auto count =
+        static_cast<double>(reduced_count(c.input_metas[0].shape, c.attrs.dims("dims")));
     return {expand(with_kept_dims(c, div(c.grads[0], count)), c.input_metas[0].shape)};
 }
 
@@ -111,27 +122,55 @@ Saves save_input_and_output(Mask, const Attrs&) {
 Cost fold_cost(const ShapeCall& c, std::span<const TensorMeta> outputs) {
     const auto read = static_cast<double>(numel(c.inputs[0].shape));
     const auto written = static_cast<double>(numel(outputs[0].shape));
-    return {read, read * static_cast<double>(size_of(c.inputs[0].dtype)) + written * static_cast<double>(size_of(outputs[0].dtype))};
+    return {read, read * static_cast<double>(size_of(c.inputs[0].dtype)) +
+                      written * static_cast<double>(size_of(outputs[0].dtype))};
 }
 
 std::vector<Op> make_rows() {
     std::vector<Op> rows{
-        {.name = "sum", .help = "sum over dims", .shape = fold_shape<Fold::Sum>, .gradient = sum_gradient, .cost = fold_cost,
+        {.name = "sum",
+         .help = "sum over dims",
+         .shape = fold_shape<Fold::Sum>,
+         .gradient = sum_gradient,
+         .cost = fold_cost,
          .onnx = "ReduceSum"},
-        {.name = "mean", .help = "sum over dims divided by the number of elements", .shape = mean_shape, .gradient = mean_gradient,
-         .cost = fold_cost, .onnx = "ReduceMean"},
-        {.name = "amax", .help = "largest element over dims; NaN wins", .shape = fold_shape<Fold::Max>, .gradient = extreme_gradient,
-         .saves = save_input_and_output, .cost = fold_cost, .onnx = "ReduceMax"},
-        {.name = "amin", .help = "smallest element over dims; NaN wins", .shape = fold_shape<Fold::Min>, .gradient = extreme_gradient,
-         .saves = save_input_and_output, .cost = fold_cost, .onnx = "ReduceMin"},
-        {.name = "argmax", .help = "index of the first largest element along dim", .shape = arg_shape, .cost = fold_cost,
-         .flags = kNoGrad, .onnx = "ArgMax"},
-        {.name = "argmin", .help = "index of the first smallest element along dim", .shape = arg_shape, .cost = fold_cost,
-         .flags = kNoGrad, .onnx = "ArgMin"},
+        {.name = "mean",
+         .help = "sum over dims divided by the number of elements",
+         .shape = mean_shape,
+         .gradient = mean_gradient,
+         .cost = fold_cost,
+         .onnx = "ReduceMean"},
+        {.name = "amax",
+         .help = "largest element over dims; NaN wins",
+         .shape = fold_shape<Fold::Max>,
+         .gradient = extreme_gradient,
+         .saves = save_input_and_output,
+         .cost = fold_cost,
+         .onnx = "ReduceMax"},
+        {.name = "amin",
+         .help = "smallest element over dims; NaN wins",
+         .shape = fold_shape<Fold::Min>,
+         .gradient = extreme_gradient,
+         .saves = save_input_and_output,
+         .cost = fold_cost,
+         .onnx = "ReduceMin"},
+        {.name = "argmax",
+         .help = "index of the first largest element along dim",
+         .shape = arg_shape,
+         .cost = fold_cost,
+         .flags = kNoGrad,
+         .onnx = "ArgMax"},
+        {.name = "argmin",
+         .help = "index of the first smallest element along dim",
+         .shape = arg_shape,
+         .cost = fold_cost,
+         .flags = kNoGrad,
+         .onnx = "ArgMin"},
     };
-    const Kernel kernels[] = {fold_kernel<Fold::Sum>, mean_kernel, fold_kernel<Fold::Max>, fold_kernel<Fold::Min>, arg_kernel<true>,
-                              arg_kernel<false>};
-    for (std::size_t i = 0; i < rows.size(); ++i) rows[i].kernel[0] = kernels[i];
+    const Kernel kernels[] = {fold_kernel<Fold::Sum>, mean_kernel,      fold_kernel<Fold::Max>,
+                              fold_kernel<Fold::Min>, arg_kernel<true>, arg_kernel<false>};
+    for (std::size_t i = 0; i < rows.size(); ++i)
+        rows[i].kernel[0] = kernels[i];
     return rows;
 }
 
@@ -139,14 +178,16 @@ std::vector<Op> make_rows() {
 Dims wrapped_dims(std::string_view op, const Tensor& x, const Dims& dims) {
     Dims result;
     if (dims.empty()) {
-        for (int d = 0; d < x.dim(); ++d) result.push_back(d);
+        for (int d = 0; d < x.dim(); ++d)
+            result.push_back(d);
         return result;
     }
     for (const std::int64_t dim : dims) {
         const int d = wrap_dim(dim, x.dim());
         if (x.dim() == 0) continue;
         if (std::find(result.begin(), result.end(), d) != result.end()) {
-            throw ShapeError(std::string(op) + ": dimension " + std::to_string(d) + " is listed twice in " + dims.str() + ".");
+            throw ShapeError(std::string(op) + ": dimension " + std::to_string(d) +
+                             " is listed twice in " + dims.str() + ".");
         }
         result.push_back(d);
     }
@@ -159,7 +200,8 @@ Tensor reduce(const Op& op, const Tensor& x, const Dims& dims, bool keepdim) {
 }
 
 Tensor arg_reduce(const Op& op, const Tensor& x, std::int64_t dim, bool keepdim) {
-    return call_one(op, x, {{"dim", static_cast<std::int64_t>(wrap_dim(dim, x.dim()))}, {"keepdim", keepdim}});
+    return call_one(
+        op, x, {{"dim", static_cast<std::int64_t>(wrap_dim(dim, x.dim()))}, {"keepdim", keepdim}});
 }
 
 } // namespace
@@ -202,18 +244,22 @@ Tensor var(const Tensor& x, const Dims& dims, bool unbiased, bool keepdim) {
 }
 
 Tensor logsumexp(const Tensor& x, const Dims& dims, bool keepdim) {
-    // The largest element only shifts the exponents: it needs no gradient, and an infinite one must not make inf - inf.
+    // The largest element only shifts the exponents: it needs no gradient, and an infinite one must
+    // not make inf - inf.
     const Tensor largest = amax(x.detach(), dims, true);
     const Tensor shift = where(isfinite(largest), largest, zeros_like(largest));
     const Tensor result = add(log(sum(exp(sub(x, shift)), dims, true)), shift);
-    return keepdim ? result : reshape(result, reduced_shape(x.shape(), wrapped_dims("logsumexp", x, dims), false));
+    return keepdim ? result
+                   : reshape(result,
+                             reduced_shape(x.shape(), wrapped_dims("logsumexp", x, dims), false));
 }
 
 Tensor sum_to(const Tensor& x, const Shape& shape) {
     if (x.shape() == shape) return x;
     const int lead = x.dim() - shape.size();
     if (lead < 0 || broadcast(x.shape(), shape) != x.shape()) {
-        throw ShapeError("sum_to: shape " + shape.str() + " does not broadcast to " + x.shape().str() + ".");
+        throw ShapeError("sum_to: shape " + shape.str() + " does not broadcast to " +
+                         x.shape().str() + ".");
     }
     Dims dims;
     for (int d = 0; d < x.dim(); ++d) {

@@ -11,7 +11,7 @@ namespace wiregrad {
 std::span<const Op> elementwise_ops();
 std::span<const Op> reduce_ops();
 std::span<const Op> shape_ops();
-std::span<const Op> nn_ops();   ///< layers
+std::span<const Op> nn_ops(); ///< layers
 std::span<const Op> loss_ops();
 std::span<const Op> optim_ops();
 
@@ -28,8 +28,12 @@ inline Tensor call_one(const Op& op, const Tensor& a, const Tensor& b, const Att
 }
 
 /// Save rules in common use.
-inline Saves save_input(Mask, const Attrs&) { return {1, 0}; }
-inline Saves save_output(Mask, const Attrs&) { return {0, 1}; }
+inline Saves save_input(Mask, const Attrs&) {
+    return {1, 0};
+}
+inline Saves save_output(Mask, const Attrs&) {
+    return {0, 1};
+}
 
 /// target = source converted, on the CPU; shapes broadcast. For kernels.
 void cpu_copy(const Tensor& target, const Tensor& source);

@@ -13,10 +13,12 @@ namespace {
 // --- geometry
 
 /// Strides that show `x` as `shape` without a copy, or nothing when there are none.
-std::optional<Strides> view_strides(const Shape& old_shape, const Strides& old_strides, const Shape& shape) {
+std::optional<Strides> view_strides(const Shape& old_shape, const Strides& old_strides,
+                                    const Shape& shape) {
     if (numel(old_shape) == 0) return contiguous_strides(shape);
     Strides strides = Dims::filled(shape.size(), 1);
-    // Goes from the last dimension forward through blocks of old dimensions that lie one behind the other.
+    // Goes from the last dimension forward through blocks of old dimensions that lie one behind the
+    // other.
     int to = shape.size() - 1;
     std::int64_t block = 1; // elements of the block so far
     std::int64_t taken = 1; // of them already given to new dimensions
@@ -31,7 +33,8 @@ std::optional<Strides> view_strides(const Shape& old_shape, const Strides& old_s
         }
         block *= old_shape[from];
         int before = from - 1;
-        while (before >= 0 && old_shape[before] == 1) --before;
+        while (before >= 0 && old_shape[before] == 1)
+            --before;
         const bool ends = before < 0 || old_strides[before] != block * base;
         if (old_shape[from] == 1 && before >= 0 && block == 1) { // a size of 1 may have any stride
             block_open = false;
@@ -47,7 +50,8 @@ std::optional<Strides> view_strides(const Shape& old_shape, const Strides& old_s
         from = before + 1;
         block_open = false;
     }
-    while (to >= 0 && shape[to] == 1) --to;
+    while (to >= 0 && shape[to] == 1)
+        --to;
     if (to >= 0) return std::nullopt;
     return strides;
 }
@@ -62,11 +66,15 @@ Tensor reshape_view(const KernelCall& c) {
     const Tensor& x = c.inputs[0];
     const Shape& shape = c.attrs.dims("shape");
     if (numel(shape) != x.numel()) {
-        throw ShapeError("reshape: shape " + shape.str() + " has " + std::to_string(numel(shape)) + " elements, the input of shape " +
-                         x.shape().str() + " has " + std::to_string(x.numel()) + ".");
+        throw ShapeError("reshape: shape " + shape.str() + " has " + std::to_string(numel(shape)) +
+                         " elements, the input of shape " + x.shape().str() + " has " +
+                         std::to_string(x.numel()) + ".");
     }
-    const auto strides = x.is_contiguous() ? contiguous_strides(shape) : view_strides(x.shape(), x.strides(), shape);
-    if (!strides) throw ShapeError("reshape: " + x.shape().str() + " with strides " + x.strides().str() + " cannot be viewed as " + shape.str() + ".");
+    const auto strides =
+        x.is_contiguous() ? contiguous_strides(shape) : view_strides(x.shape(), x.strides(), shape);
+    if (!strides)
+        throw ShapeError("reshape: " + x.shape().str() + " with strides " + x.strides().str() +
+                         " cannot be viewed as " + shape.str() + ".");
     return restrided(x, shape, *strides, x.storage_offset());
 }
 
@@ -86,17 +94,20 @@ Tensor expand_view(const KernelCall& c) {
     const Shape& shape = c.attrs.dims("shape");
     const int lead = shape.size() - x.dim();
     if (lead < 0 || broadcast(x.shape(), shape) != shape) {
-        throw ShapeError("expand: shape " + x.shape().str() + " does not broadcast to " + shape.str() + ".");
+        throw ShapeError("expand: shape " + x.shape().str() + " does not broadcast to " +
+                         shape.str() + ".");
     }
     Strides strides = Dims::filled(shape.size(), 0);
-    for (int d = 0; d < x.dim(); ++d) strides[lead + d] = x.shape()[d] == 1 && shape[lead + d] != 1 ? 0 : x.strides()[d];
+    for (int d = 0; d < x.dim(); ++d)
+        strides[lead + d] = x.shape()[d] == 1 && shape[lead + d] != 1 ? 0 : x.strides()[d];
     return restrided(x, shape, strides, x.storage_offset());
 }
 
 Tensor slice_view(const KernelCall& c) {
     const Tensor& x = c.inputs[0];
     const int dim = static_cast<int>(c.attrs.integer("dim"));
-    const std::int64_t start = c.attrs.integer("start"), end = c.attrs.integer("end"), step = c.attrs.integer("step");
+    const std::int64_t start = c.attrs.integer("start"), end = c.attrs.integer("end"),
+                       step = c.attrs.integer("step");
     Shape shape = x.shape();
     Strides strides = x.strides();
     const std::int64_t count = end > start ? (end - start + step - 1) / step : 0;
@@ -156,7 +167,8 @@ void cat_kernel(const KernelCall& c) {
     const int dim = static_cast<int>(c.attrs.integer("dim"));
     std::int64_t at = 0;
     for (const Tensor& x : c.inputs) {
-        if (x.numel() > 0) cpu_copy(window(out, x.shape(), out.strides(), at * out.strides()[dim]), x);
+        if (x.numel() > 0)
+            cpu_copy(window(out, x.shape(), out.strides(), at * out.strides()[dim]), x);
         at += x.shape()[dim];
     }
 }
@@ -167,10 +179,12 @@ Metas cat_shape(const ShapeCall& c) {
     for (std::size_t i = 1; i < c.inputs.size(); ++i) {
         const TensorMeta& next = c.inputs[i];
         bool fits = next.shape.size() == out.shape.size();
-        for (int d = 0; fits && d < out.shape.size(); ++d) fits = d == dim || next.shape[d] == out.shape[d];
+        for (int d = 0; fits && d < out.shape.size(); ++d)
+            fits = d == dim || next.shape[d] == out.shape[d];
         if (!fits) {
-            throw ShapeError("cat along dimension " + std::to_string(dim) + ": input 0 has shape " + c.inputs[0].shape.str() + ", input " +
-                             std::to_string(i) + " has " + next.shape.str() + "; all other sizes must agree.");
+            throw ShapeError("cat along dimension " + std::to_string(dim) + ": input 0 has shape " +
+                             c.inputs[0].shape.str() + ", input " + std::to_string(i) + " has " +
+                             next.shape.str() + "; all other sizes must agree.");
         }
         if (next.dtype != out.dtype) throw DTypeError("cat needs inputs of one dtype.");
         out.shape[dim] += next.shape[dim];
@@ -186,7 +200,9 @@ Metas pad_shape(const ShapeCall& c) {
         std::int64_t& size = out.shape[out.shape.size() - 1 - i];
         size += pads[2 * i] + pads[2 * i + 1];
         if (size < 0) {
-            throw ShapeError("pad: pads " + pads.str() + " leave a negative size in an input of shape " + c.inputs[0].shape.str() + ".");
+            throw ShapeError("pad: pads " + pads.str() +
+                             " leave a negative size in an input of shape " +
+                             c.inputs[0].shape.str() + ".");
         }
     }
     return {out};
@@ -209,7 +225,8 @@ void pad_kernel(const KernelCall& c) {
         from += first * x.strides()[d];
         into += (first + before) * out.strides()[d];
     }
-    if (numel(common) > 0) cpu_copy(window(out, common, out.strides(), into), window(x, common, x.strides(), from));
+    if (numel(common) > 0)
+        cpu_copy(window(out, common, out.strides(), into), window(x, common, x.strides(), from));
 }
 
 void flip_kernel(const KernelCall& c) {
@@ -237,13 +254,15 @@ Tensor plain(const Tensor& x) {
 
 void check_index(const char* op, std::int64_t index, std::int64_t position, std::int64_t size) {
     if (index >= 0 && index < size) return;
-    throw ValueError(std::string(op) + ": index " + std::to_string(index) + " at position " + std::to_string(position) +
-                     " is outside 0 to " + std::to_string(size - 1) + ".");
+    throw ValueError(std::string(op) + ": index " + std::to_string(index) + " at position " +
+                     std::to_string(position) + " is outside 0 to " + std::to_string(size - 1) +
+                     ".");
 }
 
 void need_index(const ShapeCall& c, const TensorMeta& index) {
     if (index.dtype != DType::Int64) {
-        throw DTypeError(std::string(c.op.name) + " needs an int64 index, not " + std::string(name_of(index.dtype)) + ".");
+        throw DTypeError(std::string(c.op.name) + " needs an int64 index, not " +
+                         std::string(name_of(index.dtype)) + ".");
     }
 }
 
@@ -253,16 +272,19 @@ Metas gather_shape(const ShapeCall& c) {
     need_index(c, index);
     const int dim = static_cast<int>(c.attrs.integer("dim"));
     bool fits = x.shape.size() == index.shape.size();
-    for (int d = 0; fits && d < x.shape.size(); ++d) fits = d == dim || index.shape[d] <= x.shape[d];
+    for (int d = 0; fits && d < x.shape.size(); ++d)
+        fits = d == dim || index.shape[d] <= x.shape[d];
     if (!fits) {
-        throw ShapeError("gather along dimension " + std::to_string(dim) + ": an index of shape " + index.shape.str() +
-                         " does not fit an input of shape " + x.shape.str() + ".");
+        throw ShapeError("gather along dimension " + std::to_string(dim) + ": an index of shape " +
+                         index.shape.str() + " does not fit an input of shape " + x.shape.str() +
+                         ".");
     }
     return {{index.shape, x.dtype, x.device}};
 }
 
 /// Calls f(position in the index, element of x) for every element of the index, in order.
-template <class F> void each_gathered(const char* op, const Tensor& index, const Shape& shape, int dim, const F& f) {
+template <class F>
+void each_gathered(const char* op, const Tensor& index, const Shape& shape, int dim, const F& f) {
     const Tensor flat = plain(index);
     const auto* const at = flat.data<std::int64_t>();
     const Strides strides = contiguous_strides(shape);
@@ -270,7 +292,8 @@ template <class F> void each_gathered(const char* op, const Tensor& index, const
     for (std::int64_t i = 0; i < flat.numel(); ++i) {
         check_index(op, at[i], i, shape.empty() ? 1 : shape[dim]);
         std::int64_t element = 0;
-        for (int d = 0; d < index.dim(); ++d) element += (d == dim ? at[i] : position[d]) * strides[d];
+        for (int d = 0; d < index.dim(); ++d)
+            element += (d == dim ? at[i] : position[d]) * strides[d];
         f(i, element);
         for (int d = index.dim() - 1; d >= 0; --d) {
             if (++position[d] < index.shape()[d]) break;
@@ -284,12 +307,15 @@ void gather_kernel(const KernelCall& c) {
     const std::size_t size = size_of(x.dtype());
     const auto* const from = static_cast<const char*>(x.raw());
     auto* const into = static_cast<char*>(c.outputs[0].raw_mut());
-    each_gathered("gather", c.inputs[1], x.shape(), static_cast<int>(c.attrs.integer("dim")), [&](std::int64_t i, std::int64_t element) {
-        std::memcpy(into + static_cast<std::size_t>(i) * size, from + static_cast<std::size_t>(element) * size, size);
-    });
+    each_gathered("gather", c.inputs[1], x.shape(), static_cast<int>(c.attrs.integer("dim")),
+                  [&](std::int64_t i, std::int64_t element) {
+                      std::memcpy(into + static_cast<std::size_t>(i) * size,
+                                  from + static_cast<std::size_t>(element) * size, size);
+                  });
 }
 
-/// Adds to(out, element) += from(g, i) in the order of calls, so that repeated indices give the same bits every time.
+/// Adds to(out, element) += from(g, i) in the order of calls, so that repeated indices give the
+/// same bits every time.
 template <class Each> void accumulate(const Tensor& g, Tensor& out, const Each& each) {
     const bool wide = g.dtype() == DType::Float64;
     const DType work = wide ? DType::Float64 : DType::Float32;
@@ -312,7 +338,8 @@ template <class Each> void accumulate(const Tensor& g, Tensor& out, const Each& 
 void gather_backward_kernel(const KernelCall& c) {
     const Shape& shape = c.attrs.dims("shape");
     accumulate(c.inputs[0], c.outputs[0], [&](const auto& f) {
-        each_gathered("gather_backward", c.inputs[1], shape, static_cast<int>(c.attrs.integer("dim")), f);
+        each_gathered("gather_backward", c.inputs[1], shape,
+                      static_cast<int>(c.attrs.integer("dim")), f);
     });
 }
 
@@ -320,7 +347,9 @@ Metas index_select_shape(const ShapeCall& c) {
     TensorMeta out = c.inputs[0];
     const TensorMeta& index = c.inputs[1];
     need_index(c, index);
-    if (index.shape.size() != 1) throw ShapeError("index_select needs a one-dimensional index, not one of shape " + index.shape.str() + ".");
+    if (index.shape.size() != 1)
+        throw ShapeError("index_select needs a one-dimensional index, not one of shape " +
+                         index.shape.str() + ".");
     out.shape[static_cast<int>(c.attrs.integer("dim"))] = index.shape[0];
     return {out};
 }
@@ -330,9 +359,11 @@ struct Lines {
 };
 Lines lines_of(const Shape& shape, int dim) {
     Lines lines;
-    for (int d = 0; d < dim; ++d) lines.outer *= shape[d];
+    for (int d = 0; d < dim; ++d)
+        lines.outer *= shape[d];
     lines.length = shape[dim];
-    for (int d = dim + 1; d < shape.size(); ++d) lines.inner *= shape[d];
+    for (int d = dim + 1; d < shape.size(); ++d)
+        lines.inner *= shape[d];
     return lines;
 }
 
@@ -342,13 +373,15 @@ void index_select_kernel(const KernelCall& c) {
     const auto* const at = index.data<std::int64_t>();
     const Lines lines = lines_of(x.shape(), static_cast<int>(c.attrs.integer("dim")));
     const std::int64_t count = index.numel();
-    for (std::int64_t i = 0; i < count; ++i) check_index("index_select", at[i], i, lines.length);
+    for (std::int64_t i = 0; i < count; ++i)
+        check_index("index_select", at[i], i, lines.length);
     const auto bytes = lines.inner * static_cast<std::int64_t>(size_of(x.dtype()));
     const auto* const from = static_cast<const char*>(x.raw());
     auto* const into = static_cast<char*>(c.outputs[0].raw_mut());
     for (std::int64_t o = 0; o < lines.outer; ++o) {
         for (std::int64_t i = 0; i < count; ++i) {
-            std::memcpy(into + (o * count + i) * bytes, from + (o * lines.length + at[i]) * bytes, static_cast<std::size_t>(bytes));
+            std::memcpy(into + (o * count + i) * bytes, from + (o * lines.length + at[i]) * bytes,
+                        static_cast<std::size_t>(bytes));
         }
     }
 }
@@ -358,11 +391,14 @@ void index_select_backward_kernel(const KernelCall& c) {
     const auto* const at = index.data<std::int64_t>();
     const Lines lines = lines_of(c.attrs.dims("shape"), static_cast<int>(c.attrs.integer("dim")));
     const std::int64_t count = index.numel();
-    for (std::int64_t i = 0; i < count; ++i) check_index("index_select_backward", at[i], i, lines.length);
+    for (std::int64_t i = 0; i < count; ++i)
+        check_index("index_select_backward", at[i], i, lines.length);
     accumulate(c.inputs[0], c.outputs[0], [&](const auto& f) {
         for (std::int64_t o = 0; o < lines.outer; ++o) {
             for (std::int64_t i = 0; i < count; ++i) {
-                for (std::int64_t k = 0; k < lines.inner; ++k) f((o * count + i) * lines.inner + k, (o * lines.length + at[i]) * lines.inner + k);
+                for (std::int64_t k = 0; k < lines.inner; ++k)
+                    f((o * count + i) * lines.inner + k,
+                      (o * lines.length + at[i]) * lines.inner + k);
             }
         }
     });
@@ -389,7 +425,8 @@ void one_hot_kernel(const KernelCall& c) {
 
 // --- gradients
 
-Tensor slice_backward(const Tensor& g, const Shape& shape, std::int64_t dim, std::int64_t start, std::int64_t step) {
+Tensor slice_backward(const Tensor& g, const Shape& shape, std::int64_t dim, std::int64_t start,
+                      std::int64_t step) {
     static const Op& op = find_op("slice_backward");
     return call_one(op, g, {{"shape", shape}, {"dim", dim}, {"start", start}, {"step", step}});
 }
@@ -397,7 +434,8 @@ Tensor slice_backward(const Tensor& g, const Shape& shape, std::int64_t dim, std
 Tensors permute_gradient(const GradCall& c) {
     const Dims& dims = c.attrs.dims("dims");
     Dims inverse = dims;
-    for (int i = 0; i < dims.size(); ++i) inverse[static_cast<int>(dims[i])] = i;
+    for (int i = 0; i < dims.size(); ++i)
+        inverse[static_cast<int>(dims[i])] = i;
     return {permute(c.grads[0], inverse)};
 }
 
@@ -415,7 +453,8 @@ Tensors cat_gradient(const GradCall& c) {
 
 Tensors pad_gradient(const GradCall& c) {
     Dims pads = c.attrs.dims("pads");
-    for (std::int64_t& value : pads) value = -value;
+    for (std::int64_t& value : pads)
+        value = -value;
     return {pad(c.grads[0], pads)};
 }
 
@@ -428,7 +467,8 @@ Cost no_cost(const ShapeCall&, std::span<const TensorMeta>) {
 }
 /// Copies: bytes moved, nothing computed.
 Cost copy_cost(const ShapeCall&, std::span<const TensorMeta> outputs) {
-    return {0, 2 * static_cast<double>(numel(outputs[0].shape)) * static_cast<double>(size_of(outputs[0].dtype))};
+    return {0, 2 * static_cast<double>(numel(outputs[0].shape)) *
+                   static_cast<double>(size_of(outputs[0].dtype))};
 }
 
 std::vector<Op> make_rows() {
@@ -445,73 +485,117 @@ std::vector<Op> make_rows() {
         op.cost = copy_cost;
         rows.push_back(op);
     };
-    view({.name = "reshape", .help = "x with another shape and the same elements in order",
-          .gradient = [](const GradCall& c) -> Tensors { return {reshape(c.grads[0], c.input_metas[0].shape)}; }, .onnx = "Reshape"},
-         reshape_view, view_shape<reshape_view>);
-    view({.name = "permute", .help = "x with its dimensions in another order", .gradient = permute_gradient, .onnx = "Transpose"},
-         permute_view, view_shape<permute_view>);
-    view({.name = "expand", .help = "x repeated along dimensions of size 1, without a copy",
-          .gradient = [](const GradCall& c) -> Tensors { return {sum_to(c.grads[0], c.input_metas[0].shape)}; }, .onnx = "Expand"},
-         expand_view, view_shape<expand_view>);
-    view({.name = "slice", .help = "elements start, start + step, ... before end along dim",
+    view({.name = "reshape",
+          .help = "x with another shape and the same elements in order",
           .gradient = [](const GradCall& c) -> Tensors {
-              return {slice_backward(c.grads[0], c.input_metas[0].shape, c.attrs.integer("dim"), c.attrs.integer("start"),
-                                     c.attrs.integer("step"))};
+              return {reshape(c.grads[0], c.input_metas[0].shape)};
+          },
+          .onnx = "Reshape"},
+         reshape_view, view_shape<reshape_view>);
+    view({.name = "permute",
+          .help = "x with its dimensions in another order",
+          .gradient = permute_gradient,
+          .onnx = "Transpose"},
+         permute_view, view_shape<permute_view>);
+    view({.name = "expand",
+          .help = "x repeated along dimensions of size 1, without a copy",
+          .gradient = [](const GradCall& c) -> Tensors {
+              return {sum_to(c.grads[0], c.input_metas[0].shape)};
+          },
+          .onnx = "Expand"},
+         expand_view, view_shape<expand_view>);
+    view({.name = "slice",
+          .help = "elements start, start + step, ... before end along dim",
+          .gradient = [](const GradCall& c) -> Tensors {
+              return {slice_backward(c.grads[0], c.input_metas[0].shape, c.attrs.integer("dim"),
+                                     c.attrs.integer("start"), c.attrs.integer("step"))};
           },
           .onnx = "Slice"},
          slice_view, view_shape<slice_view>);
-    view({.name = "select", .help = "element index along dim, which disappears",
+    view({.name = "select",
+          .help = "element index along dim, which disappears",
           .gradient = [](const GradCall& c) -> Tensors {
               const std::int64_t dim = c.attrs.integer("dim");
-              return {slice_backward(unsqueeze(c.grads[0], dim), c.input_metas[0].shape, dim, c.attrs.integer("index"), 1)};
+              return {slice_backward(unsqueeze(c.grads[0], dim), c.input_metas[0].shape, dim,
+                                     c.attrs.integer("index"), 1)};
           }},
          select_view, view_shape<select_view>);
-    copy({.name = "slice_backward", .help = "zeros with g where a slice was taken", .shape = slice_backward_shape,
+    copy({.name = "slice_backward",
+          .help = "zeros with g where a slice was taken",
+          .shape = slice_backward_shape,
           .gradient = [](const GradCall& c) -> Tensors {
-              const std::int64_t dim = c.attrs.integer("dim"), start = c.attrs.integer("start"), step = c.attrs.integer("step");
+              const std::int64_t dim = c.attrs.integer("dim"), start = c.attrs.integer("start"),
+                                 step = c.attrs.integer("step");
               const std::int64_t count = c.input_metas[0].shape[static_cast<int>(dim)];
-              return {slice(c.grads[0], dim, start, count == 0 ? start : start + (count - 1) * step + 1, step)};
+              return {slice(c.grads[0], dim, start,
+                            count == 0 ? start : start + (count - 1) * step + 1, step)};
           }},
          slice_backward_kernel);
-    copy({.name = "cat", .help = "inputs one behind the other along dim", .shape = cat_shape, .gradient = cat_gradient, .onnx = "Concat"},
+    copy({.name = "cat",
+          .help = "inputs one behind the other along dim",
+          .shape = cat_shape,
+          .gradient = cat_gradient,
+          .onnx = "Concat"},
          cat_kernel);
-    copy({.name = "pad", .help = "x with a border of a constant; negative pads crop", .shape = pad_shape, .gradient = pad_gradient,
+    copy({.name = "pad",
+          .help = "x with a border of a constant; negative pads crop",
+          .shape = pad_shape,
+          .gradient = pad_gradient,
           .onnx = "Pad"},
          pad_kernel);
-    copy({.name = "flip", .help = "x reversed along dims", .shape = same_shape,
-          .gradient = [](const GradCall& c) -> Tensors { return {flip(c.grads[0], c.attrs.dims("dims"))}; }},
+    copy({.name = "flip",
+          .help = "x reversed along dims",
+          .shape = same_shape,
+          .gradient = [](const GradCall& c) -> Tensors {
+              return {flip(c.grads[0], c.attrs.dims("dims"))};
+          }},
          flip_kernel);
-    copy({.name = "gather", .help = "out[i][j] = x[index[i][j]][j] for dim 0, and so on", .shape = gather_shape,
+    copy({.name = "gather",
+          .help = "out[i][j] = x[index[i][j]][j] for dim 0, and so on",
+          .shape = gather_shape,
           .gradient = [](const GradCall& c) -> Tensors {
               const Tensor inputs[] = {c.grads[0], c.inputs[1]};
-              return {call_one(find_op("gather_backward"), inputs,
-                               {{"shape", c.input_metas[0].shape}, {"dim", c.attrs.integer("dim")}}),
-                      Tensor()};
+              return {
+                  call_one(find_op("gather_backward"), inputs,
+                           {{"shape", c.input_metas[0].shape}, {"dim", c.attrs.integer("dim")}}),
+                  Tensor()};
           },
-          .saves = save_index, .onnx = "GatherElements"},
+          .saves = save_index,
+          .onnx = "GatherElements"},
          gather_kernel);
-    copy({.name = "gather_backward", .help = "zeros with g added where gather read", .shape = slice_backward_shape,
+    copy({.name = "gather_backward",
+          .help = "zeros with g added where gather read",
+          .shape = slice_backward_shape,
           .gradient = [](const GradCall& c) -> Tensors {
               return {gather(c.grads[0], c.attrs.integer("dim"), c.inputs[1]), Tensor()};
           },
           .saves = save_index},
          gather_backward_kernel);
-    copy({.name = "index_select", .help = "the entries of x that index names along dim", .shape = index_select_shape,
+    copy({.name = "index_select",
+          .help = "the entries of x that index names along dim",
+          .shape = index_select_shape,
           .gradient = [](const GradCall& c) -> Tensors {
               const Tensor inputs[] = {c.grads[0], c.inputs[1]};
-              return {call_one(find_op("index_select_backward"), inputs,
-                               {{"shape", c.input_metas[0].shape}, {"dim", c.attrs.integer("dim")}}),
-                      Tensor()};
+              return {
+                  call_one(find_op("index_select_backward"), inputs,
+                           {{"shape", c.input_metas[0].shape}, {"dim", c.attrs.integer("dim")}}),
+                  Tensor()};
           },
-          .saves = save_index, .onnx = "Gather"},
+          .saves = save_index,
+          .onnx = "Gather"},
          index_select_kernel);
-    copy({.name = "index_select_backward", .help = "zeros with g added where index_select read", .shape = slice_backward_shape,
+    copy({.name = "index_select_backward",
+          .help = "zeros with g added where index_select read",
+          .shape = slice_backward_shape,
           .gradient = [](const GradCall& c) -> Tensors {
               return {index_select(c.grads[0], c.attrs.integer("dim"), c.inputs[1]), Tensor()};
           },
           .saves = save_index},
          index_select_backward_kernel);
-    copy({.name = "one_hot", .help = "1 at the index, 0 elsewhere, along a new last dimension", .shape = one_hot_shape, .flags = kNoGrad,
+    copy({.name = "one_hot",
+          .help = "1 at the index, 0 elsewhere, along a new last dimension",
+          .shape = one_hot_shape,
+          .flags = kNoGrad,
           .onnx = "OneHot"},
          one_hot_kernel);
     return rows;
@@ -530,11 +614,14 @@ std::span<const Op> shape_ops() {
 }
 
 Tensor arange(std::int64_t n, DType dtype) {
-    if (n < 0) throw ShapeError("arange: the number of elements must not be negative, but is " + std::to_string(n) + ".");
+    if (n < 0)
+        throw ShapeError("arange: the number of elements must not be negative, but is " +
+                         std::to_string(n) + ".");
     if (ShapeOnly::active()) return Tensor::empty({n}, dtype);
     Tensor values = Tensor::empty({n}, DType::Int64);
     auto* const into = values.data_mut<std::int64_t>();
-    for (std::int64_t i = 0; i < n; ++i) into[i] = i;
+    for (std::int64_t i = 0; i < n; ++i)
+        into[i] = i;
     return to(values, dtype);
 }
 
@@ -543,19 +630,24 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
     int open = -1;
     std::int64_t known = 1;
     for (int d = 0; d < wanted.size(); ++d) {
-        if (wanted[d] == -1 && open < 0) open = d;
-        else if (wanted[d] < 0) throw ShapeError("reshape: shape " + shape.str() + " has a negative size.");
-        else if (__builtin_mul_overflow(known, wanted[d], &known)) throw ShapeError("reshape: shape " + shape.str() + " is too large.");
+        if (wanted[d] == -1 && open < 0)
+            open = d;
+        else if (wanted[d] < 0)
+            throw ShapeError("reshape: shape " + shape.str() + " has a negative size.");
+        else if (__builtin_mul_overflow(known, wanted[d], &known))
+            throw ShapeError("reshape: shape " + shape.str() + " is too large.");
     }
     if (open >= 0) {
         if (known == 0 || x.numel() % known != 0) {
-            throw ShapeError("reshape: " + std::to_string(x.numel()) + " elements of shape " + x.shape().str() + " do not divide into " +
-                             shape.str() + ".");
+            throw ShapeError("reshape: " + std::to_string(x.numel()) + " elements of shape " +
+                             x.shape().str() + " do not divide into " + shape.str() + ".");
         }
         wanted[open] = x.numel() / known;
     }
     if (wanted == x.shape()) return x;
-    if (x.is_contiguous() || numel(wanted) != x.numel() || view_strides(x.shape(), x.strides(), wanted)) return viewed(x, wanted);
+    if (x.is_contiguous() || numel(wanted) != x.numel() ||
+        view_strides(x.shape(), x.strides(), wanted))
+        return viewed(x, wanted);
     return viewed(contiguous(x), wanted);
 }
 
@@ -563,12 +655,15 @@ Tensor flatten(const Tensor& x, std::int64_t start_dim, std::int64_t end_dim) {
     if (x.dim() == 0) return reshape(x, {1});
     const int first = wrap_dim(start_dim, x.dim()), last = wrap_dim(end_dim, x.dim());
     if (first > last) {
-        throw ShapeError("flatten: start_dim " + std::to_string(start_dim) + " comes after end_dim " + std::to_string(end_dim) + ".");
+        throw ShapeError("flatten: start_dim " + std::to_string(start_dim) +
+                         " comes after end_dim " + std::to_string(end_dim) + ".");
     }
     Shape shape;
     for (int d = 0; d < x.dim(); ++d) {
-        if (d > first && d <= last) shape[first] *= x.shape()[d];
-        else shape.push_back(x.shape()[d]);
+        if (d > first && d <= last)
+            shape[first] *= x.shape()[d];
+        else
+            shape.push_back(x.shape()[d]);
     }
     return reshape(x, shape);
 }
@@ -582,8 +677,8 @@ Tensor permute(const Tensor& x, const Dims& dims) {
         order.push_back(d);
     }
     if (order.size() != x.dim() || dims.size() != x.dim()) {
-        throw ShapeError("permute: " + dims.str() + " is not an order of the " + std::to_string(x.dim()) + " dimensions of shape " +
-                         x.shape().str() + ".");
+        throw ShapeError("permute: " + dims.str() + " is not an order of the " +
+                         std::to_string(x.dim()) + " dimensions of shape " + x.shape().str() + ".");
     }
     return call_one(op, x, {{"dims", order}});
 }
@@ -592,7 +687,8 @@ Tensor transpose(const Tensor& x, std::int64_t dim0, std::int64_t dim1) {
     const int a = wrap_dim(dim0, x.dim()), b = wrap_dim(dim1, x.dim());
     if (x.dim() == 0) return x;
     Dims order;
-    for (int d = 0; d < x.dim(); ++d) order.push_back(d == a ? b : d == b ? a : d);
+    for (int d = 0; d < x.dim(); ++d)
+        order.push_back(d == a ? b : d == b ? a : d);
     return permute(x, order);
 }
 
@@ -621,15 +717,23 @@ Tensor expand(const Tensor& x, const Shape& shape) {
     return call_one(op, x, {{"shape", wanted}});
 }
 
-Tensor slice(const Tensor& x, std::int64_t dim, std::int64_t start, std::int64_t end, std::int64_t step) {
+Tensor slice(const Tensor& x, std::int64_t dim, std::int64_t start, std::int64_t end,
+             std::int64_t step) {
     static const Op& op = find_op("slice");
     if (x.dim() == 0) throw ShapeError("slice: a 0-dim tensor cannot be sliced.");
-    if (step < 1) throw ValueError("slice: the step must be at least 1, not " + std::to_string(step) + ".");
+    if (step < 1)
+        throw ValueError("slice: the step must be at least 1, not " + std::to_string(step) + ".");
     const int d = wrap_dim(dim, x.dim());
     const std::int64_t size = x.shape()[d];
-    const auto bounded = [size](std::int64_t at) { return std::clamp<std::int64_t>(at < 0 ? at + size : at, 0, size); };
+    const auto bounded = [size](std::int64_t at) {
+        return std::clamp<std::int64_t>(at < 0 ? at + size : at, 0, size);
+    };
     const std::int64_t first = bounded(start);
-    return call_one(op, x, {{"dim", static_cast<std::int64_t>(d)}, {"start", first}, {"end", std::max(first, bounded(end))}, {"step", step}});
+    return call_one(op, x,
+                    {{"dim", static_cast<std::int64_t>(d)},
+                     {"start", first},
+                     {"end", std::max(first, bounded(end))},
+                     {"step", step}});
 }
 
 Tensor select(const Tensor& x, std::int64_t dim, std::int64_t index) {
@@ -638,10 +742,13 @@ Tensor select(const Tensor& x, std::int64_t dim, std::int64_t index) {
     const int d = wrap_dim(dim, x.dim());
     const std::int64_t size = x.shape()[d];
     if (index < -size || index >= size) {
-        throw ValueError("select: index " + std::to_string(index) + " is out of range for dimension " + std::to_string(d) + " of size " +
+        throw ValueError("select: index " + std::to_string(index) +
+                         " is out of range for dimension " + std::to_string(d) + " of size " +
                          std::to_string(size) + ".");
     }
-    return call_one(op, x, {{"dim", static_cast<std::int64_t>(d)}, {"index", index < 0 ? index + size : index}});
+    return call_one(
+        op, x,
+        {{"dim", static_cast<std::int64_t>(d)}, {"index", index < 0 ? index + size : index}});
 }
 
 Tensor cat(std::span<const Tensor> xs, std::int64_t dim) {
@@ -649,7 +756,8 @@ Tensor cat(std::span<const Tensor> xs, std::int64_t dim) {
     if (xs.empty()) throw ShapeError("cat needs at least one tensor.");
     if (xs.size() > 32) { // a mask of inputs has 32 bits: join groups first
         Tensors groups;
-        for (std::size_t at = 0; at < xs.size(); at += 32) groups.push_back(cat(xs.subspan(at, std::min<std::size_t>(32, xs.size() - at)), dim));
+        for (std::size_t at = 0; at < xs.size(); at += 32)
+            groups.push_back(cat(xs.subspan(at, std::min<std::size_t>(32, xs.size() - at)), dim));
         return cat(groups, dim);
     }
     DType dtype = xs[0].dtype();
@@ -658,7 +766,8 @@ Tensor cat(std::span<const Tensor> xs, std::int64_t dim) {
         dtype = promote(dtype, x.dtype());
     }
     Tensors inputs;
-    for (const Tensor& x : xs) inputs.push_back(to(x, dtype));
+    for (const Tensor& x : xs)
+        inputs.push_back(to(x, dtype));
     return call_one(op, inputs, {{"dim", static_cast<std::int64_t>(wrap_dim(dim, xs[0].dim()))}});
 }
 
@@ -667,7 +776,8 @@ Tensor stack(std::span<const Tensor> xs, std::int64_t dim) {
     Tensors inputs;
     for (const Tensor& x : xs) {
         if (x.shape() != xs[0].shape()) {
-            throw ShapeError("stack needs equal shapes, not " + xs[0].shape().str() + " and " + x.shape().str() + ".");
+            throw ShapeError("stack needs equal shapes, not " + xs[0].shape().str() + " and " +
+                             x.shape().str() + ".");
         }
         inputs.push_back(unsqueeze(x, dim < 0 ? dim + x.dim() + 1 : dim));
     }
@@ -677,7 +787,8 @@ Tensor stack(std::span<const Tensor> xs, std::int64_t dim) {
 Tensor pad(const Tensor& x, const Dims& pads, double value) {
     static const Op& op = find_op("pad");
     if (pads.size() % 2 != 0 || pads.size() > 2 * x.dim()) {
-        throw ShapeError("pad: " + pads.str() + " must hold pairs, at most one for each of the " + std::to_string(x.dim()) + " dimensions.");
+        throw ShapeError("pad: " + pads.str() + " must hold pairs, at most one for each of the " +
+                         std::to_string(x.dim()) + " dimensions.");
     }
     return call_one(op, x, {{"pads", pads}, {"value", value}});
 }
@@ -688,7 +799,8 @@ Tensor flip(const Tensor& x, const Dims& dims) {
     for (const std::int64_t dim : dims) {
         const int d = wrap_dim(dim, x.dim());
         if (std::find(wrapped.begin(), wrapped.end(), d) != wrapped.end()) {
-            throw ShapeError("flip: dimension " + std::to_string(d) + " is listed twice in " + dims.str() + ".");
+            throw ShapeError("flip: dimension " + std::to_string(d) + " is listed twice in " +
+                             dims.str() + ".");
         }
         if (x.dim() > 0) wrapped.push_back(d);
     }
@@ -708,7 +820,9 @@ Tensor index_select(const Tensor& x, std::int64_t dim, const Tensor& index) {
 
 Tensor one_hot(const Tensor& index, std::int64_t classes) {
     static const Op& op = find_op("one_hot");
-    if (classes < 1) throw ValueError("one_hot: the number of classes must be at least 1, not " + std::to_string(classes) + ".");
+    if (classes < 1)
+        throw ValueError("one_hot: the number of classes must be at least 1, not " +
+                         std::to_string(classes) + ".");
     return call_one(op, index, {{"classes", classes}});
 }
 

@@ -120,8 +120,7 @@ void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
 Checkpoint load_checkpoint(const std::string& path) {
     const io::Hdf5File file = io::read_hdf5(path);
     const Reader reader(file, path);
-    if (reader.text("format") != kFormat)
-        throw FileError("is no checkpoint", path);
+    if (reader.text("format") != kFormat) throw FileError("is no checkpoint", path);
     if (const auto version = reader.number<std::int64_t>("format_version"); version > kVersion)
         throw FileError(
             fmt::format("was written by a newer version (format {}, {} is the newest known here)",

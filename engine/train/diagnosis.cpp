@@ -19,8 +19,7 @@ struct Bad {
 template <class T> std::optional<Bad> scan(const Tensor& x) {
     const T* values = x.data<T>();
     for (std::int64_t i = 0; i < x.numel(); ++i)
-        if (!std::isfinite(values[i]))
-            return Bad{i, std::isnan(values[i])};
+        if (!std::isfinite(values[i])) return Bad{i, std::isnan(values[i])};
     return std::nullopt;
 }
 
@@ -29,11 +28,9 @@ std::optional<Bad> first_bad(const Tensor& tensor) {
     if (!tensor.defined() || !is_floating(tensor.dtype()) || tensor.numel() == 0)
         return std::nullopt;
     Tensor x = tensor.detach();
-    if (x.device() != Device{})
-        x = to(x, Device{});
+    if (x.device() != Device{}) x = to(x, Device{});
     x = x.contiguous();
-    if (x.dtype() == DType::Float32)
-        return scan<float>(x);
+    if (x.dtype() == DType::Float32) return scan<float>(x);
     if (x.dtype() != DType::Float64) {
         Tensor wide = Tensor::empty(x.shape(), DType::Float64);
         wide.copy_(x);
@@ -49,8 +46,7 @@ const char* word(bool nan) {
 /// ", sample 345 of the data" when the value has a row for each sample of the batch.
 std::string sample_of(const Tensor& value, std::int64_t index, const Batch& batch) {
     const auto count = static_cast<std::int64_t>(batch.samples.size());
-    if (value.dim() == 0 || count == 0 || value.size(0) != count)
-        return {};
+    if (value.dim() == 0 || count == 0 || value.size(0) != count) return {};
     const std::int64_t row = index / (value.numel() / count);
     return fmt::format(", for sample {} of the training data",
                        batch.samples[static_cast<std::size_t>(row)]);
@@ -70,8 +66,7 @@ Largest largest_weight(Model& model) {
         for (const double value : weight.tensor.to_vector())
             if (std::isnan(value) || std::abs(value) > largest.value) {
                 largest = {weight.name, std::abs(value)};
-                if (std::isnan(value))
-                    return largest;
+                if (std::isnan(value)) return largest;
             }
     return largest;
 }
@@ -81,8 +76,7 @@ class FirstBad : public Tap {
     explicit FirstBad(const Batch& batch) : batch_(batch) {}
     bool wants(const std::string&, const std::string&) const override { return node.empty(); }
     void see(const std::string& at, const std::string& port, const Tensor& value) override {
-        if (!node.empty())
-            return;
+        if (!node.empty()) return;
         if (const auto bad = first_bad(value)) {
             node = at;
             text = fmt::format("the first value that is {} is in the output '{}' of '{}'{}",
@@ -119,8 +113,7 @@ Diagnosis explain_loss(Model& model, const Batch& batch, const nn::ForwardContex
     } catch (const std::exception&) {
         // What stopped the second look is not what went wrong; the loss itself is still a fact.
     }
-    if (!tap.node.empty())
-        result.node = tap.node;
+    if (!tap.node.empty()) result.node = tap.node;
     result.text = tap.node.empty() ? what : fmt::format("{}; {}", what, tap.text);
     const Largest largest = largest_weight(model);
     if (tap.node.empty() && !std::isfinite(largest.value))

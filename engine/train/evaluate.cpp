@@ -19,8 +19,7 @@ std::vector<double> means(const std::vector<MetricSum>& sums) {
 } // namespace
 
 std::int64_t sample_count(const Batch& batch) {
-    if (!batch.samples.empty())
-        return static_cast<std::int64_t>(batch.samples.size());
+    if (!batch.samples.empty()) return static_cast<std::int64_t>(batch.samples.size());
     return batch.fields.empty() || batch.fields[0].dim() == 0 ? 1 : batch.fields[0].size(0);
 }
 
@@ -72,8 +71,7 @@ std::optional<EvalRecord> evaluate_until(Model& model, BatchSource& source,
     record.split = split;
     const std::int64_t batches = source.batches_per_epoch();
     for (std::int64_t i = 0; i < batches; ++i) {
-        if (stop())
-            return std::nullopt;
+        if (stop()) return std::nullopt;
         const Batch batch = source.batch(0, i);
         const StepValues values = model.forward(batch, context, nullptr);
         check_values(model, values);

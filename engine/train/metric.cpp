@@ -11,11 +11,9 @@ namespace {
 /// On the CPU, contiguous and of a given type.
 Tensor plain(const Tensor& x, DType dtype) {
     Tensor result = x.detach();
-    if (result.device() != Device{})
-        result = to(result, Device{});
+    if (result.device() != Device{}) result = to(result, Device{});
     result = result.contiguous();
-    if (result.dtype() == dtype)
-        return result;
+    if (result.dtype() == dtype) return result;
     Tensor converted = Tensor::empty(result.shape(), dtype);
     converted.copy_(result);
     return converted;
@@ -31,16 +29,13 @@ Tensor plain(const Tensor& x, DType dtype) {
 /// inner].
 template <class F> void for_each_target(const Tensor& x, const Tensor& target, const F& f) {
     Shape expected = x.shape();
-    if (x.dim() < 2 || !is_integral(target.dtype()))
-        misfit(x, target);
+    if (x.dim() < 2 || !is_integral(target.dtype())) misfit(x, target);
     expected.erase(1);
-    if (!(target.shape() == expected))
-        misfit(x, target);
+    if (!(target.shape() == expected)) misfit(x, target);
     const Tensor values = plain(x, DType::Float32), labels = plain(target, DType::Int64);
     const std::int64_t classes = x.size(1), samples = x.size(0);
     const std::int64_t inner = samples > 0 ? target.numel() / samples : 0;
-    if (target.numel() == 0)
-        return;
+    if (target.numel() == 0) return;
     const auto* v = values.data<float>();
     const auto* t = labels.data<std::int64_t>();
     for (std::int64_t n = 0; n < samples; ++n)
@@ -53,8 +48,7 @@ MetricSum ranked(const Tensor& x, const Tensor& target, std::int64_t k, std::int
     for_each_target(
         x, target,
         [&](const float* values, std::int64_t stride, std::int64_t classes, std::int64_t label) {
-            if (label == ignore_index)
-                return;
+            if (label == ignore_index) return;
             if (label < 0 || label >= classes)
                 throw ValueError(
                     fmt::format("accuracy: label {} is outside the {} classes", label, classes));
@@ -75,12 +69,10 @@ MetricSum ranked(const Tensor& x, const Tensor& target, std::int64_t k, std::int
 
 MetricSum accuracy(const Tensor& x, const Tensor& target, std::int64_t ignore_index) {
     Shape column = target.shape();
-    if (column.size() < kMaxDims)
-        column.push_back(1);
+    if (column.size() < kMaxDims) column.push_back(1);
     const bool binary =
         is_floating(x.dtype()) && (x.shape() == target.shape() || x.shape() == column);
-    if (!binary)
-        return ranked(x, target, 1, ignore_index);
+    if (!binary) return ranked(x, target, 1, ignore_index);
     const Tensor values = plain(x, DType::Float32), wanted = plain(target, DType::Float32);
     MetricSum result;
     result.count = static_cast<double>(values.numel());
@@ -91,10 +83,8 @@ MetricSum accuracy(const Tensor& x, const Tensor& target, std::int64_t ignore_in
 
 MetricSum top_k_accuracy(const Tensor& x, const Tensor& target, std::int64_t k,
                          std::int64_t ignore_index) {
-    if (x.dim() != 2)
-        misfit(x, target);
-    if (k < 1)
-        throw ValueError(fmt::format("top_k_accuracy: k must be at least 1, is {}", k));
+    if (x.dim() != 2) misfit(x, target);
+    if (k < 1) throw ValueError(fmt::format("top_k_accuracy: k must be at least 1, is {}", k));
     return ranked(x, target, k, ignore_index);
 }
 

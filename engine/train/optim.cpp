@@ -16,8 +16,7 @@ namespace wiregrad::train {
 namespace {
 
 void need(bool holds, std::string_view optimizer, std::string_view what, double value) {
-    if (!holds)
-        throw ValueError(fmt::format("{}: {}, is {}", optimizer, what, value));
+    if (!holds) throw ValueError(fmt::format("{}: {}, is {}", optimizer, what, value));
 }
 
 /// What both optimizers share: tensors per parameter under names, and the small tensor of numbers.
@@ -72,8 +71,7 @@ class Stateful : public Optimizer {
         for (std::size_t i = 0; i < parameters_.size(); ++i) {
             const Tensor& parameter = parameters_[i].tensor;
             const Tensor gradient = parameter.grad();
-            if (!gradient.defined())
-                continue;
+            if (!gradient.defined()) continue;
             if (!there.defined() || there.device() != parameter.device())
                 there =
                     parameter.device() == hyper.device() ? hyper : to(hyper, parameter.device());
@@ -194,11 +192,9 @@ Tensor clip_grad_norm(const std::vector<nn::NamedTensor>& parameters, double max
             const Tensor own = call(sum_squares, {&gradient, 1}).front();
             total = total.defined() ? add(total, own) : own;
         }
-    if (!total.defined())
-        return Tensor::zeros({}, DType::Float64);
+    if (!total.defined()) return Tensor::zeros({}, DType::Float64);
     Tensor limit = Tensor::scalar(max_norm, DType::Float64);
-    if (limit.device() != total.device())
-        limit = to(limit, total.device());
+    if (limit.device() != total.device()) limit = to(limit, total.device());
     std::set<const void*> done; // two parameters may hold one and the same gradient
     for (const nn::NamedTensor& parameter : parameters)
         if (Tensor gradient = parameter.tensor.grad(); gradient.defined()) {
@@ -206,8 +202,7 @@ Tensor clip_grad_norm(const std::vector<nn::NamedTensor>& parameters, double max
                 gradient = gradient.contiguous();
                 Tensor(parameter.tensor).set_grad(gradient);
             }
-            if (!done.insert(gradient.raw()).second)
-                continue;
+            if (!done.insert(gradient.raw()).second) continue;
             const Tensor inputs[] = {gradient, total, limit};
             call(clip, inputs);
         }

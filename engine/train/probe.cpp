@@ -48,8 +48,7 @@ template <class T> void statistics(const T* x, std::int64_t n, int bins, ProbeRe
     }
     record.infs = n - count - record.nans;
     record.histogram.assign(static_cast<std::size_t>(std::max(bins, 0)), 0);
-    if (count == 0)
-        return;
+    if (count == 0) return;
     record.min = static_cast<double>(*std::min_element(low, low + kLanes));
     record.max = static_cast<double>(*std::max_element(high, high + kLanes));
     record.mean = sum / static_cast<double>(count);
@@ -61,8 +60,7 @@ template <class T> void statistics(const T* x, std::int64_t n, int bins, ProbeRe
     const double scale = width > 0 ? bins / width : 0;
     const double offset = width > 0 ? 0 : bins / 2;
     for (i = 0; i < n; ++i) {
-        if (!finite(x[i]))
-            continue;
+        if (!finite(x[i])) continue;
         const double value = static_cast<double>(x[i]), away = value - mean;
         squares[i % kLanes] += away * away;
         if (bins > 0) {
@@ -100,8 +98,7 @@ ProbeRecord measure(const ProbeRequest& request, const Tensor& tensor, std::int6
     record.dtype = tensor.dtype();
 
     Tensor x = tensor.detach();
-    if (x.device() != Device{})
-        x = to(x, Device{});
+    if (x.device() != Device{}) x = to(x, Device{});
     x = x.contiguous();
     if (x.dtype() != DType::Float32 && x.dtype() != DType::Float64) {
         // Integers up to 2^53 and all small floats are exact in double.

@@ -1,5 +1,5 @@
-// Probes: what the engine is asked to report of a run. The UI subscribes; the trainer answers when it passes by
-// and never waits. Records are small copies, never tensors of the run itself.
+// Probes: what the engine is asked to report of a run. The UI subscribes; the trainer answers when
+// it passes by and never waits. Records are small copies, never tensors of the run itself.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,8 @@ namespace wiregrad {
 
 enum class ProbeWhat : std::uint8_t { Activation, ActivationGradient, Weight, WeightGradient };
 
-/// A value of the running model. For an activation `name` is the output port, for a weight its name in the module.
+/// A value of the running model. For an activation `name` is the output port, for a weight its name
+/// in the module.
 struct ValueId {
     std::string node;
     std::string name;
@@ -29,16 +30,19 @@ struct ProbeRequest {
     double max_per_second = 5;        ///< and at most this often
 };
 
-/// Statistics of all finite elements, and a slice for pictures. Without any finite element the four are 0.
+/// Statistics of all finite elements, and a slice for pictures. Without any finite element the four
+/// are 0.
 struct ProbeRecord {
     ValueId value;
     std::int64_t step = 0;
-    Shape shape;           ///< of the whole value
+    Shape shape; ///< of the whole value
     DType dtype = DType::Float32;
-    double min = 0, max = 0, mean = 0, std = 0; ///< std as torch.std: divided by n - 1; 0 for one element
+    double min = 0, max = 0, mean = 0,
+           std = 0; ///< std as torch.std: divided by n - 1; 0 for one element
     std::int64_t zeros = 0, nans = 0, infs = 0;
-    std::vector<std::int64_t> histogram; ///< equal bins over [min, max]; all in the middle when min = max
-    Shape slice_shape;     ///< first sample(s) of the value: leading dims cut to fit max_elements
+    std::vector<std::int64_t>
+        histogram;     ///< equal bins over [min, max]; all in the middle when min = max
+    Shape slice_shape; ///< first sample(s) of the value: leading dims cut to fit max_elements
     std::vector<float> slice;
 };
 

@@ -32,8 +32,7 @@ void ProbeSet::set(std::vector<ProbeRequest> requests) {
         const auto old = std::find_if(probes_.begin(), probes_.end(), [&](const Probe& p) {
             return p.request.value == request.value;
         });
-        if (old != probes_.end())
-            probe = *old;
+        if (old != probes_.end()) probe = *old;
         probe.request = std::move(request);
         fresh.push_back(std::move(probe));
     }
@@ -72,8 +71,7 @@ void ProbeSet::for_each_due(const std::string& node, const std::string& port, co
     for (auto probe = first; probe != probes_.end() && probe->request.value.node == node &&
                              probe->request.value.name == port;
          ++probe)
-        if (probe->due && !of_weight(probe->request))
-            f(*probe);
+        if (probe->due && !of_weight(probe->request)) f(*probe);
 }
 
 bool ProbeSet::wants(const std::string& node, const std::string& port) const {
@@ -99,20 +97,16 @@ void ProbeSet::see(const std::string& node, const std::string& port, const Tenso
 
 void ProbeSet::see_weights(const std::vector<nn::NamedTensor>& parameters,
                            const std::vector<nn::NamedTensor>& buffers) {
-    if (!weights_due_)
-        return;
+    if (!weights_due_) return;
     for (std::size_t i = 0; i < probes_.size(); ++i) {
         const ValueId& id = probes_[i].request.value;
-        if (!probes_[i].due || !of_weight(probes_[i].request))
-            continue;
+        if (!probes_[i].due || !of_weight(probes_[i].request)) continue;
         for (const auto* list : {&parameters, &buffers})
             for (const nn::NamedTensor& entry : *list) {
-                if (!is_weight(id, entry.name))
-                    continue;
+                if (!is_weight(id, entry.name)) continue;
                 const Tensor value =
                     id.what == ProbeWhat::Weight ? entry.tensor : entry.tensor.grad();
-                if (value.defined())
-                    measure_now(i, value);
+                if (value.defined()) measure_now(i, value);
             }
     }
 }
@@ -122,8 +116,7 @@ void ProbeSet::report_weights(const std::vector<nn::NamedTensor>& state, std::in
     for (std::size_t i = 0; i < probes_.size(); ++i)
         if (probes_[i].request.value.what == ProbeWhat::Weight)
             for (const nn::NamedTensor& entry : state)
-                if (is_weight(probes_[i].request.value, entry.name))
-                    measure_now(i, entry.tensor);
+                if (is_weight(probes_[i].request.value, entry.name)) measure_now(i, entry.tensor);
 }
 
 void ProbeSet::measure_now(std::size_t index, const Tensor& value) {

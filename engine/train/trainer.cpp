@@ -73,8 +73,7 @@ void lower_priority(int threads) {
     {
         // On Linux this is the calling thread alone. Where it is refused, training is as quick as
         // ever.
-        if (::getpriority(PRIO_PROCESS, 0) < kNice)
-            ::setpriority(PRIO_PROCESS, 0, kNice);
+        if (::getpriority(PRIO_PROCESS, 0) < kNice) ::setpriority(PRIO_PROCESS, 0, kNice);
     }
 }
 
@@ -82,8 +81,7 @@ void lower_priority(int threads) {
 class ThreadCount {
   public:
     explicit ThreadCount(int wanted) : before_(num_threads()) {
-        if (wanted > 0)
-            set_num_threads(wanted);
+        if (wanted > 0) set_num_threads(wanted);
     }
     ~ThreadCount() { set_num_threads(before_); }
     ThreadCount(const ThreadCount&) = delete;
@@ -137,15 +135,13 @@ struct Trainer::Impl {
 
     void send(Command command) {
         const std::lock_guard lock(mutex);
-        if (ended)
-            return;
+        if (ended) return;
         commands.push_back(std::move(command));
         mail.notify_one();
     }
 
     void set_state(RunState value) {
-        if (state.exchange(value) != value)
-            sink->on_state(value);
+        if (state.exchange(value) != value) sink->on_state(value);
     }
 
     void run(bool resume);
@@ -166,10 +162,8 @@ struct Trainer::Impl {
 void Trainer::Impl::prepare(bool resume) {
     if (plan.model == nullptr || plan.train == nullptr)
         throw ValueError("a run needs a model and training data");
-    if (plan.train->batches_per_epoch() < 1)
-        throw DataError("the training data have no batch");
-    if (plan.optimizers.empty())
-        throw ValueError("a run needs an optimizer");
+    if (plan.train->batches_per_epoch() < 1) throw DataError("the training data have no batch");
+    if (plan.optimizers.empty()) throw ValueError("a run needs an optimizer");
     for (const OptimizerPlan& own : plan.optimizers) {
         if (own.optimizer == nullptr || own.losses.empty())
             throw ValueError("the optimizer minimises no loss", own.name);
@@ -185,8 +179,7 @@ void Trainer::Impl::prepare(bool resume) {
     context.state.random = Tensor::zeros({2}, DType::Int64);
     sums.clear(*plan.model);
     watch = Stopwatch();
-    if (resume)
-        restore();
+    if (resume) restore();
 }
 
 void Trainer::Impl::restore() {
@@ -238,8 +231,7 @@ bool Trainer::Impl::wait_for_mail(Command& command) {
         mail.wait(lock, [&] { return !commands.empty() || stopped(); });
         watch.resume();
     }
-    if (commands.empty() || stopped())
-        return false;
+    if (commands.empty() || stopped()) return false;
     command = std::move(commands.front());
     commands.pop_front();
     return true;
@@ -250,15 +242,13 @@ bool Trainer::Impl::boundary() {
     Command command;
     while (!stopped()) {
         if (!wait_for_mail(command)) {
-            if (stopped())
-                break;
+            if (stopped()) break;
             set_state(RunState::Running);
             return true;
         }
         if (auto* requests = std::get_if<std::vector<ProbeRequest>>(&command)) {
             probes.set(std::move(*requests));
-            if (mode == Mode::Paused)
-                probes.report_weights(plan.model->module().state(), step);
+            if (mode == Mode::Paused) probes.report_weights(plan.model->module().state(), step);
         } else if (auto* task = std::get_if<Task>(&command)) {
             (*task)(*plan.model);
             *task = nullptr; // what it holds may be waited for
@@ -339,12 +329,10 @@ void Trainer::Impl::train_step() {
         probes.see_weights(plan.model->module().parameters(), plan.model->module().buffers());
     for (std::size_t i = 0; i < plan.optimizers.size(); ++i) {
         OptimizerPlan& own = plan.optimizers[i];
-        if (own.clip_grad_norm > 0)
-            clip_grad_norm(own.optimizer->parameters(), own.clip_grad_norm);
+        if (own.clip_grad_norm > 0) clip_grad_norm(own.optimizer->parameters(), own.clip_grad_norm);
         const double factor = own.schedule.factor(epoch, plan.epochs);
         own.optimizer->step(factor);
-        if (i == 0)
-            lr = own.optimizer->base_lr() * factor;
+        if (i == 0) lr = own.optimizer->base_lr() * factor;
     }
     ++step;
     ++batch;
@@ -354,8 +342,7 @@ void Trainer::Impl::train_step() {
     record.seconds = watch.seconds();
     record.samples_per_second = speed.step(record.seconds, sample_count(data));
     sink->on_step(record);
-    if (plan.checkpoint_seconds > 0 && record.seconds - saved_at >= plan.checkpoint_seconds)
-        save();
+    if (plan.checkpoint_seconds > 0 && record.seconds - saved_at >= plan.checkpoint_seconds) save();
 }
 
 /// Validation and the report. False: stopped meanwhile; the epoch then ends anew on resume.
@@ -368,8 +355,7 @@ bool Trainer::Impl::end_epoch() {
     if (plan.validation != nullptr && plan.validation->batches_per_epoch() > 0) {
         const auto result =
             evaluate_until(*plan.model, *plan.validation, "validation", [&] { return stopped(); });
-        if (!result)
-            return false;
+        if (!result) return false;
         record.losses = result->losses;
         record.metrics = result->metrics;
     }
@@ -379,10 +365,8 @@ bool Trainer::Impl::end_epoch() {
     record.seconds = watch.seconds();
     speed.forget();
     sink->on_epoch(record);
-    if (epoch < plan.epochs && !at_limit())
-        save();
-    if (mode == Mode::ToEpochEnd)
-        mode = Mode::Paused;
+    if (epoch < plan.epochs && !at_limit()) save();
+    if (mode == Mode::ToEpochEnd) mode = Mode::Paused;
     return true;
 }
 
@@ -391,21 +375,17 @@ bool Trainer::Impl::train() {
     const std::int64_t batches = plan.train->batches_per_epoch();
     while (epoch < plan.epochs) {
         while (batch < batches) {
-            if (at_limit())
-                return true;
-            if (!boundary())
-                return false;
+            if (at_limit()) return true;
+            if (!boundary()) return false;
             train_step();
         }
-        if (!end_epoch())
-            return false;
+        if (!end_epoch()) return false;
     }
     return true;
 }
 
 void Trainer::Impl::save() {
-    if (plan.checkpoint_path.empty() || step == 0)
-        return;
+    if (plan.checkpoint_path.empty() || step == 0) return;
     Checkpoint checkpoint;
     checkpoint.weights = plan.model->module().state();
     for (const OptimizerPlan& own : plan.optimizers)
@@ -444,13 +424,11 @@ void Trainer::Impl::run_remaining_tasks(DoneRecord& done) {
             commands.pop_front();
         }
         const auto* task = std::get_if<Task>(&command);
-        if (task == nullptr || plan.model == nullptr)
-            continue;
+        if (task == nullptr || plan.model == nullptr) continue;
         try {
             (*task)(*plan.model);
         } catch (const std::exception& error) {
-            if (done.state != RunState::Failed)
-                done.error = error.what();
+            if (done.state != RunState::Failed) done.error = error.what();
             done.state = RunState::Failed;
         }
     }
@@ -468,14 +446,12 @@ void Trainer::Impl::run(bool resume) {
         set_state(RunState::Preparing);
         prepare(resume);
         const bool complete = train();
-        if (!complete)
-            set_state(RunState::Stopping);
+        if (!complete) set_state(RunState::Stopping);
         save();
         done.state = complete ? RunState::Finished : RunState::Stopped;
         if (complete && plan.test != nullptr && plan.test->batches_per_epoch() > 0) {
             done.test = evaluate_until(*plan.model, *plan.test, "test", [&] { return stopped(); });
-            if (!done.test)
-                done.state = RunState::Stopped;
+            if (!done.test) done.state = RunState::Stopped;
         }
     } catch (const NonFinite& bad) {
         fail(bad.diagnosis.text, bad.diagnosis.node);
@@ -516,8 +492,7 @@ Trainer::~Trainer() {
 
 void Trainer::start(bool resume) {
     const std::lock_guard lock(impl_->mutex);
-    if (impl_->started)
-        throw ValueError("this run was started before; make a new one");
+    if (impl_->started) throw ValueError("this run was started before; make a new one");
     impl_->started = true;
     impl_->thread = std::jthread([impl = impl_.get(), resume] { impl->run(resume); });
 }
@@ -547,8 +522,7 @@ void Trainer::set_probes(std::vector<ProbeRequest> probes) {
 
 bool Trainer::post(std::function<void(Model&)> task) {
     const std::lock_guard lock(impl_->mutex);
-    if (impl_->ended)
-        return false;
+    if (impl_->ended) return false;
     impl_->commands.emplace_back(std::move(task));
     impl_->mail.notify_one();
     return true;
@@ -560,8 +534,7 @@ RunState Trainer::state() const {
 
 void Trainer::wait() {
     std::unique_lock lock(impl_->mutex);
-    if (impl_->started)
-        impl_->over.wait(lock, [&] { return impl_->finished; });
+    if (impl_->started) impl_->over.wait(lock, [&] { return impl_->finished; });
 }
 
 Model& Trainer::model() {

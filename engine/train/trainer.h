@@ -1,5 +1,6 @@
 // The trainer: one thread that runs a plan, obeys a mailbox of commands and reports to a sink.
-// It never sees a graph, only the model interface below. All compute of a run happens on its thread.
+// It never sees a graph, only the model interface below. All compute of a run happens on its
+// thread.
 #pragma once
 
 #include <atomic>
@@ -42,7 +43,7 @@ struct MetricSum {
 
 /// What one forward pass yields.
 struct StepValues {
-    std::vector<Tensor> losses;     ///< 0-dim, one per loss name, attached to the tape when training
+    std::vector<Tensor> losses; ///< 0-dim, one per loss name, attached to the tape when training
     std::vector<MetricSum> metrics; ///< one per metric name, of this batch
 };
 
@@ -67,7 +68,7 @@ class Model {
 
 /// One optimizer, the losses it minimises (their sum) and its schedule. Two of them make a GAN.
 struct OptimizerPlan {
-    std::string name;               ///< node id
+    std::string name;                ///< node id
     std::vector<std::size_t> losses; ///< indices into Model::loss_names()
     std::unique_ptr<Optimizer> optimizer;
     Schedule schedule{};
@@ -82,28 +83,30 @@ struct TrainPlan {
     std::int64_t epochs = 1;
     std::int64_t max_steps = 0; ///< 0: no limit
     std::uint64_t seed = 0;
-    int threads = 0;            ///< 0: all cores
-    std::string graph_hash;     ///< refused on resume when it differs
-    std::string checkpoint_path; ///< empty: no checkpoints; else at each epoch's end and at the end of the run
+    int threads = 0;             ///< 0: all cores
+    std::string graph_hash;      ///< refused on resume when it differs
+    std::string checkpoint_path; ///< empty: no checkpoints; else at each epoch's end and at the end
+                                 ///< of the run
     double checkpoint_seconds = 0; ///< also this often; 0: not
-    double probe_budget = 0.03; ///< share of the run's time that probes may take; beyond it they are thinned
+    double probe_budget =
+        0.03; ///< share of the run's time that probes may take; beyond it they are thinned
 };
 
 enum class RunState { Idle, Preparing, Running, Paused, Stopping, Finished, Stopped, Failed };
 
 struct StepRecord {
-    std::int64_t step = 0, epoch = 0; ///< both count from 1
+    std::int64_t step = 0, epoch = 0;    ///< both count from 1
     std::vector<double> losses, metrics; ///< of the training batch
-    double lr = 0; ///< of the first optimizer
-    double samples_per_second = 0; ///< over the last second or so, without pauses
-    double seconds = 0; ///< since the run began, without pauses
+    double lr = 0;                       ///< of the first optimizer
+    double samples_per_second = 0;       ///< over the last second or so, without pauses
+    double seconds = 0;                  ///< since the run began, without pauses
 };
 struct EpochRecord {
     std::int64_t epoch = 0; ///< counts from 1
     std::int64_t step = 0;
     std::vector<double> train_losses, train_metrics; ///< means over the epoch
-    std::vector<double> losses, metrics;             ///< validation; empty without a validation split
-    double seconds = 0;                              ///< since the run began, without pauses
+    std::vector<double> losses, metrics; ///< validation; empty without a validation split
+    double seconds = 0;                  ///< since the run began, without pauses
 };
 struct EvalRecord {
     std::string split;
@@ -114,7 +117,8 @@ struct DoneRecord {
     RunState state = RunState::Finished;
     std::int64_t steps = 0, epochs = 0; ///< done; an unfinished epoch does not count
     double seconds = 0;
-    std::string checkpoint_error; ///< why the last checkpoint could not be written; empty when it could
+    std::string
+        checkpoint_error;   ///< why the last checkpoint could not be written; empty when it could
     std::string error;      ///< one sentence when Failed
     std::string error_node; ///< node id when known
     std::optional<EvalRecord> test;
@@ -128,30 +132,35 @@ class Sink {
     virtual void on_step(const StepRecord&) {}
     virtual void on_epoch(const EpochRecord&) {}
     virtual void on_probe(ProbeRecord) {}
-    virtual void on_warning(const std::string&) {} ///< one sentence: a checkpoint that could not be written
+    virtual void on_warning(const std::string&) {
+    } ///< one sentence: a checkpoint that could not be written
     virtual void on_done(const DoneRecord&) {}
 };
 
-/// Commands may come from any thread at any time; they take effect at the next step boundary, in order, except that
-/// stop overtakes what waits. Those given before start wait for it: pause(), then start() begins paused.
+/// Commands may come from any thread at any time; they take effect at the next step boundary, in
+/// order, except that stop overtakes what waits. Those given before start wait for it: pause(),
+/// then start() begins paused.
 class Trainer {
   public:
     Trainer(TrainPlan plan, std::shared_ptr<Sink> sink);
     ~Trainer(); ///< stops and joins
-    /// Once only, else ValueError. resume: from checkpoint_path, exactly; refused (Failed) for another graph or seed.
+    /// Once only, else ValueError. resume: from checkpoint_path, exactly; refused (Failed) for
+    /// another graph or seed.
     void start(bool resume = false);
     void pause();
     void resume();
     void step_once();  ///< one step, then paused; given twice, two steps
     void step_epoch(); ///< to the end of the epoch, validation included, then paused
     void stop();       ///< finishes the step, saves the checkpoint, ends as Stopped
-    void set_probes(std::vector<ProbeRequest> probes); ///< replaces the old ones; weights are reported at once when paused
-    /// Runs `task` on the trainer's thread between two steps (predictions, reading weights), also while paused; false when
-    /// the run has ended. A task accepted before the start or during the run is run, at the latest at the run's end.
-    /// What it throws fails the run.
+    void set_probes(std::vector<ProbeRequest> probes); ///< replaces the old ones; weights are
+                                                       ///< reported at once when paused
+    /// Runs `task` on the trainer's thread between two steps (predictions, reading weights), also
+    /// while paused; false when the run has ended. A task accepted before the start or during the
+    /// run is run, at the latest at the run's end. What it throws fails the run.
     bool post(std::function<void(Model&)> task);
     RunState state() const;
-    void wait(); ///< until the run has ended, and its last report is out; at once when it was not started
+    void wait(); ///< until the run has ended, and its last report is out; at once when it was not
+                 ///< started
     /// After wait(): the trained model, for saving and predicting.
     Model& model();
 
@@ -160,7 +169,8 @@ class Trainer {
     std::unique_ptr<Impl> impl_;
 };
 
-/// Mean losses and metrics of `model` over `source`, in eval mode without recording. Any thread that owns the model.
+/// Mean losses and metrics of `model` over `source`, in eval mode without recording. Any thread
+/// that owns the model.
 EvalRecord evaluate(Model& model, BatchSource& source, const std::string& split);
 
 /// Weights, optimizer state, position and random state in one HDF5 file, written aside and renamed.

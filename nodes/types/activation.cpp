@@ -9,7 +9,8 @@ namespace wiregrad::graph::types {
 namespace {
 
 /// What all activations have in common: element by element, shape unchanged.
-NodeType activation(std::string id, std::string formula, std::vector<std::string> synonyms, std::string help) {
+NodeType activation(std::string id, std::string formula, std::vector<std::string> synonyms,
+                    std::string help) {
     NodeType type;
     type.id = type.label = std::move(id);
     type.category = "Activation";
@@ -22,39 +23,50 @@ NodeType activation(std::string id, std::string formula, std::vector<std::string
 }
 
 /// An activation without parameters.
-NodeType plain(std::string id, std::string formula, std::vector<std::string> synonyms, std::string help,
-               Tensor (*function)(const Tensor&)) {
-    NodeType type = activation(std::move(id), std::move(formula), std::move(synonyms), std::move(help));
+NodeType plain(std::string id, std::string formula, std::vector<std::string> synonyms,
+               std::string help, Tensor (*function)(const Tensor&)) {
+    NodeType type =
+        activation(std::move(id), std::move(formula), std::move(synonyms), std::move(help));
     type.build = [function, name = type.id](const BuildContext& context) {
         need_floating(context, name);
         return make_unary(function);
     };
-    type.pytorch = [name = type.id](const BuildContext&) { return module_line("nn." + name + "()"); };
+    type.pytorch = [name = type.id](const BuildContext&) {
+        return module_line("nn." + name + "()");
+    };
     return type;
 }
 
 NodeType leaky_relu_type() {
-    NodeType type = activation("LeakyReLU", "x if x > 0, else negative_slope * x", {"lrelu"},
-                               "Like ReLU, but negative numbers keep a small slope, so that no unit dies.");
-    type.params = {real_param("negative_slope", "Negative slope", 0.01, -10, 10, "Slope for negative numbers.")};
+    NodeType type =
+        activation("LeakyReLU", "x if x > 0, else negative_slope * x", {"lrelu"},
+                   "Like ReLU, but negative numbers keep a small slope, so that no unit dies.");
+    type.params = {real_param("negative_slope", "Negative slope", 0.01, -10, 10,
+                              "Slope for negative numbers.")};
     type.build = [](const BuildContext& context) {
         need_floating(context, "LeakyReLU");
-        return make_unary([slope = context.real("negative_slope")](const Tensor& x) { return leaky_relu(x, slope); });
+        return make_unary([slope = context.real("negative_slope")](const Tensor& x) {
+            return leaky_relu(x, slope);
+        });
     };
     type.pytorch = [](const BuildContext& context) {
-        return module_line(Arguments().option("negative_slope", context.real("negative_slope"), 0.01).call("nn.LeakyReLU"));
+        return module_line(Arguments()
+                               .option("negative_slope", context.real("negative_slope"), 0.01)
+                               .call("nn.LeakyReLU"));
     };
     return type;
 }
 
 NodeType elu_type() {
-    NodeType type = activation("ELU", "x if x > 0, else alpha * (exp(x) - 1)", {"exponential linear"},
-                               "Like ReLU, but negative numbers run smoothly towards -alpha.");
+    NodeType type =
+        activation("ELU", "x if x > 0, else alpha * (exp(x) - 1)", {"exponential linear"},
+                   "Like ReLU, but negative numbers run smoothly towards -alpha.");
     type.params = {real_param("alpha", "Alpha", 1, 0, 100, "How far below zero the output goes.")};
     type.params[0].min_excluded = true;
     type.build = [](const BuildContext& context) {
         need_floating(context, "ELU");
-        return make_unary([alpha = context.real("alpha")](const Tensor& x) { return elu(x, alpha); });
+        return make_unary(
+            [alpha = context.real("alpha")](const Tensor& x) { return elu(x, alpha); });
     };
     type.pytorch = [](const BuildContext& context) {
         return module_line(Arguments().option("alpha", context.real("alpha"), 1.0).call("nn.ELU"));
@@ -63,13 +75,17 @@ NodeType elu_type() {
 }
 
 NodeType gelu_type() {
-    NodeType type = activation("GELU", "x * Phi(x), Phi: the normal distribution function", {"gaussian error linear"},
-                               "A smooth relative of ReLU; usual in transformers.");
-    type.params = {choice_param("approximate", "Approximation", "none", {{"none", "Exact"}, {"tanh", "By tanh"}},
+    NodeType type =
+        activation("GELU", "x * Phi(x), Phi: the normal distribution function",
+                   {"gaussian error linear"}, "A smooth relative of ReLU; usual in transformers.");
+    type.params = {choice_param("approximate", "Approximation", "none",
+                                {{"none", "Exact"}, {"tanh", "By tanh"}},
                                 "The exact formula, or a quicker one with tanh.")};
     type.build = [](const BuildContext& context) {
         need_floating(context, "GELU");
-        return make_unary([quick = context.text("approximate") == "tanh"](const Tensor& x) { return gelu(x, quick); });
+        return make_unary([quick = context.text("approximate") == "tanh"](const Tensor& x) {
+            return gelu(x, quick);
+        });
     };
     type.pytorch = [](const BuildContext& context) {
         Arguments arguments;
@@ -84,13 +100,13 @@ NodeType softplus_type() {
     NodeType type = activation("Softplus", "log(1 + exp(beta * x)) / beta", {"smooth relu"},
                                "A smooth ReLU: always positive, never quite zero.");
     type.params = {real_param("beta", "Beta", 1, 0, 100, "The larger, the closer to ReLU."),
-                   real_param("threshold", "Threshold", 20, 0, 1000, "Above beta * x of this it is simply x.")};
+                   real_param("threshold", "Threshold", 20, 0, 1000,
+                              "Above beta * x of this it is simply x.")};
     type.params[0].min_excluded = true;
     type.build = [](const BuildContext& context) {
         need_floating(context, "Softplus");
-        return make_unary([beta = context.real("beta"), threshold = context.real("threshold")](const Tensor& x) {
-            return softplus(x, beta, threshold);
-        });
+        return make_unary([beta = context.real("beta"), threshold = context.real("threshold")](
+                              const Tensor& x) { return softplus(x, beta, threshold); });
     };
     type.pytorch = [](const BuildContext& context) {
         return module_line(Arguments()
@@ -102,14 +118,16 @@ NodeType softplus_type() {
 }
 
 NodeType hardtanh_type() {
-    NodeType type = activation("Hardtanh", "min(max(x, min_val), max_val)", {"clip", "clamp"}, "Cuts off what lies outside a range.");
+    NodeType type = activation("Hardtanh", "min(max(x, min_val), max_val)", {"clip", "clamp"},
+                               "Cuts off what lies outside a range.");
     type.params = {real_param("min_val", "Lowest", -1, -1e6, 1e6, "Smallest output."),
                    real_param("max_val", "Highest", 1, -1e6, 1e6, "Largest output.")};
     type.build = [](const BuildContext& context) {
         need_floating(context, "Hardtanh");
         const double low = context.real("min_val"), high = context.real("max_val");
         if (!(low < high))
-            throw ValueError(fmt::format("Hardtanh needs min_val below max_val, got {} and {}", low, high));
+            throw ValueError(
+                fmt::format("Hardtanh needs min_val below max_val, got {} and {}", low, high));
         return make_unary([low, high](const Tensor& x) { return hardtanh(x, low, high); });
     };
     type.pytorch = [](const BuildContext& context) {
@@ -122,15 +140,18 @@ NodeType hardtanh_type() {
 }
 
 /// Softmax and LogSoftmax: along one dimension.
-NodeType along_dim(std::string id, std::string formula, std::vector<std::string> synonyms, std::string help,
-                   Tensor (*function)(const Tensor&, std::int64_t)) {
-    NodeType type = activation(std::move(id), std::move(formula), std::move(synonyms), std::move(help));
-    type.params = {int_param("dim", "Dimension", -1, -7, 7, "Along which dimension; -1 is the last, 1 the classes of pictures.")};
+NodeType along_dim(std::string id, std::string formula, std::vector<std::string> synonyms,
+                   std::string help, Tensor (*function)(const Tensor&, std::int64_t)) {
+    NodeType type =
+        activation(std::move(id), std::move(formula), std::move(synonyms), std::move(help));
+    type.params = {int_param("dim", "Dimension", -1, -7, 7,
+                             "Along which dimension; -1 is the last, 1 the classes of pictures.")};
     type.build = [function, name = type.id](const BuildContext& context) {
         need_floating(context, name);
         const std::int64_t dim = context.integer("dim");
         if (wrap_dim(dim, context.inputs[0].shape.size()) == 0)
-            throw ValueError(fmt::format("{} over dimension {} would mix the samples of a batch", name, dim));
+            throw ValueError(
+                fmt::format("{} over dimension {} would mix the samples of a batch", name, dim));
         return make_unary([function, dim](const Tensor& x) { return function(x, dim); });
     };
     type.pytorch = [name = type.id](const BuildContext& context) {
@@ -144,24 +165,35 @@ NodeType along_dim(std::string id, std::string formula, std::vector<std::string>
 std::vector<NodeType> activation_types() {
     return {
         plain("ReLU", "max(0, x)", {"rectifier", "rectified linear", "activation"},
-              "Keeps positive numbers and sets negative ones to zero. The usual activation between layers.", relu),
+              "Keeps positive numbers and sets negative ones to zero. The usual activation between "
+              "layers.",
+              relu),
         leaky_relu_type(),
         elu_type(),
         plain("SELU", "1.0507 * (x if x > 0, else 1.6733 * (exp(x) - 1))", {"self normalizing"},
               "An ELU scaled so that mean and deviation stay steady through many layers.", selu),
         gelu_type(),
-        plain("SiLU", "x * sigmoid(x)", {"swish"}, "A smooth relative of ReLU, also called Swish.", silu),
-        plain("Mish", "x * tanh(softplus(x))", {}, "A smooth relative of ReLU that dips a little below zero.", mish),
-        plain("Sigmoid", "1 / (1 + exp(-x))", {"logistic", "probability"}, "Squeezes any number into 0 to 1.", sigmoid),
+        plain("SiLU", "x * sigmoid(x)", {"swish"}, "A smooth relative of ReLU, also called Swish.",
+              silu),
+        plain("Mish", "x * tanh(softplus(x))", {},
+              "A smooth relative of ReLU that dips a little below zero.", mish),
+        plain("Sigmoid", "1 / (1 + exp(-x))", {"logistic", "probability"},
+              "Squeezes any number into 0 to 1.", sigmoid),
         plain("Tanh", "tanh(x)", {"hyperbolic tangent"}, "Squeezes any number into -1 to 1.", tanh),
         softplus_type(),
         along_dim("Softmax", "exp(x) / sum(exp(x))", {"probabilities"},
-                  "Turns scores into probabilities that sum to one. Not needed before CrossEntropyLoss, which does it itself.", softmax),
-        along_dim("LogSoftmax", "x - log(sum(exp(x)))", {"log probabilities"}, "Logarithm of the softmax probabilities.", log_softmax),
+                  "Turns scores into probabilities that sum to one. Not needed before "
+                  "CrossEntropyLoss, which does it itself.",
+                  softmax),
+        along_dim("LogSoftmax", "x - log(sum(exp(x)))", {"log probabilities"},
+                  "Logarithm of the softmax probabilities.", log_softmax),
         hardtanh_type(),
-        plain("ReLU6", "min(max(0, x), 6)", {"clipped relu"}, "A ReLU that stops at 6; used in networks for phones.", relu6),
-        plain("Hardsigmoid", "min(max(x / 6 + 1/2, 0), 1)", {}, "A sigmoid made of straight lines; quick.", hardsigmoid),
-        plain("Hardswish", "x * hardsigmoid(x)", {}, "A swish made of straight lines and a parabola; quick.", hardswish),
+        plain("ReLU6", "min(max(0, x), 6)", {"clipped relu"},
+              "A ReLU that stops at 6; used in networks for phones.", relu6),
+        plain("Hardsigmoid", "min(max(x / 6 + 1/2, 0), 1)", {},
+              "A sigmoid made of straight lines; quick.", hardsigmoid),
+        plain("Hardswish", "x * hardsigmoid(x)", {},
+              "A swish made of straight lines and a parabola; quick.", hardswish),
     };
 }
 

@@ -22,34 +22,53 @@ NodeType convolution(std::string id, std::vector<std::string> synonyms, std::str
 }
 
 ParamSpec out_channels() {
-    return int_param("out_channels", "Channels", 32, 1, 1000000, "How many filters, and so how many channels come out.");
+    return int_param("out_channels", "Channels", 32, 1, 1000000,
+                     "How many filters, and so how many channels come out.");
 }
 ParamSpec kernel_size() {
-    return with_unit(pair_param("kernel_size", "Kernel", 3, 1, 1024, "Size of a filter: one number, or height and width."), "px");
+    return with_unit(pair_param("kernel_size", "Kernel", 3, 1, 1024,
+                                "Size of a filter: one number, or height and width."),
+                     "px");
 }
-ParamSpec stride() { return with_unit(pair_param("stride", "Stride", 1, 1, 1024, "How far the filter moves."), "px"); }
-ParamSpec padding() { return with_unit(pair_param("padding", "Padding", 0, 0, 1024, "Border of zeros added on each side."), "px"); }
-ParamSpec dilation() { return pair_param("dilation", "Dilation", 1, 1, 1024, "Distance between the pixels of a filter."); }
+ParamSpec stride() {
+    return with_unit(pair_param("stride", "Stride", 1, 1, 1024, "How far the filter moves."), "px");
+}
+ParamSpec padding() {
+    return with_unit(
+        pair_param("padding", "Padding", 0, 0, 1024, "Border of zeros added on each side."), "px");
+}
+ParamSpec dilation() {
+    return pair_param("dilation", "Dilation", 1, 1, 1024,
+                      "Distance between the pixels of a filter.");
+}
 ParamSpec groups() {
-    return int_param("groups", "Groups", 1, 1, 1000000, "Channels are split into so many groups that do not see each other.");
+    return int_param("groups", "Groups", 1, 1, 1000000,
+                     "Channels are split into so many groups that do not see each other.");
 }
-ParamSpec bias() { return bool_param("bias", "Bias", true, "Add a trained number to each channel."); }
+ParamSpec bias() {
+    return bool_param("bias", "Bias", true, "Add a trained number to each channel.");
+}
 
 /// Input channels, after checking what both layers need.
 std::int64_t check(const BuildContext& context, const std::string& who) {
     need_rank(context, 4, who, kForm);
     need_floating(context, who);
-    const std::int64_t in = context.inputs[0].shape[1], out = context.integer("out_channels"), groups = context.integer("groups");
+    const std::int64_t in = context.inputs[0].shape[1], out = context.integer("out_channels"),
+                       groups = context.integer("groups");
     if (in % groups != 0 || out % groups != 0)
-        throw ValueError(fmt::format("{}: {} input and {} output channels cannot be split into {} groups", who, in, out, groups));
+        throw ValueError(
+            fmt::format("{}: {} input and {} output channels cannot be split into {} groups", who,
+                        in, out, groups));
     return in;
 }
 
 NodeType conv2d_type() {
-    NodeType type = convolution("Conv2d", {"convolution", "cnn", "conv", "filter", "kernel"},
-                                "Slides small trained filters over a picture; each finds its pattern wherever it is.");
+    NodeType type = convolution(
+        "Conv2d", {"convolution", "cnn", "conv", "filter", "kernel"},
+        "Slides small trained filters over a picture; each finds its pattern wherever it is.");
     type.formula = "y[o] = bias[o] + sum over channels c of weight[o, c] * x[c]";
-    type.params = {out_channels(), kernel_size(), stride(), padding(), dilation(), groups(), bias()};
+    type.params = {out_channels(), kernel_size(), stride(), padding(),
+                   dilation(),     groups(),      bias()};
     type.build = [](const BuildContext& context) -> std::shared_ptr<nn::Module> {
         nn::Conv2dOptions options;
         options.in_channels = check(context, "Conv2d");
@@ -62,10 +81,13 @@ NodeType conv2d_type() {
         options.bias = context.flag("bias");
         options.dtype = context.inputs[0].dtype;
         for (int i = 0; i < 2; ++i) {
-            const std::int64_t size = context.inputs[0].shape[i + 2], padded = size + 2 * options.padding[i];
+            const std::int64_t size = context.inputs[0].shape[i + 2],
+                               padded = size + 2 * options.padding[i];
             const std::int64_t reach = options.dilation[i] * (options.kernel_size[i] - 1) + 1;
             if (reach > padded)
-                throw ShapeError(fmt::format("Conv2d: a kernel of {} pixels does not fit into the input's {} (padding included)", reach, padded));
+                throw ShapeError(fmt::format("Conv2d: a kernel of {} pixels does not fit into the "
+                                             "input's {} (padding included)",
+                                             reach, padded));
         }
         return std::make_shared<nn::Conv2d>(options);
     };
@@ -85,12 +107,25 @@ NodeType conv2d_type() {
 }
 
 NodeType conv_transpose2d_type() {
-    NodeType type = convolution("ConvTranspose2d", {"deconvolution", "transposed convolution", "upsample", "upconv"},
-                                "A convolution run backwards: pictures become larger. Used to draw pictures, as in an autoencoder.");
-    type.formula = "size out = (size - 1) * stride - 2 * padding + dilation * (kernel - 1) + output_padding + 1";
-    type.params = {out_channels(), kernel_size(), stride(), padding(),
-                   with_unit(pair_param("output_padding", "Output padding", 0, 0, 1024, "Extra rows and columns at the far edge; less than the stride or the dilation."), "px"),
-                   groups(), bias(), dilation()};
+    NodeType type = convolution("ConvTranspose2d",
+                                {"deconvolution", "transposed convolution", "upsample", "upconv"},
+                                "A convolution run backwards: pictures become larger. Used to draw "
+                                "pictures, as in an autoencoder.");
+    type.formula = "size out = (size - 1) * stride - 2 * padding + dilation * (kernel - 1) + "
+                   "output_padding + 1";
+    type.params = {
+        out_channels(),
+        kernel_size(),
+        stride(),
+        padding(),
+        with_unit(
+            pair_param(
+                "output_padding", "Output padding", 0, 0, 1024,
+                "Extra rows and columns at the far edge; less than the stride or the dilation."),
+            "px"),
+        groups(),
+        bias(),
+        dilation()};
     type.build = [](const BuildContext& context) -> std::shared_ptr<nn::Module> {
         nn::ConvTranspose2dOptions options;
         options.in_channels = check(context, "ConvTranspose2d");
@@ -123,6 +158,8 @@ NodeType conv_transpose2d_type() {
 
 } // namespace
 
-std::vector<NodeType> convolution_types() { return {conv2d_type(), conv_transpose2d_type()}; }
+std::vector<NodeType> convolution_types() {
+    return {conv2d_type(), conv_transpose2d_type()};
+}
 
 } // namespace wiregrad::graph::types

@@ -20,7 +20,8 @@ class FunctionModule final : public nn::Module {
     Function function_;
 };
 
-ParamSpec base(std::string id, std::string label, ParamKind kind, ParamValue standard, std::string help) {
+ParamSpec base(std::string id, std::string label, ParamKind kind, ParamValue standard,
+               std::string help) {
     ParamSpec spec;
     spec.id = std::move(id);
     spec.label = std::move(label);
@@ -36,29 +37,36 @@ ParamSpec bool_param(std::string id, std::string label, bool standard, std::stri
     return base(std::move(id), std::move(label), ParamKind::Bool, standard, std::move(help));
 }
 
-ParamSpec int_param(std::string id, std::string label, std::int64_t standard, double min, double max, std::string help) {
-    ParamSpec spec = base(std::move(id), std::move(label), ParamKind::Int, standard, std::move(help));
+ParamSpec int_param(std::string id, std::string label, std::int64_t standard, double min,
+                    double max, std::string help) {
+    ParamSpec spec =
+        base(std::move(id), std::move(label), ParamKind::Int, standard, std::move(help));
     spec.min = min;
     spec.max = max;
     return spec;
 }
 
-ParamSpec real_param(std::string id, std::string label, double standard, double min, double max, std::string help) {
-    ParamSpec spec = base(std::move(id), std::move(label), ParamKind::Real, standard, std::move(help));
+ParamSpec real_param(std::string id, std::string label, double standard, double min, double max,
+                     std::string help) {
+    ParamSpec spec =
+        base(std::move(id), std::move(label), ParamKind::Real, standard, std::move(help));
     spec.min = min;
     spec.max = max;
     return spec;
 }
 
-ParamSpec rate_param(std::string id, std::string label, double standard, double max, std::string help) {
+ParamSpec rate_param(std::string id, std::string label, double standard, double max,
+                     std::string help) {
     ParamSpec spec = real_param(std::move(id), std::move(label), standard, 0, max, std::move(help));
     spec.min_excluded = true;
     spec.logarithmic = true;
     return spec;
 }
 
-ParamSpec choice_param(std::string id, std::string label, std::string standard, std::vector<Choice> choices, std::string help) {
-    ParamSpec spec = base(std::move(id), std::move(label), ParamKind::Choice, std::move(standard), std::move(help));
+ParamSpec choice_param(std::string id, std::string label, std::string standard,
+                       std::vector<Choice> choices, std::string help) {
+    ParamSpec spec = base(std::move(id), std::move(label), ParamKind::Choice, std::move(standard),
+                          std::move(help));
     spec.choices = std::move(choices);
     return spec;
 }
@@ -71,13 +79,15 @@ ParamSpec path_param(std::string id, std::string label, std::string help) {
     return base(std::move(id), std::move(label), ParamKind::Path, std::string(), std::move(help));
 }
 
-ParamSpec pair_param(std::string id, std::string label, std::int64_t standard, double min, double max, std::string help) {
+ParamSpec pair_param(std::string id, std::string label, std::int64_t standard, double min,
+                     double max, std::string help) {
     return list_param(std::move(id), std::move(label), {standard}, 1, 2, min, max, std::move(help));
 }
 
-ParamSpec list_param(std::string id, std::string label, std::vector<std::int64_t> standard, int list_min, int list_max,
-                     double min, double max, std::string help) {
-    ParamSpec spec = base(std::move(id), std::move(label), ParamKind::IntList, std::move(standard), std::move(help));
+ParamSpec list_param(std::string id, std::string label, std::vector<std::int64_t> standard,
+                     int list_min, int list_max, double min, double max, std::string help) {
+    ParamSpec spec = base(std::move(id), std::move(label), ParamKind::IntList, std::move(standard),
+                          std::move(help));
     spec.min = min;
     spec.max = max;
     spec.list_min = list_min;
@@ -108,41 +118,53 @@ PortSpec tensor_port(std::string id, std::string help) {
     return port;
 }
 
-std::vector<PortSpec> one_in() { return {tensor_port("in")}; }
-std::vector<PortSpec> one_out() { return {tensor_port("out")}; }
+std::vector<PortSpec> one_in() {
+    return {tensor_port("in")};
+}
+std::vector<PortSpec> one_out() {
+    return {tensor_port("out")};
+}
 
 std::shared_ptr<nn::Module> make_function(Function function) {
     return std::make_shared<FunctionModule>(std::move(function));
 }
 
 std::shared_ptr<nn::Module> make_unary(std::function<Tensor(const Tensor&)> function) {
-    return make_function([function = std::move(function)](std::span<const Tensor> inputs, const nn::ForwardContext&) {
+    return make_function([function = std::move(function)](std::span<const Tensor> inputs,
+                                                          const nn::ForwardContext&) {
         return Tensors{function(inputs[0])};
     });
 }
 
-void need_rank(const BuildContext& context, int rank, const std::string& who, const std::string& form) {
+void need_rank(const BuildContext& context, int rank, const std::string& who,
+               const std::string& form) {
     const Shape& shape = context.inputs[0].shape;
     if (shape.size() != rank)
-        throw ShapeError(fmt::format("{} needs a {}-D input ({}), got {}-D {}", who, rank, form, shape.size(), shape.str()));
+        throw ShapeError(fmt::format("{} needs a {}-D input ({}), got {}-D {}", who, rank, form,
+                                     shape.size(), shape.str()));
 }
 
 void need_floating(const BuildContext& context, const std::string& who) {
     if (!is_floating(context.inputs[0].dtype))
-        throw DTypeError(fmt::format("{} needs real numbers, got {}", who, name_of(context.inputs[0].dtype)));
+        throw DTypeError(
+            fmt::format("{} needs real numbers, got {}", who, name_of(context.inputs[0].dtype)));
 }
 
-std::string py(bool value) { return value ? "True" : "False"; }
-std::string py(std::int64_t value) { return std::to_string(value); }
+std::string py(bool value) {
+    return value ? "True" : "False";
+}
+std::string py(std::int64_t value) {
+    return std::to_string(value);
+}
 std::string py(double value) {
     std::string text = value_text(value);
     // Python reads "1e-05" as a float already, "1" as an integer.
-    if (text.find_first_not_of("-0123456789") == std::string::npos)
-        text += ".0";
+    if (text.find_first_not_of("-0123456789") == std::string::npos) text += ".0";
     return text;
 }
 std::string py(const Dims& value, bool collapse) {
-    if (collapse && !value.empty() && std::all_of(value.begin(), value.end(), [&](auto v) { return v == value[0]; }))
+    if (collapse && !value.empty() &&
+        std::all_of(value.begin(), value.end(), [&](auto v) { return v == value[0]; }))
         return py(value[0]);
     std::string text;
     for (std::int64_t element : value)
@@ -164,14 +186,19 @@ Arguments& Arguments::option(const std::string& name, double value, double stand
     return value == standard ? *this : positional(name + "=" + py(value));
 }
 Arguments& Arguments::option(const std::string& name, const Dims& value, std::int64_t standard) {
-    const bool usual = std::all_of(value.begin(), value.end(), [&](std::int64_t v) { return v == standard; });
+    const bool usual =
+        std::all_of(value.begin(), value.end(), [&](std::int64_t v) { return v == standard; });
     return usual ? *this : positional(name + "=" + py(value, true));
 }
 Arguments& Arguments::option(const std::string& name, const std::string& quoted_value) {
     return positional(name + "=" + quoted_value);
 }
-std::string Arguments::call(const std::string& function) const { return function + "(" + text_ + ")"; }
+std::string Arguments::call(const std::string& function) const {
+    return function + "(" + text_ + ")";
+}
 
-Emitted module_line(std::string init) { return {std::move(init), "{self}({0})"}; }
+Emitted module_line(std::string init) {
+    return {std::move(init), "{self}({0})"};
+}
 
 } // namespace wiregrad::graph::types

@@ -1,5 +1,5 @@
-// Words to declare node types with: parameters, ports, modules made of a function, lines of PyTorch.
-// For the files in nodes/types/ only.
+// Words to declare node types with: parameters, ports, modules made of a function, lines of
+// PyTorch. For the files in nodes/types/ only.
 #pragma once
 
 #include <memory>
@@ -16,17 +16,22 @@ namespace wiregrad::graph::types {
 // --- parameters
 
 ParamSpec bool_param(std::string id, std::string label, bool standard, std::string help);
-ParamSpec int_param(std::string id, std::string label, std::int64_t standard, double min, double max, std::string help);
-ParamSpec real_param(std::string id, std::string label, double standard, double min, double max, std::string help);
+ParamSpec int_param(std::string id, std::string label, std::int64_t standard, double min,
+                    double max, std::string help);
+ParamSpec real_param(std::string id, std::string label, double standard, double min, double max,
+                     std::string help);
 /// A rate: scrubbing multiplies; the lower end is 0, excluded.
-ParamSpec rate_param(std::string id, std::string label, double standard, double max, std::string help);
-ParamSpec choice_param(std::string id, std::string label, std::string standard, std::vector<Choice> choices, std::string help);
+ParamSpec rate_param(std::string id, std::string label, double standard, double max,
+                     std::string help);
+ParamSpec choice_param(std::string id, std::string label, std::string standard,
+                       std::vector<Choice> choices, std::string help);
 ParamSpec text_param(std::string id, std::string label, std::string help);
 ParamSpec path_param(std::string id, std::string label, std::string help);
 /// One number for both directions, or height and width.
-ParamSpec pair_param(std::string id, std::string label, std::int64_t standard, double min, double max, std::string help);
-ParamSpec list_param(std::string id, std::string label, std::vector<std::int64_t> standard, int list_min, int list_max,
-                     double min, double max, std::string help);
+ParamSpec pair_param(std::string id, std::string label, std::int64_t standard, double min,
+                     double max, std::string help);
+ParamSpec list_param(std::string id, std::string label, std::vector<std::int64_t> standard,
+                     int list_min, int list_max, double min, double max, std::string help);
 ParamSpec shown_if(ParamSpec spec, std::function<bool(const Params&)> visible);
 ParamSpec with_unit(ParamSpec spec, std::string unit);
 
@@ -47,8 +52,10 @@ std::shared_ptr<nn::Module> make_function(Function function);
 /// The same for one input and one output that do not depend on the context.
 std::shared_ptr<nn::Module> make_unary(std::function<Tensor(const Tensor&)> function);
 
-/// Throws ShapeError unless the first input has `rank` dimensions: `Conv2d needs a 4-D input (N × C × H × W), got ...`.
-void need_rank(const BuildContext& context, int rank, const std::string& who, const std::string& form);
+/// Throws ShapeError unless the first input has `rank` dimensions: `Conv2d needs a 4-D input (N × C
+/// × H × W), got ...`.
+void need_rank(const BuildContext& context, int rank, const std::string& who,
+               const std::string& form);
 /// Throws DTypeError unless the first input is floating.
 void need_floating(const BuildContext& context, const std::string& who);
 

@@ -7,7 +7,8 @@ namespace wiregrad::graph::types {
 
 namespace {
 
-NodeType metric(std::string id, std::string formula, std::vector<std::string> synonyms, std::string help, PortKind target_kind) {
+NodeType metric(std::string id, std::string formula, std::vector<std::string> synonyms,
+                std::string help, PortKind target_kind) {
     NodeType type;
     type.id = type.label = std::move(id);
     type.category = "Metric";
@@ -22,29 +23,40 @@ NodeType metric(std::string id, std::string formula, std::vector<std::string> sy
     return type;
 }
 
-Tensor count_of(std::int64_t count) { return Tensor::scalar(static_cast<double>(count), DType::Float64); }
+Tensor count_of(std::int64_t count) {
+    return Tensor::scalar(static_cast<double>(count), DType::Float64);
+}
 
 NodeType accuracy() {
-    NodeType type = metric("Accuracy", "right answers / all answers", {"correct", "hit rate", "score"},
-                           "Part of the samples whose class was found. With one output: above the threshold means yes.", PortKind::Labels);
+    NodeType type =
+        metric("Accuracy", "right answers / all answers", {"correct", "hit rate", "score"},
+               "Part of the samples whose class was found. With one output: above the threshold "
+               "means yes.",
+               PortKind::Labels);
     type.params = {real_param("threshold", "Threshold", 0, -1e6, 1e6,
-                              "For networks with one output: above it the answer is class 1. 0 for scores, 0.5 behind a Sigmoid.")};
+                              "For networks with one output: above it the answer is class 1. 0 for "
+                              "scores, 0.5 behind a Sigmoid.")};
     type.build = [](const BuildContext& context) {
         need_floating(context, "Accuracy");
         const Shape& input = context.inputs[0].shape;
         const TensorMeta& target = context.inputs[1];
         if (!is_integral(target.dtype))
-            throw DTypeError(fmt::format("Accuracy compares with class labels, got {} targets", name_of(target.dtype)));
+            throw DTypeError(fmt::format("Accuracy compares with class labels, got {} targets",
+                                         name_of(target.dtype)));
         Shape classes_out = input;
-        if (input.size() >= 2)
-            classes_out.erase(1);
+        if (input.size() >= 2) classes_out.erase(1);
         const bool choose = input.size() >= 2 && input[1] > 1 && target.shape == classes_out;
         if (!choose && numel(input) != numel(target.shape))
-            throw ShapeError(fmt::format("Accuracy: scores {} do not fit labels {}", input.str(), target.shape.str()));
-        return make_function([choose, threshold = context.real("threshold")](std::span<const Tensor> xs, const nn::ForwardContext&) {
+            throw ShapeError(fmt::format("Accuracy: scores {} do not fit labels {}", input.str(),
+                                         target.shape.str()));
+        return make_function([choose, threshold = context.real("threshold")](
+                                 std::span<const Tensor> xs, const nn::ForwardContext&) {
             const Tensor& labels = xs[1];
-            const Tensor said = choose ? argmax(xs[0], 1)
-                                       : reshape(to(gt(xs[0], Tensor::full(Shape{}, threshold, xs[0].dtype())), DType::Int64), labels.shape());
+            const Tensor said =
+                choose ? argmax(xs[0], 1)
+                       : reshape(to(gt(xs[0], Tensor::full(Shape{}, threshold, xs[0].dtype())),
+                                    DType::Int64),
+                                 labels.shape());
             return Tensors{sum(to(eq(said, labels), DType::Float64)), count_of(labels.numel())};
         });
     };
@@ -52,7 +64,9 @@ NodeType accuracy() {
         const Shape& input = context.inputs[0].shape;
         if (input.size() >= 2 && input[1] > 1)
             return Emitted{"", "({0}.argmax(1) == {1}).float().mean()"};
-        return Emitted{"", fmt::format("(({{0}} > {}).long().reshape({{1}}.shape) == {{1}}).float().mean()", py(context.real("threshold")))};
+        return Emitted{
+            "", fmt::format("(({{0}} > {}).long().reshape({{1}}.shape) == {{1}}).float().mean()",
+                            py(context.real("threshold")))};
     };
     return type;
 }
@@ -64,17 +78,22 @@ NodeType mean_absolute_error() {
         need_floating(context, "MeanAbsoluteError");
         const Target target = fit_target(context, "MeanAbsoluteError");
         return make_function([target](std::span<const Tensor> xs, const nn::ForwardContext&) {
-            return Tensors{sum(to(abs(sub(xs[0], target.apply(xs[1], xs[0].dtype()))), DType::Float64)), count_of(xs[0].numel())};
+            return Tensors{
+                sum(to(abs(sub(xs[0], target.apply(xs[1], xs[0].dtype()))), DType::Float64)),
+                count_of(xs[0].numel())};
         });
     };
     type.pytorch = [](const BuildContext& context) {
-        return Emitted{"", "({0} - " + fit_target(context, "MeanAbsoluteError").python("{1}") + ").abs().mean()"};
+        return Emitted{"", "({0} - " + fit_target(context, "MeanAbsoluteError").python("{1}") +
+                               ").abs().mean()"};
     };
     return type;
 }
 
 } // namespace
 
-std::vector<NodeType> metric_types() { return {accuracy(), mean_absolute_error()}; }
+std::vector<NodeType> metric_types() {
+    return {accuracy(), mean_absolute_error()};
+}
 
 } // namespace wiregrad::graph::types

@@ -20,18 +20,25 @@ NodeType pooling(std::string id, std::vector<std::string> synonyms, std::string 
 }
 
 ParamSpec kernel_size() {
-    return with_unit(pair_param("kernel_size", "Window", 2, 1, 1024, "Size of the window: one number, or height and width."), "px");
-}
-ParamSpec stride() {
-    return with_unit(list_param("stride", "Stride", {}, 0, 2, 1, 1024,
-                                "How far the window moves. Empty: its own size, so that windows do not overlap."),
+    return with_unit(pair_param("kernel_size", "Window", 2, 1, 1024,
+                                "Size of the window: one number, or height and width."),
                      "px");
 }
+ParamSpec stride() {
+    return with_unit(
+        list_param(
+            "stride", "Stride", {}, 0, 2, 1, 1024,
+            "How far the window moves. Empty: its own size, so that windows do not overlap."),
+        "px");
+}
 ParamSpec padding() {
-    return with_unit(pair_param("padding", "Padding", 0, 0, 512, "Border added on each side, at most half the window."), "px");
+    return with_unit(pair_param("padding", "Padding", 0, 0, 512,
+                                "Border added on each side, at most half the window."),
+                     "px");
 }
 ParamSpec ceil_mode() {
-    return bool_param("ceil_mode", "Keep the rest", false, "Also use a last window that reaches past the edge.");
+    return bool_param("ceil_mode", "Keep the rest", false,
+                      "Also use a last window that reaches past the edge.");
 }
 
 PoolOptions options_of(const BuildContext& context, const std::string& who) {
@@ -44,7 +51,8 @@ PoolOptions options_of(const BuildContext& context, const std::string& who) {
     options.ceil_mode = context.flag("ceil_mode");
     for (int i = 0; i < 2; ++i)
         if (2 * options.padding[i] > options.kernel[i])
-            throw ValueError(fmt::format("{}: padding {} is more than half the window {}", who, options.padding[i], options.kernel[i]));
+            throw ValueError(fmt::format("{}: padding {} is more than half the window {}", who,
+                                         options.padding[i], options.kernel[i]));
     return options;
 }
 
@@ -58,11 +66,14 @@ Arguments arguments_of(const BuildContext& context) {
 }
 
 NodeType max_pool() {
-    NodeType type = pooling("MaxPool2d", {"max pooling", "maxpooling", "downsample", "subsampling"},
-                            "Keeps the largest number of each window: pictures become smaller, what was found stays.");
+    NodeType type = pooling(
+        "MaxPool2d", {"max pooling", "maxpooling", "downsample", "subsampling"},
+        "Keeps the largest number of each window: pictures become smaller, what was found stays.");
     type.formula = "out[i, j] = max of the window at (i * stride, j * stride)";
-    type.params = {kernel_size(), stride(), padding(),
-                   pair_param("dilation", "Dilation", 1, 1, 512, "Distance between the pixels of a window."), ceil_mode()};
+    type.params = {
+        kernel_size(), stride(), padding(),
+        pair_param("dilation", "Dilation", 1, 1, 512, "Distance between the pixels of a window."),
+        ceil_mode()};
     type.build = [](const BuildContext& context) {
         PoolOptions options = options_of(context, "MaxPool2d");
         options.dilation = pair_of(context, "dilation");
@@ -82,7 +93,8 @@ NodeType avg_pool() {
                             "Averages each window: pictures become smaller and smoother.");
     type.formula = "out[i, j] = mean of the window at (i * stride, j * stride)";
     type.params = {kernel_size(), stride(), padding(), ceil_mode(),
-                   bool_param("count_include_pad", "Count the border", true, "Whether padding counts in the average.")};
+                   bool_param("count_include_pad", "Count the border", true,
+                              "Whether padding counts in the average.")};
     type.build = [](const BuildContext& context) {
         PoolOptions options = options_of(context, "AvgPool2d");
         options.count_include_pad = context.flag("count_include_pad");
@@ -98,23 +110,31 @@ NodeType avg_pool() {
 }
 
 NodeType adaptive_avg_pool() {
-    NodeType type = pooling("AdaptiveAvgPool2d", {"global average pooling", "gap", "adaptive pooling"},
-                            "Averages pictures of any size down to a fixed size. With 1: one number for each channel.");
+    NodeType type = pooling(
+        "AdaptiveAvgPool2d", {"global average pooling", "gap", "adaptive pooling"},
+        "Averages pictures of any size down to a fixed size. With 1: one number for each channel.");
     type.formula = "out[i, j] = mean of the input's part (i, j) of output_size";
-    type.params = {with_unit(pair_param("output_size", "Output size", 1, 1, 1024, "Size that comes out: one number, or height and width."), "px")};
+    type.params = {with_unit(pair_param("output_size", "Output size", 1, 1, 1024,
+                                        "Size that comes out: one number, or height and width."),
+                             "px")};
     type.build = [](const BuildContext& context) {
         need_rank(context, 4, "AdaptiveAvgPool2d", kForm);
         need_floating(context, "AdaptiveAvgPool2d");
-        return make_unary([size = pair_of(context, "output_size")](const Tensor& x) { return adaptive_avg_pool2d(x, size); });
+        return make_unary([size = pair_of(context, "output_size")](const Tensor& x) {
+            return adaptive_avg_pool2d(x, size);
+        });
     };
     type.pytorch = [](const BuildContext& context) {
-        return module_line(fmt::format("nn.AdaptiveAvgPool2d({})", py(pair_of(context, "output_size"), true)));
+        return module_line(
+            fmt::format("nn.AdaptiveAvgPool2d({})", py(pair_of(context, "output_size"), true)));
     };
     return type;
 }
 
 } // namespace
 
-std::vector<NodeType> pooling_types() { return {max_pool(), avg_pool(), adaptive_avg_pool()}; }
+std::vector<NodeType> pooling_types() {
+    return {max_pool(), avg_pool(), adaptive_avg_pool()};
+}
 
 } // namespace wiregrad::graph::types

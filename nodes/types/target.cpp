@@ -24,7 +24,8 @@ Target fit_target(const BuildContext& context, const std::string& who) {
         result.unsqueeze = true;
     }
     if (!(shape == input.shape))
-        throw ShapeError(fmt::format("{} compares number by number: input {} and target {} differ", who, input.shape.str(), target.shape.str()));
+        throw ShapeError(fmt::format("{} compares number by number: input {} and target {} differ",
+                                     who, input.shape.str(), target.shape.str()));
     return result;
 }
 

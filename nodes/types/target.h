@@ -1,5 +1,6 @@
-// How targets are brought to the form of what they are compared with: whole-number labels become real numbers, and a
-// row of N labels a column N × 1. For losses and metrics that compare number by number.
+// How targets are brought to the form of what they are compared with: whole-number labels become
+// real numbers, and a row of N labels a column N × 1. For losses and metrics that compare number by
+// number.
 #pragma once
 
 #include <string>

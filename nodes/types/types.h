@@ -1,4 +1,5 @@
-// The families of node types: one file each, one explicit array each. Read by nodes/node_type.cpp only.
+// The families of node types: one file each, one explicit array each. Read by nodes/node_type.cpp
+// only.
 #pragma once
 
 #include <span>
@@ -23,9 +24,10 @@ std::vector<NodeType> note_types();          // Note
 
 using Family = std::vector<NodeType> (*)();
 inline std::span<const Family> families() {
-    static constexpr Family kFamilies[] = {data_types,       layer_types, convolution_types, pooling_types,
-                                           normalization_types, activation_types, shape_types, math_types,
-                                           loss_types,       metric_types, optimizer_types, note_types};
+    static constexpr Family kFamilies[] = {data_types,    layer_types,         convolution_types,
+                                           pooling_types, normalization_types, activation_types,
+                                           shape_types,   math_types,          loss_types,
+                                           metric_types,  optimizer_types,     note_types};
     return kFamilies;
 }
 

@@ -21,10 +21,12 @@ using test::TempFolder;
 using testing::HasSubstr;
 
 std::string be32(std::uint32_t v) {
-    return {static_cast<char>(v >> 24), static_cast<char>(v >> 16), static_cast<char>(v >> 8), static_cast<char>(v)};
+    return {static_cast<char>(v >> 24), static_cast<char>(v >> 16), static_cast<char>(v >> 8),
+            static_cast<char>(v)};
 }
 
-std::string idx(std::initializer_list<std::uint32_t> shape, std::string_view values, char type = 8) {
+std::string idx(std::initializer_list<std::uint32_t> shape, std::string_view values,
+                char type = 8) {
     std::string bytes = {0, 0, type, static_cast<char>(shape.size())};
     for (const std::uint32_t size : shape)
         bytes += be32(size);
@@ -50,7 +52,9 @@ std::string twelve_images() {
         pixels += static_cast<char>(i * 5);
     return idx({12, 2, 2}, pixels);
 }
-std::string twelve_labels() { return idx({12}, std::string("\0\1\2\0\1\2\0\1\2\0\1\2", 12)); }
+std::string twelve_labels() {
+    return idx({12}, std::string("\0\1\2\0\1\2\0\1\2\0\1\2", 12));
+}
 
 // --- IDX
 
@@ -61,7 +65,8 @@ TEST(Idx, PairsPackedAndUnpackedFilesByName) {
     test::write(folder / "t10k-images.idx3-ubyte", idx({1, 2, 2}, std::string("\xFF\0\0\x33", 4)));
     test::write(folder / "t10k-labels.idx1-ubyte", idx({1}, "\2"));
     EXPECT_EQ(detect(folder.str()), "idx");
-    const Splits splits = open({.source = "auto", .path = folder.str(), .validation_fraction = 0.25});
+    const Splits splits =
+        open({.source = "auto", .path = folder.str(), .validation_fraction = 0.25});
     EXPECT_EQ(splits.train->size(), 9);
     EXPECT_EQ(splits.validation->size(), 3);
     ASSERT_EQ(splits.test->size(), 1);
@@ -73,11 +78,18 @@ TEST(Idx, PairsPackedAndUnpackedFilesByName) {
     EXPECT_EQ(told[0].shape, Shape({1, 2, 2}));
     EXPECT_EQ(told[1].classes, 3);
     // The file alone, too.
-    EXPECT_EQ(open({.source = "auto", .path = folder / "train-images-idx3-ubyte.gz", .validation_fraction = 0, .test_fraction = 0}).train->size(), 12);
+    EXPECT_EQ(open({.source = "auto",
+                    .path = folder / "train-images-idx3-ubyte.gz",
+                    .validation_fraction = 0,
+                    .test_fraction = 0})
+                  .train->size(),
+              12);
 }
 
 TEST(Idx, ReadsEveryElementTypeBigEndian) {
-    const auto values = [](const std::string& bytes) { return idx_floats(parse_idx(as_bytes(bytes), "f")); };
+    const auto values = [](const std::string& bytes) {
+        return idx_floats(parse_idx(as_bytes(bytes), "f"));
+    };
     EXPECT_EQ(values(idx({2}, "\xFF\x01", 8)), (std::vector<float>{255, 1}));
     EXPECT_EQ(values(idx({2}, "\xFF\x01", 9)), (std::vector<float>{-1, 1}));
     EXPECT_EQ(values(idx({1}, "\xFF\xFE", 11)), (std::vector<float>{-2}));
@@ -87,14 +99,19 @@ TEST(Idx, ReadsEveryElementTypeBigEndian) {
 }
 
 TEST(Idx, BrokenFilesAreRefusedInWords) {
-    const auto text = [](const std::string& bytes) { return message<FileError>([&] { parse_idx(as_bytes(bytes), "f.idx"); }); };
+    const auto text = [](const std::string& bytes) {
+        return message<FileError>([&] { parse_idx(as_bytes(bytes), "f.idx"); });
+    };
     EXPECT_THAT(text("ab"), HasSubstr("2"));
     EXPECT_THAT(text("Hello world"), HasSubstr("no IDX file"));
     EXPECT_THAT(text(twelve_images().substr(0, 9)), HasSubstr("inside its IDX header"));
-    EXPECT_THAT(text(twelve_images().substr(0, 30)), testing::AllOf(HasSubstr("takes 48 bytes"), HasSubstr("ends after 14"), HasSubstr("f.idx")));
+    EXPECT_THAT(text(twelve_images().substr(0, 30)),
+                testing::AllOf(HasSubstr("takes 48 bytes"), HasSubstr("ends after 14"),
+                               HasSubstr("f.idx")));
     EXPECT_THAT(text(twelve_images() + "x"), HasSubstr("has 49"));
     // Sizes whose product does not fit into 64 bits.
-    EXPECT_THAT(text(idx({0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF}, "")), HasSubstr("more than can be read"));
+    EXPECT_THAT(text(idx({0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF}, "")),
+                HasSubstr("more than can be read"));
     EXPECT_THAT(text(idx({1, 1, 1, 1, 1, 1, 1, 1, 1}, "x")), HasSubstr("dimensions"));
 }
 
@@ -104,7 +121,9 @@ TEST(Idx, CutOffAndDamagedGzipFilesAreRefused) {
     write_gz(packed, twelve_images());
     write_gz(folder / "train-labels-idx1-ubyte.gz", twelve_labels());
     const std::string whole = test::slurp(packed);
-    const auto text = [&] { return message<FileError>([&] { open({.source = "idx", .path = folder.str()}); }); };
+    const auto text = [&] {
+        return message<FileError>([&] { open({.source = "idx", .path = folder.str()}); });
+    };
     test::write(packed, whole.substr(0, whole.size() / 2));
     EXPECT_THAT(text(), HasSubstr("cut off"));
     std::string wrong = whole;
@@ -116,26 +135,34 @@ TEST(Idx, CutOffAndDamagedGzipFilesAreRefused) {
 TEST(Idx, MismatchedPartsAreRefused) {
     const TempFolder folder;
     test::write(folder / "train-images-idx3-ubyte", twelve_images());
-    const auto text = [&](auto kind) { return message<decltype(kind)>([&] { open({.source = "idx", .path = folder.str()}); }); };
+    const auto text = [&](auto kind) {
+        return message<decltype(kind)>([&] { open({.source = "idx", .path = folder.str()}); });
+    };
     EXPECT_THAT(text(FileError("")), HasSubstr("train-labels-idx1-ubyte is missing"));
     test::write(folder / "train-labels-idx1-ubyte", idx({2}, std::string("\0\1", 2)));
     EXPECT_THAT(text(DataError("")), HasSubstr("12 images, but 2 labels"));
-    test::write(folder / "train-labels-idx1-ubyte", idx({12}, std::string("\0\1\2\0\1\2\0\1\2\0\1\xC8", 12)));
-    EXPECT_THAT(text(DataError("")), testing::AllOf(HasSubstr("sample 11"), HasSubstr("label 200")));
+    test::write(folder / "train-labels-idx1-ubyte",
+                idx({12}, std::string("\0\1\2\0\1\2\0\1\2\0\1\xC8", 12)));
+    EXPECT_THAT(text(DataError("")),
+                testing::AllOf(HasSubstr("sample 11"), HasSubstr("label 200")));
     test::write(folder / "train-labels-idx1-ubyte", twelve_labels());
-    EXPECT_THAT(message<DataError>([&] { open({.source = "idx", .path = folder.str(), .classes = 2}); }), HasSubstr("sample 2"));
+    EXPECT_THAT(
+        message<DataError>([&] { open({.source = "idx", .path = folder.str(), .classes = 2}); }),
+        HasSubstr("sample 2"));
     test::write(folder / "test-images-idx3-ubyte", twelve_images());
-    test::write(folder / "test-labels-idx1-ubyte", idx({12}, std::string("\0\1\2\0\1\2\0\1\2\0\1\3", 12)));
+    test::write(folder / "test-labels-idx1-ubyte",
+                idx({12}, std::string("\0\1\2\0\1\2\0\1\2\0\1\3", 12)));
     EXPECT_THAT(text(DataError("")), testing::AllOf(HasSubstr("sample 11"), HasSubstr("0 to 2")));
     test::write(folder / "test-labels-idx1-ubyte", twelve_labels());
-    EXPECT_EQ(open({.source = "idx", .path = folder.str()}).leaks, 12); // the same pictures: counted, and said
+    EXPECT_EQ(open({.source = "idx", .path = folder.str()}).leaks,
+              12); // the same pictures: counted, and said
 }
 
 TEST(Idx, RealMnist) {
     const std::string path = test::shared("data/mnist");
-    if (path.empty())
-        GTEST_SKIP() << "no shared data";
-    const Splits splits = open({.source = "auto", .path = path, .normalize = Normalize::Standardize});
+    if (path.empty()) GTEST_SKIP() << "no shared data";
+    const Splits splits =
+        open({.source = "auto", .path = path, .normalize = Normalize::Standardize});
     EXPECT_EQ(splits.train->size() + splits.validation->size(), 10000);
     EXPECT_EQ(splits.test->size(), 10000);
     EXPECT_EQ(splits.fields[1].classes, 10);
@@ -148,7 +175,8 @@ TEST(Idx, RealMnist) {
     std::array<int, 10> counts{};
     for (std::int64_t i = 0; i < 10000; ++i)
         ++counts.at(static_cast<std::size_t>(label(*splits.test, i)));
-    EXPECT_THAT(counts, testing::ElementsAre(980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009));
+    EXPECT_THAT(counts,
+                testing::ElementsAre(980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009));
 }
 
 // --- CIFAR-10
@@ -188,10 +216,13 @@ TEST(Cifar, FolderBatchAndArchive) {
     test::write(folder / "unpacked/data_batch_2.bin", cifar_records(10, 100));
     test::write(folder / "unpacked/test_batch.bin", cifar_records(7, 200));
     write_gz(folder / "cifar-10-binary.tar.gz",
-             tar_entry("cifar-10-batches-bin/readme.html", "<p>") + tar_entry("cifar-10-batches-bin/data_batch_1.bin", cifar_records(20)) +
+             tar_entry("cifar-10-batches-bin/readme.html", "<p>") +
+                 tar_entry("cifar-10-batches-bin/data_batch_1.bin", cifar_records(20)) +
                  tar_entry("cifar-10-batches-bin/data_batch_2.bin", cifar_records(10, 100)) +
-                 tar_entry("cifar-10-batches-bin/test_batch.bin", cifar_records(7, 200)) + std::string(1024, '\0'));
-    for (const std::string& path : {folder / "unpacked", folder / "cifar-10-binary.tar.gz", folder.str()}) {
+                 tar_entry("cifar-10-batches-bin/test_batch.bin", cifar_records(7, 200)) +
+                 std::string(1024, '\0'));
+    for (const std::string& path :
+         {folder / "unpacked", folder / "cifar-10-binary.tar.gz", folder.str()}) {
         const Splits splits = open({.source = "auto", .path = path, .validation_fraction = 0});
         ASSERT_EQ(splits.train->size(), 30) << path;
         ASSERT_EQ(splits.test->size(), 7) << path;
@@ -201,13 +232,18 @@ TEST(Cifar, FolderBatchAndArchive) {
         EXPECT_EQ(x[1024], 151 / 255.0f);
         EXPECT_EQ(x[3071], 201 / 255.0f);
     }
-    EXPECT_EQ(open({.source = "auto", .path = folder / "unpacked/test_batch.bin"}).fields[1].class_names[9], "truck");
+    EXPECT_EQ(open({.source = "auto", .path = folder / "unpacked/test_batch.bin"})
+                  .fields[1]
+                  .class_names[9],
+              "truck");
 }
 
 TEST(Cifar, BrokenBatchesAreRefused) {
     const TempFolder folder;
     const std::string path = folder / "data_batch_1.bin";
-    const auto text = [&](auto kind) { return message<decltype(kind)>([&] { open({.source = "cifar10", .path = path}); }); };
+    const auto text = [&](auto kind) {
+        return message<decltype(kind)>([&] { open({.source = "cifar10", .path = path}); });
+    };
     test::write(path, cifar_records(2).substr(1));
     EXPECT_THAT(text(FileError("")), HasSubstr("bytes over"));
     std::string wrong = cifar_records(3);
@@ -216,7 +252,9 @@ TEST(Cifar, BrokenBatchesAreRefused) {
     EXPECT_THAT(text(DataError("")), testing::AllOf(HasSubstr("record 2"), HasSubstr("label 10")));
     const std::string archive = folder / "cifar-10-binary.tar.gz";
     std::string tar = tar_entry("data_batch_1.bin", cifar_records(2));
-    const auto archive_text = [&] { return message<FileError>([&] { open({.source = "cifar10", .path = archive}); }); };
+    const auto archive_text = [&] {
+        return message<FileError>([&] { open({.source = "cifar10", .path = archive}); });
+    };
     write_gz(archive, tar.substr(0, 4000));
     EXPECT_THAT(archive_text(), HasSubstr("data_batch_1.bin"));
     tar[130] ^= 1;
@@ -226,8 +264,11 @@ TEST(Cifar, BrokenBatchesAreRefused) {
 
 // --- CSV
 
-CsvTable csv(std::string_view text, const CsvOptions& options = {}) { return parse_csv(text, options, "t.csv"); }
-template <class E = DataError> std::string csv_error(std::string_view text, const CsvOptions& options = {}) {
+CsvTable csv(std::string_view text, const CsvOptions& options = {}) {
+    return parse_csv(text, options, "t.csv");
+}
+template <class E = DataError>
+std::string csv_error(std::string_view text, const CsvOptions& options = {}) {
     return message<E>([&] { csv(text, options); });
 }
 
@@ -247,7 +288,8 @@ TEST(Csv, NoHeaderIsSeen) {
 }
 
 TEST(Csv, QuotesLineEndsMarksAndBlankLines) {
-    const CsvTable t = csv("\xEF\xBB\xBF\"a \"\"one\"\"\",\"b,\r\nc\", kind \r\n 1 , \"2\" ,\"x, \"\"y\"\"\"\r\n\r\n3,4,z\r\n");
+    const CsvTable t = csv("\xEF\xBB\xBF\"a \"\"one\"\"\",\"b,\r\nc\", kind \r\n 1 , \"2\" ,\"x, "
+                           "\"\"y\"\"\"\r\n\r\n3,4,z\r\n");
     EXPECT_EQ(t.features, (std::vector<std::string>{"a \"one\"", "b,\r\nc"}));
     EXPECT_EQ(t.label, "kind");
     EXPECT_EQ(t.x, (std::vector<float>{1, 2, 3, 4}));
@@ -274,7 +316,8 @@ TEST(Csv, LabelColumnIsChosenByNameOrNumberOrNone) {
     EXPECT_TRUE(none.labels.empty());
     EXPECT_EQ(none.features.size(), 2u);
     EXPECT_EQ(none.left_out, (std::vector<std::string>{"kind"}));
-    EXPECT_THAT(csv_error(text, {.label_column = "c"}), testing::AllOf(HasSubstr("\"c\""), HasSubstr("\"kind\"")));
+    EXPECT_THAT(csv_error(text, {.label_column = "c"}),
+                testing::AllOf(HasSubstr("\"c\""), HasSubstr("\"kind\"")));
 }
 
 TEST(Csv, FewWholeNumbersAreClassesOthersAreTargets) {
@@ -286,13 +329,16 @@ TEST(Csv, FewWholeNumbersAreClassesOthersAreTargets) {
     const CsvTable given = csv("a,y\n1,3\n2,7\n3,3\n4,7\n", {.classes = 10});
     EXPECT_EQ(given.labels, (std::vector<std::int64_t>{3, 7, 3, 7}));
     EXPECT_EQ(given.class_names.size(), 10u);
-    EXPECT_THAT(csv_error("a,y\n1,3\n2,12\n", {.classes = 10}), testing::AllOf(HasSubstr("line 3"), HasSubstr("12"), HasSubstr("0 to 9")));
+    EXPECT_THAT(csv_error("a,y\n1,3\n2,12\n", {.classes = 10}),
+                testing::AllOf(HasSubstr("line 3"), HasSubstr("12"), HasSubstr("0 to 9")));
 }
 
 TEST(Csv, MissingValuesAreRefusedByPlaceOrLeftOut) {
     const std::string_view text = "a,b,l\n1,2,u\n3,,v\n5,6,u\nNA,8,v\n9,10,v\n";
-    EXPECT_THAT(csv_error(text), testing::AllOf(HasSubstr("t.csv"), HasSubstr("line 5"), HasSubstr("\"a\"")));
-    EXPECT_THAT(csv_error("a,b,l\n1,2,u\n3,,v\n"), testing::AllOf(HasSubstr("line 3"), HasSubstr("\"b\"")));
+    EXPECT_THAT(csv_error(text),
+                testing::AllOf(HasSubstr("t.csv"), HasSubstr("line 5"), HasSubstr("\"a\"")));
+    EXPECT_THAT(csv_error("a,b,l\n1,2,u\n3,,v\n"),
+                testing::AllOf(HasSubstr("line 3"), HasSubstr("\"b\"")));
     const CsvTable t = csv(text, {.drop_missing = true});
     EXPECT_EQ(t.rows, 3);
     EXPECT_EQ(t.dropped, 2);
@@ -301,28 +347,37 @@ TEST(Csv, MissingValuesAreRefusedByPlaceOrLeftOut) {
 }
 
 TEST(Csv, BrokenTablesAreRefusedByPlace) {
-    EXPECT_THAT(csv_error<FileError>("a,b\n1,2\n3\n"), testing::AllOf(HasSubstr("line 3 has 1 cell"), HasSubstr("line 1 has 2 cells")));
-    EXPECT_THAT(csv_error<FileError>("a,b\n1,\"2\n3,4\n"), testing::AllOf(HasSubstr("line 2"), HasSubstr("not closed")));
+    EXPECT_THAT(csv_error<FileError>("a,b\n1,2\n3\n"),
+                testing::AllOf(HasSubstr("line 3 has 1 cell"), HasSubstr("line 1 has 2 cells")));
+    EXPECT_THAT(csv_error<FileError>("a,b\n1,\"2\n3,4\n"),
+                testing::AllOf(HasSubstr("line 2"), HasSubstr("not closed")));
     EXPECT_THAT(csv_error<FileError>("a,b\n\"1\"x,2\n"), HasSubstr("behind a closing quote"));
-    EXPECT_THAT(csv_error("a,b,l\n1,2,u\n3,oops,v\n5,6,u\n"), testing::AllOf(HasSubstr("line 3"), HasSubstr("\"b\""), HasSubstr("\"oops\"")));
-    EXPECT_THAT(csv_error("a,l\n1,u\ninf,v\n"), testing::AllOf(HasSubstr("line 3"), HasSubstr("not a finite")));
+    EXPECT_THAT(csv_error("a,b,l\n1,2,u\n3,oops,v\n5,6,u\n"),
+                testing::AllOf(HasSubstr("line 3"), HasSubstr("\"b\""), HasSubstr("\"oops\"")));
+    EXPECT_THAT(csv_error("a,l\n1,u\ninf,v\n"),
+                testing::AllOf(HasSubstr("line 3"), HasSubstr("not a finite")));
     EXPECT_THAT(csv_error("a,l\n1,u\n1e60,v\n"), HasSubstr("not a finite"));
     EXPECT_THAT(csv_error(""), HasSubstr("empty"));
     EXPECT_THAT(csv_error("\n\n"), HasSubstr("empty"));
     EXPECT_THAT(csv_error("a,b\n"), HasSubstr("no column of numbers"));
     EXPECT_THAT(csv_error("a,b\nx,y\nz,y\n"), HasSubstr("no column of numbers"));
     EXPECT_THAT(csv_error("a,l\n1,u\n2,u\n"), HasSubstr("one class only"));
-    EXPECT_THAT(csv_error<FileError>(std::string_view("a,b\n1,\0002\n", 9)), HasSubstr("zero bytes"));
+    EXPECT_THAT(csv_error<FileError>(std::string_view("a,b\n1,\0002\n", 9)),
+                HasSubstr("zero bytes"));
 }
 
 TEST(Csv, OpensWithTestSplitFromTheTable) {
     const TempFolder folder;
     std::string text = "length;weight;species\n";
     for (int i = 0; i < 40; ++i)
-        text += std::to_string(i) + ",25;" + std::to_string(3 * i) + ";" + (i % 2 ? "pike" : "carp") + "\n";
+        text += std::to_string(i) + ",25;" + std::to_string(3 * i) + ";" +
+                (i % 2 ? "pike" : "carp") + "\n";
     test::write(folder / "fish.data", text);
     EXPECT_EQ(detect(folder / "fish.data"), "csv");
-    const Splits splits = open({.source = "auto", .path = folder / "fish.data", .validation_fraction = 0.25, .test_fraction = 0.25});
+    const Splits splits = open({.source = "auto",
+                                .path = folder / "fish.data",
+                                .validation_fraction = 0.25,
+                                .test_fraction = 0.25});
     EXPECT_EQ(splits.train->size(), 22);
     EXPECT_EQ(splits.test->size(), 10);
     EXPECT_EQ(splits.fields[0].feature_names[1], "weight");
@@ -355,11 +410,15 @@ TEST(Text, WindowsPredictTheNextCharacterAndKeepToTheirPart) {
     for (int i = 0; i < 300; ++i)
         text += i % 3 ? (i % 5 ? "a" : "ä") : "€";
     test::write(folder / "t.txt", text);
-    const Splits splits = open({.source = "auto", .path = folder / "t.txt", .validation_fraction = 0.2, .test_fraction = 0.2, .window = 10});
+    const Splits splits = open({.source = "auto",
+                                .path = folder / "t.txt",
+                                .validation_fraction = 0.2,
+                                .test_fraction = 0.2,
+                                .window = 10});
     EXPECT_EQ(splits.fields[0].class_names, (std::vector<std::string>{"a", "ä", "€"}));
-    EXPECT_EQ(splits.train->size(), 19);      // 192 characters
-    EXPECT_EQ(splits.validation->size(), 4);  // 48
-    EXPECT_EQ(splits.test->size(), 5);        // 60
+    EXPECT_EQ(splits.train->size(), 19);     // 192 characters
+    EXPECT_EQ(splits.validation->size(), 4); // 48
+    EXPECT_EQ(splits.test->size(), 5);       // 60
     const auto tokens = [](const Dataset& d, std::int64_t i, std::size_t f) {
         const RowBuffer buffer(d.fields());
         d.read(i, buffer.row());
@@ -373,15 +432,17 @@ TEST(Text, WindowsPredictTheNextCharacterAndKeepToTheirPart) {
         EXPECT_EQ(tokens(*splits.test, 0, 0)[static_cast<std::size_t>(k)], expected(240 + k));
     }
     test::write(folder / "bad.txt", "good so far \xC3(");
-    EXPECT_THAT(message<FileError>([&] { open({.source = "text", .path = folder / "bad.txt", .window = 2}); }), HasSubstr("byte 12"));
+    EXPECT_THAT(message<FileError>(
+                    [&] { open({.source = "text", .path = folder / "bad.txt", .window = 2}); }),
+                HasSubstr("byte 12"));
     test::write(folder / "short.txt", "abc");
-    EXPECT_THAT(message<DataError>([&] { open({.source = "text", .path = folder / "short.txt"}); }), HasSubstr("too few"));
+    EXPECT_THAT(message<DataError>([&] { open({.source = "text", .path = folder / "short.txt"}); }),
+                HasSubstr("too few"));
 }
 
 TEST(Text, RealText) {
     const std::string path = test::shared("data/text/tinyshakespeare.txt");
-    if (path.empty())
-        GTEST_SKIP() << "no shared data";
+    if (path.empty()) GTEST_SKIP() << "no shared data";
     const Splits splits = open({.source = "auto", .path = path});
     EXPECT_EQ(splits.fields[0].classes, 65); // as everybody who trained on it says
     EXPECT_EQ(splits.fields[0].shape, Shape({64}));

@@ -49,9 +49,10 @@ TEST(Catalogue, EverySourceIsDescribedAsItOpens) {
     for (const SourceInfo& info : sources()) {
         EXPECT_FALSE(info.label.empty());
         EXPECT_EQ(find_source(info.id)->label, info.label);
-        if (info.needs_path)
-            continue;
-        const DatasetSpec spec{.source = info.id, .samples = info.generated ? 40 : 0, .test_samples = info.generated ? 20 : 0};
+        if (info.needs_path) continue;
+        const DatasetSpec spec{.source = info.id,
+                               .samples = info.generated ? 40 : 0,
+                               .test_samples = info.generated ? 20 : 0};
         const Splits splits = open(spec);
         const std::vector<Field> told = describe(spec);
         ASSERT_EQ(told.size(), splits.fields.size()) << info.id;
@@ -65,7 +66,8 @@ TEST(Catalogue, EverySourceIsDescribedAsItOpens) {
             ASSERT_NE(part, nullptr) << info.id;
             for (std::int64_t i = 0; i < part->size(); ++i)
                 for (const float v : floats(*part, i))
-                    ASSERT_TRUE(v >= told[0].min - 1e-6 && v <= told[0].max + 1e-6) << info.id << " " << v;
+                    ASSERT_TRUE(v >= told[0].min - 1e-6 && v <= told[0].max + 1e-6)
+                        << info.id << " " << v;
         }
     }
     EXPECT_EQ(find_source("no such source"), nullptr);
@@ -75,7 +77,8 @@ TEST(Generated, SampleIsAFunctionOfSeedAndIndexAlone) {
     for (const char* source : {"digits", "shapes", "cells", "spirals"}) {
         const Splits small = open({.source = source, .samples = 30, .validation_fraction = 0});
         const Splits large = open({.source = source, .samples = 60, .validation_fraction = 0});
-        const Splits other = open({.source = source, .samples = 30, .seed = 1, .validation_fraction = 0});
+        const Splits other =
+            open({.source = source, .samples = 30, .seed = 1, .validation_fraction = 0});
         for (std::int64_t i = 0; i < 30; ++i) {
             EXPECT_EQ(floats(*small.train, i), floats(*large.train, i)) << source;
             EXPECT_NE(floats(*small.train, i), floats(*other.train, i)) << source;
@@ -88,7 +91,8 @@ TEST(Generated, SampleIsAFunctionOfSeedAndIndexAlone) {
 }
 
 TEST(Generated, ReadingFromManyThreadsGivesTheSame) {
-    const Splits splits = open({.source = "digits", .samples = 200, .normalize = Normalize::Standardize});
+    const Splits splits =
+        open({.source = "digits", .samples = 200, .normalize = Normalize::Standardize});
     std::vector<std::vector<float>> expected;
     for (std::int64_t i = 0; i < splits.train->size(); ++i)
         expected.push_back(floats(*splits.train, i));
@@ -106,7 +110,8 @@ TEST(Generated, ReadingFromManyThreadsGivesTheSame) {
 }
 
 TEST(Digits, AreInkOnDarkInAllClasses) {
-    const Splits splits = open({.source = "digits", .samples = 500, .noise = 0, .validation_fraction = 0});
+    const Splits splits =
+        open({.source = "digits", .samples = 500, .noise = 0, .validation_fraction = 0});
     std::array<int, 10> counts{};
     for (std::int64_t i = 0; i < 500; ++i) {
         ++counts.at(static_cast<std::size_t>(label(*splits.train, i)));
@@ -125,8 +130,10 @@ TEST(Digits, AreInkOnDarkInAllClasses) {
 }
 
 TEST(Digits, NearestMeanPictureIsBelow95Percent) {
-    // The simplest linear classifier there is: it must find structure (far above 10 %), and not be enough.
-    const Splits splits = open({.source = "digits", .samples = 3000, .test_samples = 600, .validation_fraction = 0});
+    // The simplest linear classifier there is: it must find structure (far above 10 %), and not be
+    // enough.
+    const Splits splits =
+        open({.source = "digits", .samples = 3000, .test_samples = 600, .validation_fraction = 0});
     std::array<std::vector<double>, 10> mean;
     mean.fill(std::vector<double>(784, 0.0));
     for (std::int64_t i = 0; i < 3000; ++i) {
@@ -157,16 +164,20 @@ TEST(Digits, NearestMeanPictureIsBelow95Percent) {
 
 TEST(Toys, FollowTheirFormulasWithoutNoise) {
     const auto each = [](const char* source, auto&& check) {
-        const Splits splits = open({.source = source, .samples = 400, .noise = 0, .validation_fraction = 0});
+        const Splits splits =
+            open({.source = source, .samples = 400, .noise = 0, .validation_fraction = 0});
         for (std::int64_t i = 0; i < splits.train->size(); ++i) {
             const std::vector<float> p = floats(*splits.train, i);
             check(p[0], p[1], label(*splits.train, i));
         }
     };
-    each("circles", [](double x, double y, std::int64_t c) { EXPECT_NEAR(std::hypot(x, y), c == 0 ? 0.5 : 1.0, 1e-6); });
+    each("circles", [](double x, double y, std::int64_t c) {
+        EXPECT_NEAR(std::hypot(x, y), c == 0 ? 0.5 : 1.0, 1e-6);
+    });
     each("xor", [](double x, double y, std::int64_t c) { EXPECT_EQ(x * y >= 0 ? 0 : 1, c); });
     each("moons", [](double x, double y, std::int64_t c) {
-        EXPECT_NEAR(c == 0 ? std::hypot(x + 0.5, y + 0.25) : std::hypot(x - 0.5, y - 0.25), 1, 1e-6);
+        EXPECT_NEAR(c == 0 ? std::hypot(x + 0.5, y + 0.25) : std::hypot(x - 0.5, y - 0.25), 1,
+                    1e-6);
         EXPECT_GE((c == 0 ? y + 0.25 : 0.25 - y), -1e-6);
     });
     each("spirals", [](double x, double y, std::int64_t c) {
@@ -183,12 +194,14 @@ TEST(Iris, HasFishersMeansAndDeviations) {
     EXPECT_EQ(splits.test, nullptr);
     // Published summary of the data set (means of all; means of each species).
     const Normalization all = statistics(*splits.train);
-    const double mean[] = {5.843333, 3.057333, 3.758000, 1.199333}, deviation[] = {0.825301, 0.434411, 1.759404, 0.759693};
+    const double mean[] = {5.843333, 3.057333, 3.758000, 1.199333},
+                 deviation[] = {0.825301, 0.434411, 1.759404, 0.759693};
     for (std::size_t f = 0; f < 4; ++f) {
         EXPECT_NEAR(all.mean[f], mean[f], 1e-5);
         EXPECT_NEAR(all.std[f], deviation[f], 1e-5);
     }
-    const double species[3][4] = {{5.006, 3.428, 1.462, 0.246}, {5.936, 2.770, 4.260, 1.326}, {6.588, 2.974, 5.552, 2.026}};
+    const double species[3][4] = {
+        {5.006, 3.428, 1.462, 0.246}, {5.936, 2.770, 4.260, 1.326}, {6.588, 2.974, 5.552, 2.026}};
     double sums[3][4] = {};
     for (std::int64_t i = 0; i < 150; ++i)
         for (std::size_t f = 0; f < 4; ++f)
@@ -199,7 +212,11 @@ TEST(Iris, HasFishersMeansAndDeviations) {
 }
 
 TEST(Cells, MaskMarksTheBrightBlobs) {
-    const Splits splits = open({.source = "cells", .samples = 20, .test_samples = 1, .noise = 0, .validation_fraction = 0});
+    const Splits splits = open({.source = "cells",
+                                .samples = 20,
+                                .test_samples = 1,
+                                .noise = 0,
+                                .validation_fraction = 0});
     for (std::int64_t i = 0; i < 20; ++i) {
         const RowBuffer buffer(splits.fields);
         splits.train->read(i, buffer.row());

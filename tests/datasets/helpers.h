@@ -22,8 +22,7 @@ class TempFolder {
   public:
     TempFolder() {
         std::string pattern = (std::filesystem::temp_directory_path() / "wiregrad-XXXXXX").string();
-        if (!mkdtemp(pattern.data()))
-            throw std::runtime_error("no temporary folder");
+        if (!mkdtemp(pattern.data())) throw std::runtime_error("no temporary folder");
         path_ = pattern;
     }
     ~TempFolder() {
@@ -41,7 +40,8 @@ class TempFolder {
 
 inline void write(const std::string& path, std::string_view bytes) {
     std::filesystem::create_directories(std::filesystem::path(path).parent_path());
-    std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    std::ofstream(path, std::ios::binary)
+        .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
 inline std::string slurp(const std::string& path) {
@@ -52,11 +52,13 @@ inline std::string slurp(const std::string& path) {
 /// The folder of shared data, or empty.
 inline std::string shared(const std::string& name) {
     const char* set = std::getenv("WIREGRAD_SHARED");
-    const std::filesystem::path root = set ? std::filesystem::path(set) : std::filesystem::path(WIREGRAD_SOURCE_DIR) / "../shared";
+    const std::filesystem::path root =
+        set ? std::filesystem::path(set) : std::filesystem::path(WIREGRAD_SOURCE_DIR) / "../shared";
     return std::filesystem::exists(root / name) ? (root / name).string() : std::string();
 }
 
-inline std::vector<float> floats(const Dataset& dataset, std::int64_t index, std::size_t field = 0) {
+inline std::vector<float> floats(const Dataset& dataset, std::int64_t index,
+                                 std::size_t field = 0) {
     const RowBuffer buffer(dataset.fields());
     dataset.read(index, buffer.row());
     const auto values = buffer.values<float>(field);

@@ -1,4 +1,5 @@
-// A small HTTP server on loopback for the tests of downloads: serves strings, with ranges, and misbehaves on demand.
+// A small HTTP server on loopback for the tests of downloads: serves strings, with ranges, and
+// misbehaves on demand.
 #pragma once
 
 #include <arpa/inet.h>
@@ -20,8 +21,9 @@ class HttpServer {
   public:
     struct File {
         std::string content;
-        std::size_t cut_after = std::string::npos; ///< body bytes of each connection, then it is closed
-        int cuts = 1000000;                        ///< how many connections are cut
+        std::size_t cut_after =
+            std::string::npos; ///< body bytes of each connection, then it is closed
+        int cuts = 1000000;    ///< how many connections are cut
         bool ranges = true;
         bool stall = false; ///< sends the headers, then nothing
         int status = 200;
@@ -32,7 +34,8 @@ class HttpServer {
         address.sin_family = AF_INET;
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         socklen_t size = sizeof(address);
-        if (socket_ < 0 || ::bind(socket_, reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(socket_, 8) != 0 ||
+        if (socket_ < 0 || ::bind(socket_, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+            ::listen(socket_, 8) != 0 ||
             ::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size) != 0)
             throw std::runtime_error("no loopback server");
         port_ = ntohs(address.sin_port);
@@ -54,8 +57,7 @@ class HttpServer {
     void serve(const std::stop_token& stop) {
         while (!stop.stop_requested()) {
             pollfd ready{socket_, POLLIN, 0};
-            if (::poll(&ready, 1, 20) <= 0)
-                continue;
+            if (::poll(&ready, 1, 20) <= 0) continue;
             const int client = ::accept(socket_, nullptr, nullptr);
             if (client >= 0) {
                 answer(client, stop);
@@ -68,8 +70,7 @@ class HttpServer {
         char buffer[4096];
         while (request.find("\r\n\r\n") == std::string::npos) {
             const auto got = ::recv(client, buffer, sizeof(buffer), 0);
-            if (got <= 0)
-                return;
+            if (got <= 0) return;
             request.append(buffer, static_cast<std::size_t>(got));
         }
         const std::string path = request.substr(4, request.find(' ', 4) - 4);
@@ -84,21 +85,24 @@ class HttpServer {
         const auto found = files_.find(name);
         if (found == files_.end() || found->second.status != 200) {
             const int status = found == files_.end() ? 404 : found->second.status;
-            send(client, "HTTP/1.1 " + std::to_string(status) + " No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            send(client, "HTTP/1.1 " + std::to_string(status) +
+                             " No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
             return;
         }
         File& file = found->second;
         const std::size_t total = file.content.size();
         const bool partial = from > 0 && file.ranges;
-        const std::string body = partial ? file.content.substr(std::min(from, total)) : file.content;
-        std::string head = partial ? "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes " + std::to_string(from) + "-" +
-                                         std::to_string(total - 1) + "/" + std::to_string(total) + "\r\n"
+        const std::string body =
+            partial ? file.content.substr(std::min(from, total)) : file.content;
+        std::string head = partial ? "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes " +
+                                         std::to_string(from) + "-" + std::to_string(total - 1) +
+                                         "/" + std::to_string(total) + "\r\n"
                                    : "HTTP/1.1 200 OK\r\n";
-        send(client, head + "Content-Length: " + std::to_string(body.size()) + "\r\nConnection: close\r\n\r\n");
+        send(client, head + "Content-Length: " + std::to_string(body.size()) +
+                         "\r\nConnection: close\r\n\r\n");
         while (file.stall && !stop.stop_requested()) {
             pollfd gone{client, POLLIN, 0};
-            if (::poll(&gone, 1, 20) > 0 && ::recv(client, buffer, 1, 0) <= 0)
-                return;
+            if (::poll(&gone, 1, 20) > 0 && ::recv(client, buffer, 1, 0) <= 0) return;
         }
         const bool cut = file.cuts > 0 && file.cut_after < body.size();
         file.cuts -= cut ? 1 : 0;
@@ -107,9 +111,9 @@ class HttpServer {
     static void send(int client, const std::string& bytes) {
         std::size_t done = 0;
         while (done < bytes.size()) {
-            const auto sent = ::send(client, bytes.data() + done, bytes.size() - done, MSG_NOSIGNAL);
-            if (sent <= 0)
-                return;
+            const auto sent =
+                ::send(client, bytes.data() + done, bytes.size() - done, MSG_NOSIGNAL);
+            if (sent <= 0) return;
             done += static_cast<std::size_t>(sent);
         }
     }

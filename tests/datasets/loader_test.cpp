@@ -62,11 +62,13 @@ TEST(Loader, EachEpochHasEverySampleOnceInAnotherOrder) {
 
 TEST(Loader, BatchesAreTheSameWithAndWithoutReadingAheadInAnyOrderOfAsking) {
     const auto data = std::make_shared<Counting>(57);
-    Loader ahead(data, {.batch_size = 8, .seed = 9, .prefetch = 3}), plain(data, {.batch_size = 8, .seed = 9, .prefetch = 0});
+    Loader ahead(data, {.batch_size = 8, .seed = 9, .prefetch = 3}),
+        plain(data, {.batch_size = 8, .seed = 9, .prefetch = 0});
     for (std::int64_t epoch = 0; epoch < 4; ++epoch)
         EXPECT_EQ(epoch_of(ahead, epoch), epoch_of(plain, epoch));
     // Jumps: back, forth, the same again.
-    for (const auto& [epoch, index] : std::vector<std::pair<int, int>>{{0, 3}, {7, 0}, {7, 0}, {2, 7}, {3, 0}, {3, 1}, {0, 0}, {3, 2}})
+    for (const auto& [epoch, index] : std::vector<std::pair<int, int>>{
+             {0, 3}, {7, 0}, {7, 0}, {2, 7}, {3, 0}, {3, 1}, {0, 0}, {3, 2}})
         EXPECT_EQ(ahead.batch(epoch, index).samples, plain.batch(epoch, index).samples);
     EXPECT_NE(Loader(data, {.seed = 10, .prefetch = 0}).order(0), plain.order(0));
 }
@@ -112,7 +114,8 @@ TEST(Loader, ErrorsOnTheThreadComeOutOfTheBatchTheyConcern) {
     EXPECT_EQ(loader.batch(0, 0).samples.size(), 5u);
     EXPECT_EQ(loader.batch(0, 1).samples.size(), 5u);
     EXPECT_THAT(test::message<DataError>([&] { loader.batch(0, 2); }), HasSubstr("sample 13"));
-    EXPECT_THAT(test::message<DataError>([&] { loader.batch(0, 2); }), HasSubstr("sample 13")); // asking again too
+    EXPECT_THAT(test::message<DataError>([&] { loader.batch(0, 2); }),
+                HasSubstr("sample 13")); // asking again too
     EXPECT_EQ(loader.batch(0, 3).samples, (std::vector<std::int64_t>{15, 16, 17, 18, 19}));
 }
 

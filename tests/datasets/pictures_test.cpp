@@ -39,7 +39,9 @@ TEST(Pictures, PngIsDecodedExactly) {
     const Image image = decode_image(bytes_of(kPngBytes), 3, "a.png");
     ASSERT_EQ(image.width, 3);
     ASSERT_EQ(image.height, 2);
-    const auto pixel = [&](std::size_t i) { return std::array{image.pixels[i], image.pixels[6 + i], image.pixels[12 + i]}; };
+    const auto pixel = [&](std::size_t i) {
+        return std::array{image.pixels[i], image.pixels[6 + i], image.pixels[12 + i]};
+    };
     EXPECT_THAT(pixel(0), testing::ElementsAre(255, 0, 0));
     EXPECT_THAT(pixel(1), testing::ElementsAre(0, 255, 0));
     EXPECT_THAT(pixel(2), testing::ElementsAre(0, 0, 255));
@@ -67,10 +69,12 @@ TEST(Pictures, JpegIsDecodedNearly) {
 TEST(Pictures, CutOffAndForeignFilesAreRefused) {
     for (const std::string& whole : {kPngBytes, kJpegBytes})
         for (std::size_t length = 0; length + 13 < whole.size(); ++length) {
-            const std::string text = message<FileError>([&] { decode_image(bytes_of(whole.substr(0, length)), 3, "cut.img"); });
+            const std::string text = message<FileError>(
+                [&] { decode_image(bytes_of(whole.substr(0, length)), 3, "cut.img"); });
             ASSERT_THAT(text, HasSubstr("cut.img")) << length << " of " << whole.size();
         }
-    EXPECT_THAT(message<FileError>([] { decode_image(bytes_of("GIF89a"), 3, "a.gif"); }), HasSubstr("neither"));
+    EXPECT_THAT(message<FileError>([] { decode_image(bytes_of("GIF89a"), 3, "a.gif"); }),
+                HasSubstr("neither"));
     // A header that promises 60000 × 60000 pixels.
     std::string huge = kPngBytes;
     huge.replace(16, 8, std::string("\0\0\xEA\x60\0\0\xEA\x60", 8));
@@ -87,7 +91,8 @@ TEST(Pictures, DamagedBytesNeverCrash) {
         }
         try {
             const Image image = decode_image(bytes_of(broken), 3, "x");
-            EXPECT_EQ(image.pixels.size(), static_cast<std::size_t>(image.width * image.height * 3));
+            EXPECT_EQ(image.pixels.size(),
+                      static_cast<std::size_t>(image.width * image.height * 3));
         } catch (const FileError&) {
         }
     }
@@ -113,7 +118,8 @@ TEST(ImageFolder, ClassesAreFoldersAndPartsAreTheirOwn) {
         }
     test::write(folder / "train/dog/notes.txt", "not a picture");
     EXPECT_EQ(detect(folder.str()), "image-folder");
-    const DatasetSpec spec{.source = "auto", .path = folder.str(), .validation_fraction = 0, .image_size = 4};
+    const DatasetSpec spec{
+        .source = "auto", .path = folder.str(), .validation_fraction = 0, .image_size = 4};
     const Splits splits = open(spec);
     EXPECT_EQ(splits.train->size(), 4);
     EXPECT_EQ(splits.test->size(), 4);
@@ -135,20 +141,23 @@ TEST(ImageFolder, TheDamagedPictureIsNamed) {
         for (const char* name : {"a/", "b/"})
             test::write(folder / (name + std::to_string(i) + ".png"), kPngBytes);
     test::write(folder / "b/17.png", kPngBytes.substr(0, kPngBytes.size() / 2));
-    EXPECT_THAT(message<FileError>([&] { open({.source = "auto", .path = folder.str()}); }), HasSubstr("b/17.png"));
+    EXPECT_THAT(message<FileError>([&] { open({.source = "auto", .path = folder.str()}); }),
+                HasSubstr("b/17.png"));
     const TempFolder lonely;
     test::write(lonely / "only/1.png", kPngBytes);
-    EXPECT_THAT(message<FileError>([&] { open({.source = "image-folder", .path = lonely.str()}); }), HasSubstr("one folder a class"));
+    EXPECT_THAT(message<FileError>([&] { open({.source = "image-folder", .path = lonely.str()}); }),
+                HasSubstr("one folder a class"));
     const TempFolder strange;
     test::write(strange / "thing.xyz/readme", "x");
-    EXPECT_THAT(message<FileError>([&] { detect(strange.str()); }), testing::AllOf(HasSubstr("thing.xyz"), HasSubstr("looked for")));
+    EXPECT_THAT(message<FileError>([&] { detect(strange.str()); }),
+                testing::AllOf(HasSubstr("thing.xyz"), HasSubstr("looked for")));
 }
 
 TEST(ImageFolder, RealPictures) {
     const std::string path = test::shared("data/cifar10-folder");
-    if (path.empty())
-        GTEST_SKIP() << "no shared data";
-    const Splits splits = open({.source = "auto", .path = path, .normalize = Normalize::Standardize});
+    if (path.empty()) GTEST_SKIP() << "no shared data";
+    const Splits splits =
+        open({.source = "auto", .path = path, .normalize = Normalize::Standardize});
     EXPECT_EQ(splits.train->size() + splits.validation->size(), 3000);
     EXPECT_EQ(splits.test->size(), 1000);
     EXPECT_EQ(splits.fields[0].shape, Shape({3, 32, 32}));
@@ -199,44 +208,59 @@ TEST(Arrays, PicturesMasksAndNumbers) {
     const TempFolder folder;
     io::write_npy(folder / "x.npy", ramp({6, 2, 4, 3}, DType::UInt8)); // channels last
     io::write_npy(folder / "y.npy", Tensor::zeros({6, 2, 4}, DType::Int64));
-    const Splits masks = open({.source = "npy", .path = folder.str(), .validation_fraction = 0, .test_fraction = 0});
+    const Splits masks =
+        open({.source = "npy", .path = folder.str(), .validation_fraction = 0, .test_fraction = 0});
     EXPECT_EQ(masks.fields[0].shape, Shape({3, 2, 4}));
     EXPECT_EQ(masks.fields[1].kind, FieldKind::Mask);
     EXPECT_EQ(floats(*masks.train, 1)[0], 24 / 255.0f);
     EXPECT_EQ(floats(*masks.train, 1)[8], 25 / 255.0f); // the second channel of the same pixel
     io::write_npy(folder / "y.npy", ramp({6}, DType::Float32));
-    const Splits numbers = open({.source = "npy", .path = folder.str(), .validation_fraction = 0, .test_fraction = 0});
+    const Splits numbers =
+        open({.source = "npy", .path = folder.str(), .validation_fraction = 0, .test_fraction = 0});
     EXPECT_EQ(numbers.fields[1].kind, FieldKind::Scalar);
     EXPECT_EQ(floats(*numbers.train, 4, 1)[0], 4);
     io::write_npy(folder / "y.npy", remainders(5, 2));
-    EXPECT_THAT(message<DataError>([&] { open({.source = "npy", .path = folder.str()}); }), testing::AllOf(HasSubstr("6 samples"), HasSubstr("has 5")));
+    EXPECT_THAT(message<DataError>([&] { open({.source = "npy", .path = folder.str()}); }),
+                testing::AllOf(HasSubstr("6 samples"), HasSubstr("has 5")));
 }
 
 TEST(Arrays, NpzAndHdf5) {
     const TempFolder folder;
     const auto encoded = [](const Tensor& t) { return io::encode_npy(t); };
-    const std::vector<std::byte> x = encoded(ramp({10, 4}, DType::Float32)), y = encoded(remainders(10, 2));
+    const std::vector<std::byte> x = encoded(ramp({10, 4}, DType::Float32)),
+                                 y = encoded(remainders(10, 2));
     int code = 0;
     zip_t* archive = zip_open((folder / "data.npz").c_str(), ZIP_CREATE, &code);
     ASSERT_NE(archive, nullptr);
     zip_file_add(archive, "x.npy", zip_source_buffer(archive, x.data(), x.size(), 0), 0);
     zip_file_add(archive, "y.npy", zip_source_buffer(archive, y.data(), y.size(), 0), 0);
     ASSERT_EQ(zip_close(archive), 0);
-    io::write_hdf5(folder / "data.h5", {.tensors = {{"train/images", ramp({10, 4}, DType::Float32)}, {"train/labels", remainders(10, 2)}}, .attributes = {}});
+    io::write_hdf5(folder / "data.h5", {.tensors = {{"train/images", ramp({10, 4}, DType::Float32)},
+                                                    {"train/labels", remainders(10, 2)}},
+                                        .attributes = {}});
     for (const char* name : {"data.npz", "data.h5"}) {
-        const Splits splits = open({.source = "auto", .path = folder / name, .validation_fraction = 0, .test_fraction = 0});
+        const Splits splits = open({.source = "auto",
+                                    .path = folder / name,
+                                    .validation_fraction = 0,
+                                    .test_fraction = 0});
         ASSERT_EQ(splits.train->size(), 10) << name;
         EXPECT_EQ(floats(*splits.train, 9), (std::vector<float>{36, 37, 38, 39}));
         EXPECT_EQ(label(*splits.train, 9), 1);
-        EXPECT_THAT(message<FileError>([&] { open({.source = "auto", .path = folder / name, .x_name = "nothing"}); }), HasSubstr("there is no array \"nothing\""));
+        EXPECT_THAT(message<FileError>([&] {
+                        open({.source = "auto", .path = folder / name, .x_name = "nothing"});
+                    }),
+                    HasSubstr("there is no array \"nothing\""));
     }
     const std::string whole = test::slurp(folder / "data.npz");
     test::write(folder / "cut.npz", whole.substr(0, whole.size() / 2));
-    EXPECT_THAT(message<FileError>([&] { open({.source = "auto", .path = folder / "cut.npz"}); }), HasSubstr("cut.npz"));
+    EXPECT_THAT(message<FileError>([&] { open({.source = "auto", .path = folder / "cut.npz"}); }),
+                HasSubstr("cut.npz"));
     std::string damaged = whole;
     damaged[150] ^= 0x55; // inside x's data
     test::write(folder / "damaged.npz", damaged);
-    EXPECT_THAT(message<FileError>([&] { open({.source = "auto", .path = folder / "damaged.npz"}); }), HasSubstr("damaged"));
+    EXPECT_THAT(
+        message<FileError>([&] { open({.source = "auto", .path = folder / "damaged.npz"}); }),
+        HasSubstr("damaged"));
 }
 
 } // namespace

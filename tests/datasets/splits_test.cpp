@@ -24,9 +24,10 @@ DatasetPtr numbered(std::int64_t count) {
         x.push_back(static_cast<float>(i));
         y.push_back(i % 3);
     }
-    return memory_dataset({{.name = "x", .shape = {1}, .kind = FieldKind::Vector},
-                           {.name = "y", .shape = {}, .dtype = DType::Int64, .kind = FieldKind::Label, .classes = 3}},
-                          {Column::of<float>(x), Column::of<std::int64_t>(y)}, count, "numbers");
+    return memory_dataset(
+        {{.name = "x", .shape = {1}, .kind = FieldKind::Vector},
+         {.name = "y", .shape = {}, .dtype = DType::Int64, .kind = FieldKind::Label, .classes = 3}},
+        {Column::of<float>(x), Column::of<std::int64_t>(y)}, count, "numbers");
 }
 
 std::multiset<std::uint64_t> hashes(const DatasetPtr& dataset) {
@@ -69,8 +70,9 @@ TEST(Views, SubsetConcatenatedAndMapped) {
 TEST(Views, NormalizationIsThatOfAHandComputation) {
     // Channels of [2, 1, 2] pictures: 0, 51, 102, 153 and 0, 0, 0, 255.
     const std::vector<std::uint8_t> pixels = {0, 51, 0, 0, 102, 153, 0, 255};
-    const DatasetPtr images = memory_dataset({{.name = "x", .shape = {2, 1, 2}, .kind = FieldKind::Image}},
-                                             {Column::of<std::uint8_t>(pixels)}, 2, "two");
+    const DatasetPtr images =
+        memory_dataset({{.name = "x", .shape = {2, 1, 2}, .kind = FieldKind::Image}},
+                       {Column::of<std::uint8_t>(pixels)}, 2, "two");
     const Normalization n = statistics(*images);
     ASSERT_EQ(n.mean.size(), 2u);
     EXPECT_NEAR(n.mean[0], 0.3, 1e-7);
@@ -84,7 +86,8 @@ TEST(Views, NormalizationIsThatOfAHandComputation) {
 
 TEST(Views, ConstantFeaturesAndLargeOffsetsAreNormalised) {
     const std::vector<float> x = {5, 16777210, 5, 16777212, 5, 16777214};
-    const DatasetPtr data = memory_dataset({{.name = "x", .shape = {2}, .kind = FieldKind::Vector}}, {Column::of<float>(x)}, 3, "");
+    const DatasetPtr data = memory_dataset({{.name = "x", .shape = {2}, .kind = FieldKind::Vector}},
+                                           {Column::of<float>(x)}, 3, "");
     const Normalization n = statistics(*data);
     EXPECT_EQ(n.std[0], 1);
     EXPECT_NEAR(n.mean[1], 16777212, 1e-6);
@@ -93,7 +96,8 @@ TEST(Views, ConstantFeaturesAndLargeOffsetsAreNormalised) {
 
 TEST(Views, NanIsNamedBySample) {
     const std::vector<float> x = {1, 2, NAN, 4};
-    const DatasetPtr data = memory_dataset({{.name = "x", .shape = {1}, .kind = FieldKind::Vector}}, {Column::of<float>(x)}, 4, "");
+    const DatasetPtr data = memory_dataset({{.name = "x", .shape = {1}, .kind = FieldKind::Vector}},
+                                           {Column::of<float>(x)}, 4, "");
     EXPECT_THAT(message<DataError>([&] { statistics(*data); }), HasSubstr("sample 2"));
 }
 
@@ -116,7 +120,12 @@ TEST(Labels, OutOfRangeIsNamedBySample) {
     const std::vector<float> x = {1, 2, 3};
     const std::vector<std::int64_t> y = {0, 3, 1};
     const std::string text = message<DataError>([&] {
-        memory_dataset({{.name = "x", .shape = {1}}, {.name = "y", .shape = {}, .dtype = DType::Int64, .kind = FieldKind::Label, .classes = 3}},
+        memory_dataset({{.name = "x", .shape = {1}},
+                        {.name = "y",
+                         .shape = {},
+                         .dtype = DType::Int64,
+                         .kind = FieldKind::Label,
+                         .classes = 3}},
                        {Column::of<float>(x), Column::of<std::int64_t>(y)}, 3, "file");
     });
     EXPECT_THAT(text, HasSubstr("sample 1"));
@@ -125,7 +134,8 @@ TEST(Labels, OutOfRangeIsNamedBySample) {
 }
 
 TEST(Splits, AreDisjointCompleteAndRepeatable) {
-    const DatasetSpec spec{.source = "iris", .seed = 4, .validation_fraction = 0.2, .test_fraction = 0.3};
+    const DatasetSpec spec{
+        .source = "iris", .seed = 4, .validation_fraction = 0.2, .test_fraction = 0.3};
     const Splits a = open(spec), b = open(spec);
     // Copies among the flowers stay together, so that the sizes may be off by them.
     EXPECT_NEAR(static_cast<double>(a.test->size()), 45, 3);
@@ -137,7 +147,8 @@ TEST(Splits, AreDisjointCompleteAndRepeatable) {
     for (const DatasetPtr& part : {a.train, a.validation, a.test})
         for (const std::uint64_t h : hashes(part))
             all.insert(h);
-    EXPECT_EQ(all, hashes(open({.source = "iris", .validation_fraction = 0, .test_fraction = 0}).train));
+    EXPECT_EQ(all,
+              hashes(open({.source = "iris", .validation_fraction = 0, .test_fraction = 0}).train));
     for (const std::uint64_t h : hashes(a.train)) {
         EXPECT_EQ(hashes(a.test).count(h), 0u);
         EXPECT_EQ(hashes(a.validation).count(h), 0u);
@@ -159,7 +170,8 @@ TEST(Splits, CopiesNeverCrossFromOneSplitToAnother) {
         EXPECT_EQ(splits.duplicates, 200);
         EXPECT_THAT(splits.notes, testing::Contains(HasSubstr("200 samples are exact copies")));
         EXPECT_EQ(splits.train->size() + splits.validation->size() + splits.test->size(), 300);
-        const auto train = hashes(splits.train), validation = hashes(splits.validation), tested = hashes(splits.test);
+        const auto train = hashes(splits.train), validation = hashes(splits.validation),
+                   tested = hashes(splits.test);
         for (const std::uint64_t h : tested) {
             ASSERT_EQ(train.count(h), 0u);
             ASSERT_EQ(validation.count(h), 0u);
@@ -171,14 +183,18 @@ TEST(Splits, CopiesNeverCrossFromOneSplitToAnother) {
 
 TEST(Splits, NothingButCopiesIsRefused) {
     const test::TempFolder folder;
-    test::write(folder / "same.csv", csv_of(std::vector<std::pair<double, int>>{{1, 0}, {1, 1}, {1, 0}, {1, 1}, {1, 0}}));
-    EXPECT_THAT(message<DataError>([&] { open({.source = "csv", .path = folder / "same.csv"}); }), HasSubstr("copies"));
+    test::write(folder / "same.csv", csv_of(std::vector<std::pair<double, int>>{
+                                         {1, 0}, {1, 1}, {1, 0}, {1, 1}, {1, 0}}));
+    EXPECT_THAT(message<DataError>([&] { open({.source = "csv", .path = folder / "same.csv"}); }),
+                HasSubstr("copies"));
 }
 
 TEST(Splits, NormalisationKnowsTheTrainingSplitAlone) {
-    // Two clusters far apart: were validation or test counted, mean and deviation of train would not be 0 and 1.
+    // Two clusters far apart: were validation or test counted, mean and deviation of train would
+    // not be 0 and 1.
     const Splits raw = open({.source = "iris", .seed = 1});
-    const Splits standard = open({.source = "iris", .seed = 1, .normalize = Normalize::Standardize});
+    const Splits standard =
+        open({.source = "iris", .seed = 1, .normalize = Normalize::Standardize});
     const Normalization own = statistics(*raw.train);
     EXPECT_EQ(own.mean, standard.normalization.mean);
     EXPECT_EQ(own.std, standard.normalization.std);
@@ -187,28 +203,35 @@ TEST(Splits, NormalisationKnowsTheTrainingSplitAlone) {
     for (std::size_t f = 0; f < 4; ++f) {
         EXPECT_NEAR(after.mean[f], 0, 1e-5);
         EXPECT_NEAR(after.std[f], 1, 1e-5);
-        EXPECT_NEAR(floats(*standard.test, 0)[f], (floats(*raw.test, 0)[f] - own.mean[f]) / own.std[f], 1e-5);
+        EXPECT_NEAR(floats(*standard.test, 0)[f],
+                    (floats(*raw.test, 0)[f] - own.mean[f]) / own.std[f], 1e-5);
     }
 }
 
 TEST(Splits, TheSizesFollowTheFractions) {
-    const Splits none = open({.source = "moons", .samples = 100, .test_samples = 30, .validation_fraction = 0});
+    const Splits none =
+        open({.source = "moons", .samples = 100, .test_samples = 30, .validation_fraction = 0});
     EXPECT_EQ(none.train->size(), 100);
     EXPECT_EQ(none.validation, nullptr);
     EXPECT_EQ(none.test->size(), 30);
     const Splits some = open({.source = "moons", .samples = 100, .validation_fraction = 0.25});
     EXPECT_EQ(some.train->size(), 75);
     EXPECT_EQ(some.validation->size(), 25);
-    EXPECT_EQ(open({.source = "moons", .samples = 4, .validation_fraction = 0.01}).validation->size(), 1);
+    EXPECT_EQ(
+        open({.source = "moons", .samples = 4, .validation_fraction = 0.01}).validation->size(), 1);
 }
 
 TEST(Splits, BadRequestsAreRefusedInWords) {
     EXPECT_THAT(message<ValueError>([] { open({.source = "nothing"}); }), HasSubstr("digits"));
-    EXPECT_THAT(message<ValueError>([] { open({.source = "moons", .validation_fraction = 1}); }), HasSubstr("validation_fraction"));
-    EXPECT_THAT(message<ValueError>([] { open({.source = "moons", .validation_fraction = NAN}); }), HasSubstr("validation_fraction"));
-    EXPECT_THAT(message<ValueError>([] { open({.source = "moons", .samples = -1}); }), HasSubstr("samples"));
+    EXPECT_THAT(message<ValueError>([] { open({.source = "moons", .validation_fraction = 1}); }),
+                HasSubstr("validation_fraction"));
+    EXPECT_THAT(message<ValueError>([] { open({.source = "moons", .validation_fraction = NAN}); }),
+                HasSubstr("validation_fraction"));
+    EXPECT_THAT(message<ValueError>([] { open({.source = "moons", .samples = -1}); }),
+                HasSubstr("samples"));
     EXPECT_THAT(message<FileError>([] { open({.source = "csv"}); }), HasSubstr("needs a file"));
-    EXPECT_THAT(message<FileError>([] { open({.source = "auto", .path = "/nowhere/at/all"}); }), HasSubstr("/nowhere/at/all"));
+    EXPECT_THAT(message<FileError>([] { open({.source = "auto", .path = "/nowhere/at/all"}); }),
+                HasSubstr("/nowhere/at/all"));
 }
 
 TEST(Splits, CanBeCancelledWhileOpening) {

@@ -1,5 +1,5 @@
-// The product's main job in one sitting, with real mouse and key events: LeNet is wired from an empty canvas, trained on
-// drawn digits, looked into, undone, saved and opened again.
+// The product's main job in one sitting, with real mouse and key events: LeNet is wired from an
+// empty canvas, trained on drawn digits, looked into, undone, saved and opened again.
 #include <QLineEdit>
 #include <QSignalSpy>
 #include <QStandardPaths>
@@ -29,7 +29,8 @@ struct Person {
     QWidget* view() const { return canvas.viewport(); }
 
     static void move(QWidget* widget, QPoint to, Qt::MouseButtons buttons) {
-        QMouseEvent event(QEvent::MouseMove, to, widget->mapToGlobal(to), Qt::NoButton, buttons, Qt::NoModifier);
+        QMouseEvent event(QEvent::MouseMove, to, widget->mapToGlobal(to), Qt::NoButton, buttons,
+                          Qt::NoModifier);
         QCoreApplication::sendEvent(widget, &event);
     }
 
@@ -41,13 +42,11 @@ struct Person {
         move(view(), at, Qt::NoButton);
         QTest::mouseDClick(view(), Qt::LeftButton, {}, at);
         auto* field = window.findChild<QLineEdit*>("canvas.search.field");
-        if (!field || !field->isVisible())
-            return {};
+        if (!field || !field->isVisible()) return {};
         QTest::keyClicks(field, text);
         QTest::keyClick(field, Qt::Key_Return);
         for (const auto& [id, node] : window.document().graph().nodes())
-            if (!before.count(id))
-                return id;
+            if (!before.count(id)) return id;
         return {};
     }
 
@@ -62,8 +61,7 @@ struct Person {
         click(node);
         auto* properties = window.findChild<PropertiesPanel*>();
         auto* field = properties->findChild<QLineEdit*>(QStringLiteral("param_") + param);
-        if (!field)
-            return false;
+        if (!field) return false;
         field->setFocus();
         field->selectAll();
         QTest::keyClicks(field, text);
@@ -72,10 +70,16 @@ struct Person {
     }
 
     /// Drags from an output port to an input port.
-    bool wire(const std::string& from, const std::string& fromPort, const std::string& to, const std::string& toPort) {
+    bool wire(const std::string& from, const std::string& fromPort, const std::string& to,
+              const std::string& toPort) {
         const auto count = window.document().graph().wires().size();
-        const QPoint a = canvas.portPosition(QString::fromStdString(from), QString::fromStdString(fromPort), true).toPoint();
-        const QPoint b = canvas.portPosition(QString::fromStdString(to), QString::fromStdString(toPort), false).toPoint();
+        const QPoint a =
+            canvas
+                .portPosition(QString::fromStdString(from), QString::fromStdString(fromPort), true)
+                .toPoint();
+        const QPoint b =
+            canvas.portPosition(QString::fromStdString(to), QString::fromStdString(toPort), false)
+                .toPoint();
         move(view(), a, Qt::NoButton);
         QTest::mousePress(view(), Qt::LeftButton, {}, a);
         for (int i = 1; i <= 6; ++i)
@@ -106,18 +110,27 @@ class LenetTest : public QObject {
         window.canvas().setZoom(1.0, window.canvas().viewport()->rect().center());
         const std::string empty = graph::to_text(window.document().graph());
         Person person{window};
-        const auto place = [](int column, int row) { return QPoint(40 + 250 * column, 60 + 210 * row); };
+        const auto place = [](int column, int row) {
+            return QPoint(40 + 250 * column, 60 + 210 * row);
+        };
 
         // --- wire it
         const std::string data = person.add("dataset", place(0, 0));
         QCOMPARE(window.document().graph().nodes().size(), std::size_t(1));
-        const std::string conv1 = person.add("conv2d", place(1, 0)), relu1 = person.add("relu", place(2, 0));
-        const std::string pool1 = person.add("maxpool2d", place(3, 0)), conv2 = person.add("conv2d", place(4, 0));
-        const std::string relu2 = person.add("relu", place(0, 1)), pool2 = person.add("maxpool2d", place(1, 1));
-        const std::string flat = person.add("flatten", place(2, 1)), fc1 = person.add("fc", place(3, 1)); // a synonym
-        const std::string relu3 = person.add("relu", place(4, 1)), fc2 = person.add("linear", place(0, 2));
-        const std::string relu4 = person.add("relu", place(1, 2)), fc3 = person.add("linear", place(2, 2));
-        const std::string loss = person.add("crossentropy", place(3, 2)), metric = person.add("accuracy", place(3, 3));
+        const std::string conv1 = person.add("conv2d", place(1, 0)),
+                          relu1 = person.add("relu", place(2, 0));
+        const std::string pool1 = person.add("maxpool2d", place(3, 0)),
+                          conv2 = person.add("conv2d", place(4, 0));
+        const std::string relu2 = person.add("relu", place(0, 1)),
+                          pool2 = person.add("maxpool2d", place(1, 1));
+        const std::string flat = person.add("flatten", place(2, 1)),
+                          fc1 = person.add("fc", place(3, 1)); // a synonym
+        const std::string relu3 = person.add("relu", place(4, 1)),
+                          fc2 = person.add("linear", place(0, 2));
+        const std::string relu4 = person.add("relu", place(1, 2)),
+                          fc3 = person.add("linear", place(2, 2));
+        const std::string loss = person.add("crossentropy", place(3, 2)),
+                          metric = person.add("accuracy", place(3, 3));
         const std::string sgd = person.add("sgd", place(4, 2));
         const auto& graph = window.document().graph();
         QCOMPARE(graph.nodes().size(), std::size_t(16));
@@ -136,13 +149,17 @@ class LenetTest : public QObject {
         QVERIFY(person.set(fc3, "out_features", "10"));
         QVERIFY(person.set(sgd, "lr", "0.02"));
         QVERIFY(person.set(sgd, "momentum", "0.9"));
-        QCOMPARE(std::get<std::int64_t>(graph.node(conv2)->params.at("out_channels")), std::int64_t(16));
+        QCOMPARE(std::get<std::int64_t>(graph.node(conv2)->params.at("out_channels")),
+                 std::int64_t(16));
         QCOMPARE(std::get<double>(graph.node(sgd)->params.at("momentum")), 0.9);
 
-        const std::vector<std::string> chain = {data, conv1, relu1, pool1, conv2, relu2, pool2, flat, fc1, relu3, fc2, relu4, fc3, loss};
+        const std::vector<std::string> chain = {data, conv1, relu1, pool1, conv2, relu2, pool2,
+                                                flat, fc1,   relu3, fc2,   relu4, fc3,   loss};
         for (std::size_t i = 0; i + 1 < chain.size(); ++i) {
-            const std::string out = i == 0 ? "x" : "out", in = chain[i + 1] == loss ? "input" : "in";
-            QVERIFY2(person.wire(chain[i], out, chain[i + 1], in), (chain[i] + " -> " + chain[i + 1]).c_str());
+            const std::string out = i == 0 ? "x" : "out",
+                              in = chain[i + 1] == loss ? "input" : "in";
+            QVERIFY2(person.wire(chain[i], out, chain[i + 1], in),
+                     (chain[i] + " -> " + chain[i + 1]).c_str());
         }
         QVERIFY(person.wire(data, "y", loss, "target"));
         QVERIFY(person.wire(fc3, "out", metric, "input"));
@@ -150,7 +167,8 @@ class LenetTest : public QObject {
         QVERIFY(person.wire(loss, "loss", sgd, "loss"));
         QCOMPARE(graph.wires().size(), std::size_t(17));
         const graph::Analysis& analysis = window.document().analysis();
-        QVERIFY2(analysis.runnable(), analysis.problems.empty() ? "" : analysis.problems.front().text.c_str());
+        QVERIFY2(analysis.runnable(),
+                 analysis.problems.empty() ? "" : analysis.problems.front().text.c_str());
         QCOMPARE(analysis.weights, std::int64_t(61'706)); // LeNet's well-known number
         QVERIFY(window.totalsText().contains("61,706"));
         QCOMPARE(analysis.nodes.at(pool2).output_text, std::string("N × 16 × 5 × 5"));
@@ -174,7 +192,8 @@ class LenetTest : public QObject {
         person.click(conv1);
         auto* inspector = window.findChild<InspectorPanel*>();
         inspector->choose({conv1, "weight", ProbeWhat::Weight});
-        QTRY_VERIFY_WITH_TIMEOUT(inspector->shown() && inspector->shown()->shape == (Shape{6, 1, 5, 5}), kLong);
+        QTRY_VERIFY_WITH_TIMEOUT(
+            inspector->shown() && inspector->shown()->shape == (Shape{6, 1, 5, 5}), kLong);
         const auto step = inspector->shown()->step;
         QTRY_VERIFY_WITH_TIMEOUT(inspector->shown()->step > step, kLong); // it lives
         QVERIFY(inspector->shown()->min < inspector->shown()->max);
@@ -202,11 +221,9 @@ class LenetTest : public QObject {
         QCOMPARE(graph::to_text(other.document().graph()), wired);
         std::vector<double> saved, loaded;
         for (const auto& weight : window.document().weights())
-            if (weight.name == conv1 + ".weight")
-                saved = weight.tensor.to_vector();
+            if (weight.name == conv1 + ".weight") saved = weight.tensor.to_vector();
         for (const auto& weight : other.document().weights())
-            if (weight.name == conv1 + ".weight")
-                loaded = weight.tensor.to_vector();
+            if (weight.name == conv1 + ".weight") loaded = weight.tensor.to_vector();
         QCOMPARE(saved.size(), std::size_t(150));
         QCOMPARE(loaded, saved);
     }

@@ -67,7 +67,8 @@ TEST(Backward, GradientsOfDifferentLeavesAreNotShared) {
 TEST(Backward, TakesSeedsAndSeveralRoots) {
     const Tensor x = leaf({1, 2});
     const Tensor roots[] = {mul(x, 2), square(x)};
-    const Tensor seeds[] = {Tensor::from(std::vector<double>{1, 10}, {2}), Tensor::from(std::vector<float>{1, 1}, {2})};
+    const Tensor seeds[] = {Tensor::from(std::vector<double>{1, 10}, {2}),
+                            Tensor::from(std::vector<float>{1, 1}, {2})};
     backward(roots, seeds, {});
     EXPECT_EQ(of(x.grad()), (std::vector<double>{4, 24}));
     const Tensor wrong[] = {Tensor::zeros({3})};
@@ -80,7 +81,8 @@ TEST(Backward, TakesSeedsAndSeveralRoots) {
 TEST(Backward, RefusesWhatHasNothingToDifferentiate) {
     const Tensor x = Tensor::scalar(1);
     EXPECT_EQ(autograd_error([&] { backward(mul(x, 2)); }),
-              "There is nothing to differentiate: root 0 does not depend on anything that requires a gradient.");
+              "There is nothing to differentiate: root 0 does not depend on anything that requires "
+              "a gradient.");
     const Tensor w = leaf({1});
     Tensor y;
     {
@@ -105,7 +107,8 @@ TEST(Backward, ASecondTimeNeedsRetainGraph) {
     backward(y);
     EXPECT_EQ(of(x.grad()), (std::vector<double>{12}));
     EXPECT_EQ(autograd_error([&] { backward(y); }),
-              "backward went through `square` a second time, but what it saved was released by the first; ask the first for retain_graph.");
+              "backward went through `square` a second time, but what it saved was released by the "
+              "first; ask the first for retain_graph.");
 }
 
 TEST(Backward, ReleasesWhatItNoLongerNeeds) {
@@ -116,8 +119,9 @@ TEST(Backward, ReleasesWhatItNoLongerNeeds) {
         const Tensor y = sum(exp(mul(x, x)));
         const std::size_t recorded = memory_stats().live_bytes;
         backward(y);
-        EXPECT_LT(memory_stats().live_bytes, recorded + 3 * sizeof(double)); // the gradient came, what was saved went
-        EXPECT_LE(live_tensor_count(), tensors + 3);                         // x, y and the gradient
+        EXPECT_LT(memory_stats().live_bytes,
+                  recorded + 3 * sizeof(double));    // the gradient came, what was saved went
+        EXPECT_LE(live_tensor_count(), tensors + 3); // x, y and the gradient
     }
     EXPECT_EQ(live_tensor_count(), tensors);
     EXPECT_EQ(memory_stats().live_bytes, bytes);
@@ -148,12 +152,15 @@ TEST(Versions, AChangeAfterSavingIsNamed) {
     const Tensor y = sum(mul(x, factor));
     factor.fill_(5);
     EXPECT_EQ(autograd_error([&] { backward(y); }),
-              "A tensor that `mul` saved for its gradient was changed in place since: input 1, float64[3], was saved at version 0 and is "
+              "A tensor that `mul` saved for its gradient was changed in place since: input 1, "
+              "float64[3], was saved at version 0 and is "
               "now at version 1. Change a clone instead, or change it after backward.");
     Tensor e = exp(x);
     const Tensor z = sum(e);
     e.detach().fill_(0); // shares storage and version
-    EXPECT_NE(autograd_error([&] { backward(z); }).find("`exp` saved for its gradient was changed in place since: output 0"),
+    EXPECT_NE(autograd_error([&] {
+                  backward(z);
+              }).find("`exp` saved for its gradient was changed in place since: output 0"),
               std::string::npos);
     Tensor unused = add(x, 1);
     const Tensor fine = sum(unused);
@@ -180,7 +187,8 @@ TEST(Leaves, FollowTheRules) {
 TEST(InPlace, NeedsNoGradForTensorsWithAGradient) {
     const Tensor x = leaf({1, 2});
     const Tensor inputs[] = {x, Tensor::full({2}, 1, DType::Float64)};
-    EXPECT_NE(autograd_error([&] { call(find_op("add_"), inputs); }).find("`add_` writes in place"), std::string::npos);
+    EXPECT_NE(autograd_error([&] { call(find_op("add_"), inputs); }).find("`add_` writes in place"),
+              std::string::npos);
     const std::uint32_t before = x.version();
     {
         const autograd::NoGrad scope;
@@ -203,7 +211,10 @@ TEST(Grad, GivesGradientsOfLeavesAndResultsWithoutTouchingGrad) {
     EXPECT_EQ(of(found[3]), (std::vector<double>{12}));
     EXPECT_FALSE(x.grad().defined());
     const Tensor constant = Tensor::scalar(1);
-    EXPECT_EQ(autograd_error([&] { grad({&z, 1}, {&constant, 1}); }), "grad: input 0 does not require a gradient.");
+    EXPECT_EQ(autograd_error([&] {
+                  grad({&z, 1}, {&constant, 1});
+              }),
+              "grad: input 0 does not require a gradient.");
 }
 
 TEST(Grad, RunsOnlyWhatLeadsToItsInputs) {
@@ -252,12 +263,14 @@ TEST(Tape, AChainOfAHundredThousandStepsNeedsNoDeepStack) {
     {
         const Tensor x = leaf({1});
         Tensor y = x;
-        for (int i = 0; i < 100000; ++i) y = mul(y, x);
+        for (int i = 0; i < 100000; ++i)
+            y = mul(y, x);
         backward(y, {.retain_graph = true});
         EXPECT_EQ(of(x.grad()), (std::vector<double>{100001}));
         y = Tensor(); // the graph is destroyed without ever having been released
         Tensor z = x;
-        for (int i = 0; i < 100000; ++i) z = tanh(z); // saves outputs
+        for (int i = 0; i < 100000; ++i)
+            z = tanh(z); // saves outputs
     }
     EXPECT_EQ(live_tensor_count(), before);
 }
@@ -279,15 +292,24 @@ TEST(Tape, MixedDTypesGetGradientsOfTheirOwn) {
 }
 
 TEST(GradCheck, FindsAWrongGradientAndALeak) {
-    const Tensor x = Tensor::from(std::vector<double>{1, 2}, {2}), y = Tensor::from(std::vector<double>{3, 4}, {2});
+    const Tensor x = Tensor::from(std::vector<double>{1, 2}, {2}),
+                 y = Tensor::from(std::vector<double>{3, 4}, {2});
     using List = std::vector<Tensor>;
-    EXPECT_EQ(autograd::gradcheck([](const List& v) { return List{mul(v[0], v[1])}; }, {x, y}, {.double_backward = true}), "");
+    EXPECT_EQ(autograd::gradcheck([](const List& v) { return List{mul(v[0], v[1])}; }, {x, y},
+                                  {.double_backward = true}),
+              "");
     // Half of the dependence hidden behind detach().
-    const std::string wrong = autograd::gradcheck([](const List& v) { return List{mul(v[0], v[0].detach())}; }, {x});
-    EXPECT_TRUE(wrong.starts_with("with a gradient for inputs {0}: input 0, element 0: analytic 1.1, numeric 2.2")) << wrong;
+    const std::string wrong =
+        autograd::gradcheck([](const List& v) { return List{mul(v[0], v[0].detach())}; }, {x});
+    EXPECT_TRUE(wrong.starts_with(
+        "with a gradient for inputs {0}: input 0, element 0: analytic 1.1, numeric 2.2"))
+        << wrong;
     // Only the second derivative is wrong: the factor 2 x of the first is a constant to the tape.
     const std::string second = autograd::gradcheck(
-        [](const List& v) { return List{add(mul(v[0], mul(v[0].detach(), 2)), neg(square(v[0].detach())))}; }, {x}, {.double_backward = true});
+        [](const List& v) {
+            return List{add(mul(v[0], mul(v[0].detach(), 2)), neg(square(v[0].detach())))};
+        },
+        {x}, {.double_backward = true});
     EXPECT_TRUE(second.starts_with("second derivative, ")) << second;
     static List kept;
     const std::string leak = autograd::gradcheck(
@@ -298,7 +320,8 @@ TEST(GradCheck, FindsAWrongGradientAndALeak) {
         {x});
     EXPECT_NE(leak.find("left alive"), std::string::npos) << leak;
     kept.clear();
-    EXPECT_THROW(autograd::gradcheck([](const List& v) { return v; }, {Tensor::zeros({2})}), DTypeError);
+    EXPECT_THROW(autograd::gradcheck([](const List& v) { return v; }, {Tensor::zeros({2})}),
+                 DTypeError);
 }
 
 } // namespace

@@ -88,8 +88,7 @@ TEST(Checkpoint, RefusesWhatIsNone) {
     const auto with = [&](const std::string& name, const std::string& value) {
         io::Hdf5File file = good;
         for (auto& [key, own] : file.attributes)
-            if (key == name)
-                own = value;
+            if (key == name) own = value;
         return file;
     };
     EXPECT_THAT(error(with("format", "something else")), HasSubstr("no checkpoint"));

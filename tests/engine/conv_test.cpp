@@ -80,8 +80,7 @@ TEST(Conv, EveryKernelEqualsThePlainOneOnWholeNumbers) {
         cpu::plain::conv_input_grad(g, pg, pw, at(slow, 1));
         cpu::plain::conv_weight_grad(g, px, pg, at(slow, 2), at(slow, 3));
         for (Isa level : {Isa::Baseline, Isa::Avx2, Isa::Avx512}) {
-            if (level > detected_isa())
-                continue;
+            if (level > detected_isa()) continue;
             set_isa(level);
             SCOPED_TRACE(name_of(level));
             std::vector<Tensor> flat = outputs();
@@ -175,8 +174,7 @@ TEST(ConvTranspose, GradientsAndSecondGradients) {
 }
 
 TEST(Conv, EqualsPyTorch) {
-    if (!Torch::available())
-        GTEST_SKIP() << "python3-torch is not installed";
+    if (!Torch::available()) GTEST_SKIP() << "python3-torch is not installed";
     Torch torch;
     std::string script;
     std::vector<std::vector<Tensor>> got;
@@ -221,8 +219,7 @@ TEST(Conv, EqualsPyTorch) {
 }
 
 TEST(ConvTranspose, EqualsPyTorch) {
-    if (!Torch::available())
-        GTEST_SKIP() << "python3-torch is not installed";
+    if (!Torch::available()) GTEST_SKIP() << "python3-torch is not installed";
     Torch torch;
     Tensor x = noise({3, 8, 7, 6}, 1, DType::Float32), w = noise({8, 5, 3, 4}, 2, DType::Float32),
            b = noise({10}, 3, DType::Float32);

@@ -21,9 +21,15 @@ struct Function {
 };
 
 const Function kFunctions[] = {
-    {"exp", exp, std::exp},       {"log", log, std::log},     {"log1p", log1p, std::log1p},
-    {"expm1", expm1, std::expm1}, {"tanh", tanh, std::tanh},  {"erf", erf, std::erf},
-    {"sqrt", sqrt, std::sqrt},    {"sin", sin, std::sin},     {"cos", cos, std::cos},
+    {"exp", exp, std::exp},
+    {"log", log, std::log},
+    {"log1p", log1p, std::log1p},
+    {"expm1", expm1, std::expm1},
+    {"tanh", tanh, std::tanh},
+    {"erf", erf, std::erf},
+    {"sqrt", sqrt, std::sqrt},
+    {"sin", sin, std::sin},
+    {"cos", cos, std::cos},
     {"sigmoid", sigmoid, [](double x) { return 1 / (1 + std::exp(-x)); }},
     {"rsqrt", rsqrt, [](double x) { return 1 / std::sqrt(x); }},
     {"reciprocal", reciprocal, [](double x) { return 1 / x; }},
@@ -32,11 +38,14 @@ const Function kFunctions[] = {
 /// Distance in units of the last place of the exact result; infinite when the kinds differ.
 double ulps(float value, double exact) {
     const auto rounded = static_cast<float>(exact);
-    if (std::isnan(exact) || std::isnan(value)) return std::isnan(exact) && std::isnan(value) ? 0 : kInf;
+    if (std::isnan(exact) || std::isnan(value))
+        return std::isnan(exact) && std::isnan(value) ? 0 : kInf;
     if (std::isinf(rounded) || std::isinf(value)) return value == rounded ? 0 : kInf;
     if (value == 0 && rounded == 0) return std::signbit(value) == std::signbit(rounded) ? 0 : kInf;
     const float size = std::abs(rounded);
-    return std::abs(value - exact) / (static_cast<double>(std::nextafter(size, std::numeric_limits<float>::infinity())) - size);
+    return std::abs(value - exact) /
+           (static_cast<double>(std::nextafter(size, std::numeric_limits<float>::infinity())) -
+            size);
 }
 
 class EachIsa : public testing::TestWithParam<Isa> {
@@ -49,15 +58,19 @@ class EachIsa : public testing::TestWithParam<Isa> {
     Isa before_ = isa();
 };
 
-// Half a million float32 values spread over all bit patterns: signs, denormals, infinities and NaNs among them.
+// Half a million float32 values spread over all bit patterns: signs, denormals, infinities and NaNs
+// among them.
 TEST_P(EachIsa, FunctionsAreWithinTwoUlps) {
     std::vector<float> values;
-    for (std::uint64_t bits = 0; bits <= 0xffffffffULL; bits += 8191) values.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
-    for (float x = -20; x < 20; x += 0.0007F) values.push_back(x); // where the functions bend
-    for (const float special : {0.0F, -0.0F, 1.0F, -1.0F, 88.7F, 88.8F, -87.4F, -103.9F, -104.1F, 4.0F, 9.1F,
-                                std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
-                                std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::denorm_min(),
-                                std::numeric_limits<float>::max(), std::numeric_limits<float>::lowest()}) {
+    for (std::uint64_t bits = 0; bits <= 0xffffffffULL; bits += 8191)
+        values.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
+    for (float x = -20; x < 20; x += 0.0007F)
+        values.push_back(x); // where the functions bend
+    for (const float special :
+         {0.0F, -0.0F, 1.0F, -1.0F, 88.7F, 88.8F, -87.4F, -103.9F, -104.1F, 4.0F, 9.1F,
+          std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
+          std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::denorm_min(),
+          std::numeric_limits<float>::max(), std::numeric_limits<float>::lowest()}) {
         values.push_back(special);
     }
     const Tensor x = Tensor::from(values, {static_cast<std::int64_t>(values.size())});
@@ -92,7 +105,8 @@ TEST(Elementwise, NanAndInfinityPassAsInPyTorch) {
     for (const DType dtype : {DType::Float32, DType::Float64}) {
         const Tensor x = to(doubles({kNan, kInf, -kInf}), dtype);
         const auto first_is_nan = [](const Tensor& y) { return std::isnan(y.to_vector()[0]); };
-        for (const auto f : {relu, silu, mish, sigmoid, selu, relu6, hardsigmoid, hardswish, logsigmoid, abs, neg, floor}) {
+        for (const auto f : {relu, silu, mish, sigmoid, selu, relu6, hardsigmoid, hardswish,
+                             logsigmoid, abs, neg, floor}) {
             EXPECT_TRUE(first_is_nan(f(x)));
         }
         EXPECT_EQ(of(sign(x))[0], 0);
@@ -105,14 +119,16 @@ TEST(Elementwise, NanAndInfinityPassAsInPyTorch) {
         EXPECT_TRUE(first_is_nan(maximum(x, to(doubles({1, 1, 1}), dtype))));
         EXPECT_TRUE(first_is_nan(minimum(to(doubles({1, 1, 1}), dtype), x)));
         EXPECT_EQ(of(isnan(x)), (std::vector<double>{1, 0, 0}));
-        EXPECT_EQ(of(isfinite(to(doubles({1, kInf, kNan}), dtype))), (std::vector<double>{1, 0, 0}));
+        EXPECT_EQ(of(isfinite(to(doubles({1, kInf, kNan}), dtype))),
+                  (std::vector<double>{1, 0, 0}));
         EXPECT_EQ(of(eq(x, x)), (std::vector<double>{0, 1, 1}));
         EXPECT_EQ(of(ne(x, x)), (std::vector<double>{1, 0, 0}));
     }
 }
 
 TEST(Elementwise, RoundsHalfToEven) {
-    EXPECT_EQ(of(round(doubles({0.5, 1.5, 2.5, -0.5, -1.5, 2.4}))), (std::vector<double>{0, 2, 2, 0, -2, 2}));
+    EXPECT_EQ(of(round(doubles({0.5, 1.5, 2.5, -0.5, -1.5, 2.4}))),
+              (std::vector<double>{0, 2, 2, 0, -2, 2}));
     EXPECT_EQ(of(floor(doubles({-0.5, 1.5}))), (std::vector<double>{-1, 1}));
     EXPECT_EQ(of(ceil(doubles({-0.5, 1.5}))), (std::vector<double>{0, 2}));
     EXPECT_EQ(floor(Tensor::full({1}, 3, DType::Int64)).dtype(), DType::Int64);
@@ -126,7 +142,8 @@ TEST(Elementwise, IntegersStayExact) {
     EXPECT_EQ(relu(x).data<std::int64_t>()[0], big);
     EXPECT_EQ(clamp(x, -kInf, 0).data<std::int64_t>()[1], -7);
     EXPECT_EQ(clamp(x, 0, kInf).data<std::int64_t>()[0], big);
-    EXPECT_EQ(of(pow(Tensor::from(std::vector<std::int64_t>{2, -1, 1, 3}, {4}), Tensor::from(std::vector<std::int64_t>{10, -3, -5, -1}, {4}))),
+    EXPECT_EQ(of(pow(Tensor::from(std::vector<std::int64_t>{2, -1, 1, 3}, {4}),
+                     Tensor::from(std::vector<std::int64_t>{10, -3, -5, -1}, {4}))),
               (std::vector<double>{1024, -1, 1, 0}));
     const Tensor bytes = Tensor::full({1}, 200, DType::UInt8);
     EXPECT_EQ(of(add(bytes, bytes))[0], 144); // wraps, as in PyTorch
@@ -134,7 +151,8 @@ TEST(Elementwise, IntegersStayExact) {
 }
 
 TEST(Elementwise, BoolsAddAsOrAndMultiplyAsAnd) {
-    const Tensor a = to(doubles({0, 0, 1, 1}), DType::Bool), b = to(doubles({0, 1, 0, 1}), DType::Bool);
+    const Tensor a = to(doubles({0, 0, 1, 1}), DType::Bool),
+                 b = to(doubles({0, 1, 0, 1}), DType::Bool);
     EXPECT_EQ(of(add(a, b)), (std::vector<double>{0, 1, 1, 1}));
     EXPECT_EQ(of(mul(a, b)), (std::vector<double>{0, 0, 0, 1}));
     EXPECT_EQ(of(logical_not(a)), (std::vector<double>{1, 1, 0, 0}));
@@ -152,16 +170,22 @@ TEST(Elementwise, ZeroSizesAndZeroDimensionsWork) {
 // Large enough for several threads and every path of the loop driver; the truth is a plain loop.
 TEST(Elementwise, LargeBroadcastsEqualAPlainLoopForEveryThreadCount) {
     const std::int64_t rows = 301, columns = 509;
-    std::vector<float> a(static_cast<std::size_t>(rows * columns)), b(static_cast<std::size_t>(columns)), c(static_cast<std::size_t>(rows));
-    for (std::size_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(i % 1013) - 500;
-    for (std::size_t i = 0; i < b.size(); ++i) b[i] = static_cast<float>(i) * 0.5F;
-    for (std::size_t i = 0; i < c.size(); ++i) c[i] = static_cast<float>(i) * 0.25F;
-    const Tensor ta = Tensor::from(a, {rows, columns}), tb = Tensor::from(b, {columns}), tc = Tensor::from(c, {rows, 1});
+    std::vector<float> a(static_cast<std::size_t>(rows * columns)),
+        b(static_cast<std::size_t>(columns)), c(static_cast<std::size_t>(rows));
+    for (std::size_t i = 0; i < a.size(); ++i)
+        a[i] = static_cast<float>(i % 1013) - 500;
+    for (std::size_t i = 0; i < b.size(); ++i)
+        b[i] = static_cast<float>(i) * 0.5F;
+    for (std::size_t i = 0; i < c.size(); ++i)
+        c[i] = static_cast<float>(i) * 0.25F;
+    const Tensor ta = Tensor::from(a, {rows, columns}), tb = Tensor::from(b, {columns}),
+                 tc = Tensor::from(c, {rows, 1});
     const int before = num_threads();
     for (const int threads : {1, 2, 5}) {
         set_num_threads(threads);
         const Tensor sum = add(add(ta, tb), tc);
-        const Tensor turned = add(transpose(ta, 0, 1), transpose(tc, 0, 1)); // [columns, rows], strided
+        const Tensor turned =
+            add(transpose(ta, 0, 1), transpose(tc, 0, 1)); // [columns, rows], strided
         const Tensor outer = mul(tc, tb);
         for (std::int64_t r = 0; r < rows; ++r) {
             for (std::int64_t k = 0; k < columns; ++k) {
@@ -179,11 +203,14 @@ TEST(Elementwise, LargeBroadcastsEqualAPlainLoopForEveryThreadCount) {
 TEST(Elementwise, EveryFloatingOpFollowsItsOwnFloat64Form) {
     // A plain vectorised length, with a tail, so that vector body and rest both run.
     std::vector<double> values;
-    for (int i = 0; i < 1003; ++i) values.push_back(-6 + 0.0119 * i);
+    for (int i = 0; i < 1003; ++i)
+        values.push_back(-6 + 0.0119 * i);
     const Tensor wide = doubles(values), narrow = to(wide, DType::Float32);
-    for (const auto f : {exp, expm1, tanh, erf, sigmoid, silu, mish, selu, hardsigmoid, hardswish, logsigmoid, relu, relu6, square}) {
+    for (const auto f : {exp, expm1, tanh, erf, sigmoid, silu, mish, selu, hardsigmoid, hardswish,
+                         logsigmoid, relu, relu6, square}) {
         const std::vector<double> a = of(f(to(narrow, DType::Float64))), b = of(f(narrow));
-        for (std::size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], 1e-6 * std::max(1.0, std::abs(a[i]))) << values[i];
+        for (std::size_t i = 0; i < a.size(); ++i)
+            ASSERT_NEAR(a[i], b[i], 1e-6 * std::max(1.0, std::abs(a[i]))) << values[i];
     }
 }
 

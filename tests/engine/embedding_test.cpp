@@ -43,8 +43,7 @@ TEST(Embedding, TheBackwardOpOfAPaddingRowIsItsOwnTranspose) {
 }
 
 TEST(Embedding, EqualsPyTorch) {
-    if (!Torch::available())
-        GTEST_SKIP() << "python3-torch is not installed";
+    if (!Torch::available()) GTEST_SKIP() << "python3-torch is not installed";
     Torch torch;
     const Tensor index = labels({32, 65}, 97, 1);
     Tensor weight = noise({97, 130}, 2, DType::Float32);

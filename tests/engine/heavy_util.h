@@ -39,8 +39,7 @@ inline Tensor whole(const Shape& shape, unsigned seed, DType dtype = DType::Floa
 }
 
 inline Tensor as(const Tensor& x, DType dtype) {
-    if (!x.defined())
-        return x;
+    if (!x.defined()) return x;
     Tensor out = Tensor::empty(x.shape(), dtype);
     out.copy_(x);
     return out;
@@ -63,8 +62,7 @@ inline ::testing::AssertionResult near(const std::vector<double>& got,
         return ::testing::AssertionFailure()
                << got.size() << " values, expected " << expected.size();
     for (std::size_t i = 0; i < got.size(); ++i) {
-        if (std::isnan(got[i]) && std::isnan(expected[i]))
-            continue;
+        if (std::isnan(got[i]) && std::isnan(expected[i])) continue;
         if (got[i] == expected[i] ||
             std::abs(got[i] - expected[i]) <= atol + rtol * std::abs(expected[i]))
             continue;

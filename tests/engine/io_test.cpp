@@ -123,8 +123,7 @@ TEST(AtomicFile, LeavesTheOldFileWholeWhenTheDiskIsFull) {
 }
 
 TEST(AtomicFile, SaysThatAFolderIsReadOnly) {
-    if (::geteuid() == 0)
-        GTEST_SKIP() << "root may write everywhere";
+    if (::geteuid() == 0) GTEST_SKIP() << "root may write everywhere";
     const TempFolder folder;
     ASSERT_EQ(::chmod(folder.path().c_str(), 0500), 0);
     EXPECT_THAT(error_of([&] { io::write_file(folder / "x", "y"); }),
@@ -311,8 +310,7 @@ void survive_mutations(const std::vector<std::byte>& good, const Parse& parse) {
     for (int round = 0; round < 4000; ++round) {
         std::vector<std::byte> bytes = good;
         for (std::size_t edits = 1 + below(4); edits > 0; --edits) {
-            if (bytes.size() < 2)
-                break;
+            if (bytes.size() < 2) break;
             switch (below(4)) {
             case 0:
                 bytes[below(std::min<std::size_t>(bytes.size(), 200))] =
@@ -345,8 +343,7 @@ TEST(Npy, SurvivesMutations) {
 }
 
 TEST(Npy, AgreesWithNumPy) {
-    if (!test::python_has("numpy, h5py"))
-        GTEST_SKIP() << "no NumPy with h5py in /usr/bin/python3";
+    if (!test::python_has("numpy, h5py")) GTEST_SKIP() << "no NumPy with h5py in /usr/bin/python3";
     const TempFolder folder;
     const auto tensors = one_of_each();
     for (const auto& [name, tensor] : tensors)
@@ -537,10 +534,10 @@ TEST(Hdf5, SurvivesDamagedFilesOfOthers) {
     const std::string path = folder / "x.h5";
     const std::string command =
         "/usr/bin/python3 -c \"import h5py, numpy as np; f = h5py.File('" + path +
-        "', 'w'); f['x'] = np.arange(600.).reshape(20, 30); f.create_dataset('y', data=np.arange(20), chunks=(5,), "
+        "', 'w'); f['x'] = np.arange(600.).reshape(20, 30); f.create_dataset('y', "
+        "data=np.arange(20), chunks=(5,), "
         "compression='gzip'); f['g/z'] = 'text'; f.attrs['title'] = 'a text'\" 2>/dev/null";
-    if (std::system(command.c_str()) != 0)
-        GTEST_SKIP() << "python3-h5py is not installed";
+    if (std::system(command.c_str()) != 0) GTEST_SKIP() << "python3-h5py is not installed";
     const std::vector<std::byte> good = io::read_file(path);
     std::mt19937 random(11);
     int refused = 0;
@@ -557,8 +554,7 @@ TEST(Hdf5, SurvivesDamagedFilesOfOthers) {
 }
 
 TEST(Hdf5, IsReadByH5pyAndReadsItsFiles) {
-    if (!test::python_has("numpy, h5py"))
-        GTEST_SKIP() << "no NumPy with h5py in /usr/bin/python3";
+    if (!test::python_has("numpy, h5py")) GTEST_SKIP() << "no NumPy with h5py in /usr/bin/python3";
     const TempFolder folder;
     const io::Hdf5File file{one_of_each(), {{"title", "ä"}}};
     std::vector<nn::NamedTensor> readable = file.tensors; // NumPy has no bfloat16

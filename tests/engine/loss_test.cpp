@@ -42,8 +42,7 @@ TEST(CrossEntropy, GradientsAndSecondGradients) {
 }
 
 TEST(CrossEntropy, EqualsPyTorchWithEveryOption) {
-    if (!Torch::available())
-        GTEST_SKIP() << "python3-torch is not installed";
+    if (!Torch::available()) GTEST_SKIP() << "python3-torch is not installed";
     Torch torch;
     std::string script;
     struct Done {
@@ -160,8 +159,7 @@ TEST(PointwiseLosses, GradientsAndSecondGradients) {
 }
 
 TEST(PointwiseLosses, EqualPyTorch) {
-    if (!Torch::available())
-        GTEST_SKIP() << "python3-torch is not installed";
+    if (!Torch::available()) GTEST_SKIP() << "python3-torch is not installed";
     Torch torch;
     Tensor x = mul(noise({13, 701}, 1, DType::Float32), 30.0).detach(),
            t = noise({13, 701}, 2, DType::Float32);

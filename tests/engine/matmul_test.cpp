@@ -87,8 +87,7 @@ TEST(Matmul, ShapesGradientsAndSecondGradients) {
 }
 
 TEST(Matmul, EqualsPyTorchAlsoOnTransposedAndExpandedInputs) {
-    if (!Torch::available())
-        GTEST_SKIP() << "python3-torch is not installed";
+    if (!Torch::available()) GTEST_SKIP() << "python3-torch is not installed";
     Torch torch;
     std::string script;
     for (std::size_t i = 0; i < kPairs.size(); ++i) {

@@ -44,8 +44,7 @@ TEST(LayerNorm, GradientsAndSecondGradients) {
 }
 
 TEST(BatchNorm, EqualsPyTorchWithRunningStatistics) {
-    if (!Torch::available())
-        GTEST_SKIP() << "python3-torch is not installed";
+    if (!Torch::available()) GTEST_SKIP() << "python3-torch is not installed";
     Torch torch;
     const std::vector<Shape> shapes{
         {8, 5}, {4, 3, 7}, {16, 6, 9, 11}, {64, 32, 4, 4}, {2, 3, 40, 40}};
@@ -97,8 +96,7 @@ TEST(BatchNorm, EqualsPyTorchWithRunningStatistics) {
 }
 
 TEST(LayerNorm, EqualsPyTorch) {
-    if (!Torch::available())
-        GTEST_SKIP() << "python3-torch is not installed";
+    if (!Torch::available()) GTEST_SKIP() << "python3-torch is not installed";
     Torch torch;
     Tensor x = add(mul(noise({7, 5, 33}, 1, DType::Float32), 3.0), -1.0).detach(),
            w = noise({33}, 2, DType::Float32), b = noise({33}, 3, DType::Float32);

@@ -18,7 +18,8 @@ namespace {
 using nlohmann::json;
 
 const json& goldens() {
-    static const json value = json::parse(std::ifstream(WIREGRAD_SOURCE_DIR "/tests/engine/goldens/ops.json"));
+    static const json value =
+        json::parse(std::ifstream(WIREGRAD_SOURCE_DIR "/tests/engine/goldens/ops.json"));
     return value;
 }
 
@@ -38,28 +39,36 @@ struct Values {
 
 Values unpack(const json& packed) {
     Values result{{}, dtype_named(packed["dtype"]), {}};
-    for (const json& size : packed["shape"]) result.shape.push_back(size);
+    for (const json& size : packed["shape"])
+        result.shape.push_back(size);
     for (const json& value : packed["data"]) {
-        result.data.push_back(value.is_string() ? std::strtod(value.get<std::string>().c_str(), nullptr) : value.get<double>());
+        result.data.push_back(value.is_string()
+                                  ? std::strtod(value.get<std::string>().c_str(), nullptr)
+                                  : value.get<double>());
     }
     return result;
 }
 
 /// Empty, or the first difference.
 std::string difference(const Tensor& actual, const Values& expected, double rtol, double atol) {
-    if (actual.shape() != expected.shape) return "shape " + actual.shape().str() + " instead of " + expected.shape.str();
+    if (actual.shape() != expected.shape)
+        return "shape " + actual.shape().str() + " instead of " + expected.shape.str();
     const std::vector<double> values = actual.to_vector();
     for (std::size_t i = 0; i < values.size(); ++i) {
         const double a = values[i], e = expected.data[i];
-        if (a == e || (std::isnan(a) && std::isnan(e)) || std::abs(a - e) <= atol + rtol * std::abs(e)) continue;
-        return "element " + std::to_string(i) + ": " + std::to_string(a) + " instead of " + std::to_string(e);
+        if (a == e || (std::isnan(a) && std::isnan(e)) ||
+            std::abs(a - e) <= atol + rtol * std::abs(e))
+            continue;
+        return "element " + std::to_string(i) + ": " + std::to_string(a) + " instead of " +
+               std::to_string(e);
     }
     return "";
 }
 
 Tensor seed_for(const Tensor& output) {
     std::vector<double> values(static_cast<std::size_t>(output.numel()));
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = std::cos(static_cast<double>(i));
+    for (std::size_t i = 0; i < values.size(); ++i)
+        values[i] = std::cos(static_cast<double>(i));
     return to(Tensor::from(values, output.shape()), output.dtype());
 }
 
@@ -69,15 +78,19 @@ class Golden : public testing::TestWithParam<std::string> {
         for (const json& entry : goldens()["cases"]) {
             if (entry["name"] == GetParam()) golden_ = &entry;
         }
-        ASSERT_NE(golden_, nullptr) << "goldens/ops.json has no case " << GetParam() << ": run tools/make_goldens.py";
+        ASSERT_NE(golden_, nullptr)
+            << "goldens/ops.json has no case " << GetParam() << ": run tools/make_goldens.py";
         expression_ = test::op_samples().at(GetParam());
-        for (const json& input : (*golden_)["inputs"]) inputs_.push_back(unpack(input).tensor());
+        for (const json& input : (*golden_)["inputs"])
+            inputs_.push_back(unpack(input).tensor());
     }
 
     std::vector<Tensor> leaves(DType dtype) const {
         std::vector<Tensor> result;
         for (const Tensor& input : inputs_) {
-            result.push_back(is_floating(input.dtype()) ? to(input, dtype).clone().set_requires_grad(true) : input);
+            result.push_back(is_floating(input.dtype())
+                                 ? to(input, dtype).clone().set_requires_grad(true)
+                                 : input);
         }
         return result;
     }
@@ -94,7 +107,8 @@ class Golden : public testing::TestWithParam<std::string> {
         const std::vector<Tensor> gradients = autograd::grad({&output, 1}, wanted, {&seed, 1});
         for (std::size_t i = 0; i < gradients.size(); ++i) {
             const Tensor gradient = gradients[i].defined() ? gradients[i] : zeros_like(wanted[i]);
-            EXPECT_EQ(difference(gradient, unpack((*golden_)["grads"][i]), rtol, atol), "") << "gradient " << i;
+            EXPECT_EQ(difference(gradient, unpack((*golden_)["grads"][i]), rtol, atol), "")
+                << "gradient " << i;
             EXPECT_EQ(gradient.dtype(), wanted[i].dtype());
         }
     }
@@ -137,7 +151,8 @@ TEST_P(Golden, WorksOnViewsWithGapsInMemory) {
         }
         Tensor wide = Tensor::full({input.numel() * 2 + 1}, 99, DType::Float64);
         Strides strides = contiguous_strides(input.shape());
-        for (std::int64_t& stride : strides) stride *= 2;
+        for (std::int64_t& stride : strides)
+            stride *= 2;
         Tensor view = wide.as_strided(input.shape(), strides, 1);
         view.copy_(input.detach());
         spread.push_back(view.set_requires_grad(true));
@@ -149,7 +164,9 @@ TEST_P(Golden, WorksOnViewsWithGapsInMemory) {
 class SmoothGolden : public Golden {};
 
 TEST_P(SmoothGolden, GradientsAgreeWithFiniteDifferences) {
-    const auto function = [this](const std::vector<Tensor>& x) { return std::vector<Tensor>{expression_(x)}; };
+    const auto function = [this](const std::vector<Tensor>& x) {
+        return std::vector<Tensor>{expression_(x)};
+    };
     EXPECT_EQ(autograd::gradcheck(function, inputs_, {.double_backward = true}), "");
 }
 
@@ -158,7 +175,8 @@ TEST_P(Golden, ShapeOnlyGivesTheSameShapeWithoutData) {
     Tensor output;
     {
         const ShapeOnly scope;
-        for (const Tensor& input : inputs_) inputs.push_back(Tensor::empty(input.shape(), input.dtype()));
+        for (const Tensor& input : inputs_)
+            inputs.push_back(Tensor::empty(input.shape(), input.dtype()));
         output = expression_(inputs);
     }
     EXPECT_FALSE(output.has_data());
@@ -171,14 +189,18 @@ TEST_P(SmoothGolden, WorksInSixteenBits) {
         std::vector<Tensor> rounded, exact;
         for (const Tensor& input : inputs_) {
             rounded.push_back(is_floating(input.dtype()) ? to(input, dtype) : input);
-            exact.push_back(is_floating(input.dtype()) ? to(rounded.back(), DType::Float64) : input);
+            exact.push_back(is_floating(input.dtype()) ? to(rounded.back(), DType::Float64)
+                                                       : input);
         }
         const Tensor output = expression_(rounded);
         const Tensor truth = expression_(exact);
         const double epsilon = dtype == DType::Float16 ? 0x1p-10 : 0x1p-7;
         EXPECT_EQ(output.dtype(), dtype);
         // Composed ops round between their steps: a few units.
-        EXPECT_EQ(difference(output, {truth.shape(), dtype, truth.to_vector()}, 4 * epsilon, 4 * epsilon), "") << name_of(dtype);
+        EXPECT_EQ(
+            difference(output, {truth.shape(), dtype, truth.to_vector()}, 4 * epsilon, 4 * epsilon),
+            "")
+            << name_of(dtype);
     }
 }
 
@@ -190,17 +212,21 @@ std::vector<std::string> names(bool with_kinks) {
     return result;
 }
 
-INSTANTIATE_TEST_SUITE_P(Ops, Golden, testing::ValuesIn(names(true)), [](const auto& info) { return info.param; });
-INSTANTIATE_TEST_SUITE_P(Ops, SmoothGolden, testing::ValuesIn(names(false)), [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Ops, Golden, testing::ValuesIn(names(true)),
+                         [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Ops, SmoothGolden, testing::ValuesIn(names(false)),
+                         [](const auto& info) { return info.param; });
 
 TEST(OpTable, EveryGoldenCaseHasAnExpression) {
-    for (const json& entry : goldens()["cases"]) EXPECT_TRUE(test::op_samples().contains(entry["name"])) << entry["name"];
+    for (const json& entry : goldens()["cases"])
+        EXPECT_TRUE(test::op_samples().contains(entry["name"])) << entry["name"];
 }
 
 TEST(OpTable, RowsAreWhole) {
     std::vector<std::string_view> seen;
     for (const Op* op : op_table()) {
-        EXPECT_EQ(std::count(seen.begin(), seen.end(), op->name), 0) << op->name << " is listed twice";
+        EXPECT_EQ(std::count(seen.begin(), seen.end(), op->name), 0)
+            << op->name << " is listed twice";
         seen.push_back(op->name);
         EXPECT_FALSE(op->help.empty()) << op->name;
         EXPECT_TRUE(op->shape != nullptr || (op->flags & kInPlace) != 0) << op->name;
@@ -251,7 +277,8 @@ TEST(Call, ErrorsNameTheOpAndTheShapes) {
         mul(Tensor::zeros({2, 3}), Tensor::zeros({4}));
         FAIL() << "shapes do not broadcast";
     } catch (const ShapeError& error) {
-        EXPECT_EQ(error.text(), "mul: Shapes [2, 3] and [4] do not broadcast: dimension 1 has sizes 3 and 4.");
+        EXPECT_EQ(error.text(),
+                  "mul: Shapes [2, 3] and [4] do not broadcast: dimension 1 has sizes 3 and 4.");
     }
     EXPECT_THROW(neg(Tensor::zeros({2}, DType::Bool)), DTypeError);
     EXPECT_THROW(mean(Tensor::zeros({2}, DType::Int64)), DTypeError);
@@ -263,7 +290,8 @@ TEST(Call, AnInterpreterSeesEveryOpAndMayHandItDown) {
     struct Spy : Interpreter {
         std::vector<std::string> seen;
         Tensors run(const Op& op, std::span<const Tensor> inputs, const Attrs& attrs) override {
-            seen.push_back(std::string(op.name) + (attrs.values().empty() ? "" : " " + attrs.str()));
+            seen.push_back(std::string(op.name) +
+                           (attrs.values().empty() ? "" : " " + attrs.str()));
             return below(op, inputs, attrs);
         }
     } outer, inner;
@@ -274,7 +302,8 @@ TEST(Call, AnInterpreterSeesEveryOpAndMayHandItDown) {
         autograd::backward(sum(mul(x, 2)));
     }
     neg(x); // outside
-    const std::vector<std::string> expected{"mul_scalar other=2", "sum dims=[0] keepdim=false", "reshape shape=[1]", "expand shape=[2]",
+    const std::vector<std::string> expected{"mul_scalar other=2", "sum dims=[0] keepdim=false",
+                                            "reshape shape=[1]", "expand shape=[2]",
                                             "mul_scalar other=2"};
     EXPECT_EQ(inner.seen, expected);
     EXPECT_EQ(outer.seen, expected);

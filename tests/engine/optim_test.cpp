@@ -143,13 +143,10 @@ for case in range()" +
             }
             optimizer->zero_grad();
             a.set_grad(ga);
-            if (step % 3 == 0)
-                b.set_grad(gb);
-            if (c % 2 == 1)
-                train::clip_grad_norm(optimizer->parameters(), 1.5);
+            if (step % 3 == 0) b.set_grad(gb);
+            if (c % 2 == 1) train::clip_grad_norm(optimizer->parameters(), 1.5);
             optimizer->step((1 + step % 5) / 4.0);
-            if (step % 100 != 99)
-                continue;
+            if (step % 100 != 99) continue;
             for (const Tensor& w : {a, b})
                 for (const double value : w.to_vector()) {
                     ASSERT_LT(at, wanted.size());
@@ -244,8 +241,7 @@ TEST(Optimizers, ResumeExactly) {
             second->step(1);
         }
         EXPECT_TRUE(test::same_bits(a, b)) << one.torch;
-        if (saved.empty())
-            continue;
+        if (saved.empty()) continue;
         auto wrong = saved;
         wrong.pop_back();
         EXPECT_THROW(second->load(wrong), FileError);

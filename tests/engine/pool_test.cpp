@@ -45,8 +45,7 @@ std::string keywords(const PoolOptions& o, bool maximum) {
 }
 
 TEST(MaxPool, EqualsPyTorch) {
-    if (!Torch::available())
-        GTEST_SKIP() << "python3-torch is not installed";
+    if (!Torch::available()) GTEST_SKIP() << "python3-torch is not installed";
     Torch torch;
     std::string script;
     std::vector<Tensor> outputs, grads;
@@ -73,8 +72,7 @@ TEST(MaxPool, EqualsPyTorch) {
 
 TEST(MaxPool, GradientsAndSecondGradients) {
     for (const Case& c : max_cases()) {
-        if (numel(c.x) > 100 || numel(c.x) == 0)
-            continue;
+        if (numel(c.x) > 100 || numel(c.x) == 0) continue;
         auto f = [&](const std::vector<Tensor>& in) {
             return std::vector<Tensor>{max_pool2d(in[0], c.options)};
         };
@@ -126,8 +124,7 @@ TEST(MaxPool, FloatKernelEqualsThePlainOne) {
             cpu::max_pool_forward(g, x.data<float>(), fast.data_mut<float>(), fast_place.data());
             EXPECT_TRUE(same(fast, slow)) << c.x.str();
             EXPECT_EQ(fast_place, slow_place) << c.x.str();
-            if (o.kernel[0] * o.kernel[1] > 256)
-                continue;
+            if (o.kernel[0] * o.kernel[1] > 256) continue;
             std::vector<std::uint8_t> bytes(slow_place.size());
             cpu::max_pool_forward(g, x.data<float>(), fast.data_mut<float>(), bytes.data());
             EXPECT_EQ(std::vector<std::int32_t>(bytes.begin(), bytes.end()), slow_place)
@@ -147,8 +144,7 @@ TEST(AveragePool, EqualsPyTorchWithGradients) {
                                   {{1, 2, 6, 8}, {{3, 2}, {2, 3}, {1, 0}, {1, 1}, true, true}},
                                   {{1, 2, 6, 8}, {{3, 2}, {2, 3}, {1, 0}, {1, 1}, true, false}}};
     for (const Case& c : cases) {
-        if (numel(c.x) > 100)
-            continue;
+        if (numel(c.x) > 100) continue;
         auto f = [&](const std::vector<Tensor>& in) {
             return std::vector<Tensor>{avg_pool2d(in[0], c.options)};
         };
@@ -158,8 +154,7 @@ TEST(AveragePool, EqualsPyTorchWithGradients) {
         return std::vector<Tensor>{adaptive_avg_pool2d(in[0], {3, 2})};
     };
     EXPECT_EQ(gradcheck(adaptive, {noise({1, 2, 5, 7}, 4)}, {.double_backward = true}), "");
-    if (!Torch::available())
-        GTEST_SKIP() << "python3-torch is not installed";
+    if (!Torch::available()) GTEST_SKIP() << "python3-torch is not installed";
     Torch torch;
     std::string script;
     for (std::size_t i = 0; i < cases.size(); ++i) {

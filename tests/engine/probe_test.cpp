@@ -39,8 +39,7 @@ TEST(Measure, CountsByHand) {
 }
 
 TEST(Measure, AgreesWithNumPy) {
-    if (!test::python_has("numpy, h5py"))
-        GTEST_SKIP() << "no NumPy with h5py in /usr/bin/python3";
+    if (!test::python_has("numpy, h5py")) GTEST_SKIP() << "no NumPy with h5py in /usr/bin/python3";
     nn::Generator generator(3);
     Tensor x = Tensor::empty({37, 53}), y = Tensor::empty({1001}, DType::Float64);
     generator.normal_(x, 3, 2);
@@ -145,8 +144,7 @@ TEST(Probes, ArriveAtEveryStepWithTheRightValues) {
     const auto of = [&](const std::string& node, const std::string& name, ProbeWhat what) {
         std::vector<ProbeRecord> result;
         for (const auto& record : memory->probes)
-            if (record.value == ValueId{node, name, what})
-                result.push_back(record);
+            if (record.value == ValueId{node, name, what}) result.push_back(record);
         return result;
     };
     const auto activation = of("first", "out", ProbeWhat::Activation);
@@ -208,8 +206,7 @@ TEST(Probes, AreThinnedByTheirBudget) {
         const Tensor value = Tensor::zeros({1000});
         for (int step = 1; step <= 10; ++step) {
             probes.begin_step(step, run_seconds);
-            if (probes.wants("act", "out"))
-                probes.see("act", "out", value);
+            if (probes.wants("act", "out")) probes.see("act", "out", value);
         }
         return reports;
     };

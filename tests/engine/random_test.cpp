@@ -9,9 +9,11 @@
 namespace wiregrad {
 namespace {
 
-void expect_block(PhiloxBlock counter, std::uint32_t key0, std::uint32_t key1, PhiloxBlock expected) {
+void expect_block(PhiloxBlock counter, std::uint32_t key0, std::uint32_t key1,
+                  PhiloxBlock expected) {
     const PhiloxBlock actual = philox(counter, key0, key1);
-    for (int i = 0; i < 4; ++i) EXPECT_EQ(actual.v[i], expected.v[i]) << "word " << i;
+    for (int i = 0; i < 4; ++i)
+        EXPECT_EQ(actual.v[i], expected.v[i]) << "word " << i;
 }
 
 // The known answers published with Random123 for philox4x32, 10 rounds.
@@ -25,7 +27,8 @@ TEST(Philox, GivesThePublishedAnswers) {
 
 TEST(Philox, AnElementIsAWordOfItsBlock) {
     const PhiloxBlock block = philox_block(7, 9, 5);
-    for (std::uint64_t i = 0; i < 4; ++i) EXPECT_EQ(philox_bits(7, 9, 20 + i), block.v[i]);
+    for (std::uint64_t i = 0; i < 4; ++i)
+        EXPECT_EQ(philox_bits(7, 9, 20 + i), block.v[i]);
     EXPECT_NE(philox_bits(7, 9, 0), philox_bits(7, 10, 0));
     EXPECT_NE(philox_bits(7, 9, 0), philox_bits(8, 9, 0));
     EXPECT_NE(philox_bits(7, 9, 0), philox_bits(7 | (std::uint64_t{1} << 40), 9, 0));
@@ -46,15 +49,18 @@ TEST(Random, HasTheMomentsOfItsDistribution) {
     const auto moments = [](const Tensor& x) {
         double mean = 0, square = 0;
         const std::vector<double> values = x.to_vector();
-        for (const double v : values) mean += v;
+        for (const double v : values)
+            mean += v;
         mean /= static_cast<double>(values.size());
-        for (const double v : values) square += (v - mean) * (v - mean);
+        for (const double v : values)
+            square += (v - mean) * (v - mean);
         return std::pair(mean, square / static_cast<double>(values.size()));
     };
     Tensor x = Tensor::empty({100000}, DType::Float64);
     fill_uniform(x, -1, 3, 1, 0);
-    for (const double v : x.to_vector()) ASSERT_TRUE(v >= -1 && v < 3) << v;
-    EXPECT_NEAR(moments(x).first, 1, 0.02);            // 5 deviations of the mean
+    for (const double v : x.to_vector())
+        ASSERT_TRUE(v >= -1 && v < 3) << v;
+    EXPECT_NEAR(moments(x).first, 1, 0.02); // 5 deviations of the mean
     EXPECT_NEAR(moments(x).second, 16.0 / 12, 0.02);
     fill_normal(x, 5, 2, 1, 0);
     EXPECT_NEAR(moments(x).first, 5, 0.032);

@@ -23,7 +23,8 @@ std::vector<double> plain_sum(const Tensor& x, const Dims& dims) {
     Shape kept;
     for (int d = 0; d < x.dim(); ++d) {
         bool folded = false;
-        for (const std::int64_t dim : dims) folded = folded || dim == d;
+        for (const std::int64_t dim : dims)
+            folded = folded || dim == d;
         kept.push_back(folded ? 1 : x.shape()[d]);
     }
     const Strides strides = contiguous_strides(kept);
@@ -46,23 +47,29 @@ struct Case {
 };
 
 const Case kCases[] = {
-    {{100003}, {0}},         {{3, 50000}, {1}},        {{50000, 3}, {0}},           {{700, 513}, {0}},     {{513, 700}, {1}},
-    {{64, 8, 14, 14}, {0, 2, 3}}, {{5, 300, 7}, {1}},  {{17, 5, 31, 3}, {0, 2}},    {{17, 5, 31, 3}, {1, 3}}, {{2, 1, 3, 1}, {1, 2}},
-    {{9, 1000, 9}, {0, 2}},  {{1, 1, 1}, {0, 1, 2}},   {{4, 3}, {0, 1}},            {{20000, 40}, {0}},
+    {{100003}, {0}},        {{3, 50000}, {1}},        {{50000, 3}, {0}},
+    {{700, 513}, {0}},      {{513, 700}, {1}},        {{64, 8, 14, 14}, {0, 2, 3}},
+    {{5, 300, 7}, {1}},     {{17, 5, 31, 3}, {0, 2}}, {{17, 5, 31, 3}, {1, 3}},
+    {{2, 1, 3, 1}, {1, 2}}, {{9, 1000, 9}, {0, 2}},   {{1, 1, 1}, {0, 1, 2}},
+    {{4, 3}, {0, 1}},       {{20000, 40}, {0}},
 };
 
 TEST(Sum, IsExactOnIntegersForEveryPattern) {
     for (const Case& c : kCases) {
         std::vector<float> values(static_cast<std::size_t>(numel(c.shape)));
-        for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(static_cast<int>(i * 7919 % 17) - 8);
+        for (std::size_t i = 0; i < values.size(); ++i)
+            values[i] = static_cast<float>(static_cast<int>(i * 7919 % 17) - 8);
         const Tensor x = Tensor::from(values, c.shape);
         const std::vector<double> expected = plain_sum(x, c.dims);
         EXPECT_EQ(sum(x, c.dims).to_vector(), expected) << c.shape.str() << c.dims.str();
-        EXPECT_EQ(sum(to(x, DType::Int32), c.dims).to_vector(), expected) << c.shape.str() << c.dims.str();
+        EXPECT_EQ(sum(to(x, DType::Int32), c.dims).to_vector(), expected)
+            << c.shape.str() << c.dims.str();
         EXPECT_EQ(sum(to(x, DType::Int32), c.dims).dtype(), DType::Int64);
         if (x.dim() > 1) { // from a layout with the dimensions the other way round
             const Tensor turned = transpose(contiguous(transpose(x, 0, -1)), 0, -1);
-            ASSERT_EQ(turned.is_contiguous(), x.numel() == 1 || x.shape() == (Shape{2, 1, 3, 1}) ? turned.is_contiguous() : false);
+            ASSERT_EQ(turned.is_contiguous(), x.numel() == 1 || x.shape() == (Shape{2, 1, 3, 1})
+                                                  ? turned.is_contiguous()
+                                                  : false);
             EXPECT_EQ(sum(turned, c.dims).to_vector(), expected);
         }
     }
@@ -82,7 +89,8 @@ TEST(Sum, GivesTheSameBitsForEveryThreadCountAndInstructionSet) {
                 set_num_threads(threads);
                 const std::vector<double> result = sum(x, c.dims).to_vector();
                 if (first.empty()) first = result;
-                EXPECT_EQ(result, first) << c.shape.str() << c.dims.str() << ' ' << threads << " threads, " << name_of(candidate);
+                EXPECT_EQ(result, first) << c.shape.str() << c.dims.str() << ' ' << threads
+                                         << " threads, " << name_of(candidate);
             }
         }
         set_isa(isa_before);
@@ -99,7 +107,8 @@ TEST(Sum, IsAccurateInFloat32) {
         const std::vector<double> ours = sum(x, c.dims).to_vector();
         const double terms = static_cast<double>(x.numel()) / static_cast<double>(exact.size());
         for (std::size_t i = 0; i < exact.size(); ++i) {
-            ASSERT_NEAR(ours[i], exact[i], 4 * std::sqrt(terms) * 0x1p-24 * exact[i]) << c.shape.str() << c.dims.str();
+            ASSERT_NEAR(ours[i], exact[i], 4 * std::sqrt(terms) * 0x1p-24 * exact[i])
+                << c.shape.str() << c.dims.str();
         }
     }
 }
@@ -112,7 +121,8 @@ TEST(Sum, OfNothingIsZeroAndOfBoolsACount) {
     EXPECT_EQ(sum(Tensor::full({1000}, 200, DType::UInt8)).item(), 200000);
     EXPECT_TRUE(std::isnan(mean(Tensor::zeros({0})).item()));
     EXPECT_EQ(sum(Tensor::scalar(4)).item(), 4);
-    EXPECT_EQ(sum(Tensor::full({4096}, 1, DType::Float16)).item(), 4096); // computed in float32: 2048 is not the end
+    EXPECT_EQ(sum(Tensor::full({4096}, 1, DType::Float16)).item(),
+              4096); // computed in float32: 2048 is not the end
 }
 
 TEST(Reductions, RefuseWhatHasNoMeaning) {
@@ -144,19 +154,23 @@ TEST(Extremes, AgreeWithAWalkAlongEveryDimension) {
     Tensor x = Tensor::empty({7, 33, 11});
     fill_normal(x, 0, 1, 8, 0);
     const std::vector<double> values = x.to_vector();
-    const Tensor largest = amax(x, {1}), where_largest = argmax(x, 1), where_smallest = argmin(x, 1);
+    const Tensor largest = amax(x, {1}), where_largest = argmax(x, 1),
+                 where_smallest = argmin(x, 1);
     for (int o = 0; o < 7; ++o) {
         for (int i = 0; i < 11; ++i) {
             int best = 0, worst = 0;
             for (int r = 0; r < 33; ++r) {
-                const auto value = [&](int row) { return values[static_cast<std::size_t>((o * 33 + row) * 11 + i)]; };
+                const auto value = [&](int row) {
+                    return values[static_cast<std::size_t>((o * 33 + row) * 11 + i)];
+                };
                 if (value(r) > value(best)) best = r;
                 if (value(r) < value(worst)) worst = r;
             }
             const int at = o * 11 + i;
             ASSERT_EQ(where_largest.data<std::int64_t>()[at], best);
             ASSERT_EQ(where_smallest.data<std::int64_t>()[at], worst);
-            ASSERT_EQ(largest.data<float>()[at], values[static_cast<std::size_t>((o * 33 + best) * 11 + i)]);
+            ASSERT_EQ(largest.data<float>()[at],
+                      values[static_cast<std::size_t>((o * 33 + best) * 11 + i)]);
         }
     }
 }

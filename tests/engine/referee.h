@@ -21,8 +21,7 @@ class TempFolder {
     TempFolder() {
         std::string pattern =
             (std::filesystem::temp_directory_path() / "wiregrad-test-XXXXXX").string();
-        if (::mkdtemp(pattern.data()) == nullptr)
-            throw FileError("no temporary folder", pattern);
+        if (::mkdtemp(pattern.data()) == nullptr) throw FileError("no temporary folder", pattern);
         path_ = pattern;
     }
     ~TempFolder() {
@@ -62,15 +61,13 @@ def put(name, array):
 )") + script + "\nanswers.close()\n"));
     const std::string command = "/usr/bin/python3 " + (folder / "script.py") + " " +
                                 (folder / "in.h5") + " " + (folder / "out.h5");
-    if (std::system(command.c_str()) != 0)
-        throw Error("the referee failed");
+    if (std::system(command.c_str()) != 0) throw Error("the referee failed");
     return io::read_hdf5(folder / "out.h5");
 }
 
 inline const Tensor& at(const io::Hdf5File& file, const std::string& name) {
     for (const nn::NamedTensor& entry : file.tensors)
-        if (entry.name == name)
-            return entry.tensor;
+        if (entry.name == name) return entry.tensor;
     throw Error("the referee gave no '" + name + "'");
 }
 
@@ -89,8 +86,7 @@ inline ::testing::AssertionResult same_bits(const Tensor& a, const Tensor& b) {
             ++differing;
             first = first < 0 ? i : first;
         }
-    if (differing == 0)
-        return ::testing::AssertionSuccess();
+    if (differing == 0) return ::testing::AssertionSuccess();
     return ::testing::AssertionFailure()
            << differing << " of " << x.numel() << " elements differ, the first is number " << first
            << ": " << x.to_vector()[static_cast<std::size_t>(first)] << " and "

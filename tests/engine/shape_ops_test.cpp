@@ -13,8 +13,10 @@ Tensor counted(const Shape& shape) {
 
 TEST(Views, ShareStorage) {
     const Tensor x = counted({2, 3, 4});
-    for (const Tensor& view : {reshape(x, {6, 4}), permute(x, {2, 0, 1}), transpose(x, 0, 1), expand(unsqueeze(x, 0), {5, 2, 3, 4}),
-                               slice(x, 1, 0, 2), select(x, 0, 0), flatten(x), unsqueeze(x, 3), squeeze(unsqueeze(x, 1), 1)}) {
+    for (const Tensor& view :
+         {reshape(x, {6, 4}), permute(x, {2, 0, 1}), transpose(x, 0, 1),
+          expand(unsqueeze(x, 0), {5, 2, 3, 4}), slice(x, 1, 0, 2), select(x, 0, 0), flatten(x),
+          unsqueeze(x, 3), squeeze(unsqueeze(x, 1), 1)}) {
         EXPECT_EQ(view.body()->storage, x.body()->storage) << view.shape().str();
     }
     Tensor row = select(x, 0, 1);
@@ -37,16 +39,24 @@ TEST(Reshape, ViewsWhereItCanAndCopiesWhereItMust) {
     EXPECT_EQ(reshape(gaps, {12}).body()->storage, x.body()->storage);
     const Tensor wide = expand(counted({3, 1}), {3, 4});
     EXPECT_EQ(reshape(wide, {12}).to_vector(), wide.to_vector());
-    EXPECT_EQ(reshape(counted({1, 3, 1, 2}), {3, 1, 1, 2, 1}).to_vector(), counted({6}).to_vector());
-    EXPECT_EQ(reshape(transpose(counted({3, 1}), 0, 1), {3}).to_vector(), (std::vector<double>{0, 1, 2}));
+    EXPECT_EQ(reshape(counted({1, 3, 1, 2}), {3, 1, 1, 2, 1}).to_vector(),
+              counted({6}).to_vector());
+    EXPECT_EQ(reshape(transpose(counted({3, 1}), 0, 1), {3}).to_vector(),
+              (std::vector<double>{0, 1, 2}));
 }
 
-// Every way to cut a strided tensor of 24 elements into up to four sizes keeps the elements in order.
+// Every way to cut a strided tensor of 24 elements into up to four sizes keeps the elements in
+// order.
 TEST(Reshape, KeepsTheOrderForEveryShape) {
     const Tensor base = counted({2, 3, 4});
-    const Tensor sources[] = {base, permute(base, {0, 2, 1}), permute(base, {2, 1, 0}), permute(base, {1, 2, 0}),
-                              unsqueeze(permute(base, {1, 0, 2}), 1), slice(counted({4, 3, 4}), 0, 0, 4, 2),
-                              slice(counted({2, 3, 8}), 2, 1, 8, 2), slice(counted({2, 6, 4}), 1, 1, 6, 2)};
+    const Tensor sources[] = {base,
+                              permute(base, {0, 2, 1}),
+                              permute(base, {2, 1, 0}),
+                              permute(base, {1, 2, 0}),
+                              unsqueeze(permute(base, {1, 0, 2}), 1),
+                              slice(counted({4, 3, 4}), 0, 0, 4, 2),
+                              slice(counted({2, 3, 8}), 2, 1, 8, 2),
+                              slice(counted({2, 6, 4}), 1, 1, 6, 2)};
     for (const Tensor& x : sources) {
         const std::vector<double> expected = x.to_vector();
         for (std::int64_t a = 1; a <= 24; ++a) {
@@ -54,7 +64,8 @@ TEST(Reshape, KeepsTheOrderForEveryShape) {
                 for (std::int64_t c = 1; 24 / a % b == 0 && c <= 24 / a / b; ++c) {
                     if (24 / a / b % c != 0) continue;
                     const Shape shape{a, b, c, 24 / a / b / c};
-                    ASSERT_EQ(reshape(x, shape).to_vector(), expected) << x.shape().str() << x.strides().str() << " to " << shape.str();
+                    ASSERT_EQ(reshape(x, shape).to_vector(), expected)
+                        << x.shape().str() << x.strides().str() << " to " << shape.str();
                 }
             }
         }
@@ -96,13 +107,18 @@ TEST(ShapeOps, RefuseBadDimensions) {
 TEST(Indexing, NamesAnIndexOutOfRange) {
     const Tensor x = counted({2, 3});
     const Tensor bad = Tensor::from(std::vector<std::int64_t>{0, 3}, {2});
-    for (const auto& f : {std::function<void()>([&] { index_select(x, 1, bad); }), std::function<void()>([&] { one_hot(bad, 3); }),
-                          std::function<void()>([&] { gather(x, 1, reshape(bad, {1, 2})); })}) {
+    for (const auto& f :
+         {std::function<void()>([&] { index_select(x, 1, bad); }),
+          std::function<void()>([&] { one_hot(bad, 3); }), std::function<void()>([&] {
+              gather(x, 1, reshape(bad, {1, 2}));
+          })}) {
         try {
             f();
             FAIL() << "index 3 of 3 was accepted";
         } catch (const ValueError& error) {
-            EXPECT_NE(error.text().find("index 3 at position 1 is outside 0 to 2"), std::string::npos) << error.text();
+            EXPECT_NE(error.text().find("index 3 at position 1 is outside 0 to 2"),
+                      std::string::npos)
+                << error.text();
         }
     }
     EXPECT_THROW(index_select(x, 0, to(bad, DType::Int32)), DTypeError);
@@ -118,10 +134,12 @@ TEST(Indexing, OneHotCountsClasses) {
 
 TEST(Cat, JoinsManyAndPromotes) {
     Tensors parts;
-    for (int i = 0; i < 70; ++i) parts.push_back(Tensor::full({1, 2}, i)); // more than one mask of inputs
+    for (int i = 0; i < 70; ++i)
+        parts.push_back(Tensor::full({1, 2}, i)); // more than one mask of inputs
     const Tensor all = cat(parts, 0);
     EXPECT_EQ(all.shape(), (Shape{70, 2}));
-    for (int i = 0; i < 70; ++i) ASSERT_EQ(all.data<float>()[2 * i + 1], i);
+    for (int i = 0; i < 70; ++i)
+        ASSERT_EQ(all.data<float>()[2 * i + 1], i);
     const Tensor mixed[] = {Tensor::full({1}, 1, DType::Int64), Tensor::full({2}, 0.5)};
     EXPECT_EQ(cat(mixed).to_vector(), (std::vector<double>{1, 0.5, 0.5}));
     const Tensor with_empty[] = {Tensor::zeros({0, 2}), Tensor::full({1, 2}, 3)};
@@ -132,11 +150,13 @@ TEST(ShapeOps, KeepEveryDType) {
     for (int i = 0; i < kDTypeCount; ++i) {
         const Tensor x = to(arange(6), static_cast<DType>(i));
         const std::vector<double> v = x.to_vector();
-        EXPECT_EQ(flip(x, {0}).to_vector(), std::vector<double>(v.rbegin(), v.rend())) << name_of(x.dtype());
+        EXPECT_EQ(flip(x, {0}).to_vector(), std::vector<double>(v.rbegin(), v.rend()))
+            << name_of(x.dtype());
         EXPECT_EQ(pad(x, {1, 0}, 1).to_vector().front(), 1);
         EXPECT_EQ(contiguous(transpose(reshape(x, {2, 3}), 0, 1)).to_vector()[1], v[3]);
         EXPECT_EQ(where(Tensor::full({1}, 1, DType::Bool), x, x).to_vector(), v);
-        EXPECT_EQ(masked_fill(x, Tensor::full({1}, 1, DType::Bool), 1).to_vector(), std::vector<double>(6, 1));
+        EXPECT_EQ(masked_fill(x, Tensor::full({1}, 1, DType::Bool), 1).to_vector(),
+                  std::vector<double>(6, 1));
     }
 }
 

@@ -25,8 +25,7 @@ TEST(Softmax, GradientsAndSecondGradients) {
 }
 
 TEST(Softmax, EqualsPyTorch) {
-    if (!Torch::available())
-        GTEST_SKIP() << "python3-torch is not installed";
+    if (!Torch::available()) GTEST_SKIP() << "python3-torch is not installed";
     Torch torch;
     std::string script;
     const std::vector<Shape> shapes{{64, 10}, {5}, {3, 4, 7}, {2, 33, 5}, {7, 1}, {4, 1000}};

@@ -52,7 +52,8 @@ TEST(Device, IsParsedAndPrinted) {
     EXPECT_EQ(Device::parse("cpu"), Device{});
     EXPECT_EQ(Device::parse("cuda:3"), (Device{DeviceType::Cuda, 3}));
     EXPECT_EQ(Device::parse("cuda").str(), "cuda:0");
-    for (const char* bad : {"", "gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:1 "}) EXPECT_THROW(Device::parse(bad), ValueError) << bad;
+    for (const char* bad : {"", "gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:1 "})
+        EXPECT_THROW(Device::parse(bad), ValueError) << bad;
 }
 
 // Every 16-bit pattern goes to float and back unchanged, and lies where the format says.
@@ -226,7 +227,8 @@ TEST(Memory, ALimitIsReportedWithFacts) {
         Tensor::zeros({300});
         FAIL() << "1200 bytes fit under a limit of 1000";
     } catch (const OutOfMemory& error) {
-        EXPECT_EQ(error.text(), "Out of memory: 1200 bytes were asked for, " + std::to_string(live) + " are in use, the limit is " +
+        EXPECT_EQ(error.text(), "Out of memory: 1200 bytes were asked for, " +
+                                    std::to_string(live) + " are in use, the limit is " +
                                     std::to_string(live + 1000) + ".");
     }
     set_memory_limit(0);

@@ -42,8 +42,7 @@ class Rings : public train::BatchSource {
     std::int64_t batches_per_epoch() const override { return (samples_ + batch_ - 1) / batch_; }
     std::int64_t samples_per_epoch() const override { return samples_; }
     train::Batch batch(std::int64_t epoch, std::int64_t index) override {
-        if (before_batch)
-            before_batch(epoch, index);
+        if (before_batch) before_batch(epoch, index);
         nn::Generator generator(seed_ * 1000 + static_cast<std::uint64_t>(epoch));
         const Tensor order = shuffled_ ? generator.randperm(samples_) : arange(samples_);
         const std::int64_t count = std::min(batch_, samples_ - index * batch_);
@@ -93,18 +92,15 @@ class ToyModel : public train::Model {
     train::StepValues forward(const train::Batch& batch, const nn::ForwardContext& context,
                               train::Tap* tap) override {
         const auto see = [&](const char* node, const Tensor& value) {
-            if (tap != nullptr && tap->wants(node, "out"))
-                tap->see(node, "out", value);
+            if (tap != nullptr && tap->wants(node, "out")) tap->see(node, "out", value);
             return value;
         };
-        if (before_forward)
-            before_forward(batch, context);
+        if (before_forward) before_forward(batch, context);
         const auto run = [&](nn::Module& layer, const Tensor& x) {
             return layer.forward({&x, 1}, context).at(0);
         };
         Tensor x = batch.fields[0];
-        if (change_input)
-            x = see("change", change_input(x));
+        if (change_input) x = see("change", change_input(x));
         x = see("first", run(*net_.first, x));
         x = see("norm", run(*net_.norm, x));
         x = see("act", tanh(x));
@@ -130,8 +126,7 @@ class Memory : public train::Sink {
     }
     void on_step(const train::StepRecord& record) override {
         note([&] { steps.push_back(record); });
-        if (each_step)
-            each_step(record);
+        if (each_step) each_step(record);
     }
     void on_epoch(const train::EpochRecord& record) override {
         note([&] { epochs.push_back(record); });
@@ -200,10 +195,8 @@ inline train::TrainPlan toy_plan(const ToyOptions& options = {}) {
     plan.optimizers.push_back(std::move(optimizer));
     plan.model = std::move(model);
     plan.train = std::make_shared<Rings>(options.samples, options.batch, options.seed);
-    if (options.validation)
-        plan.validation = std::make_shared<Rings>(20, 8, 5, false);
-    if (options.test)
-        plan.test = std::make_shared<Rings>(30, 8, 6, false);
+    if (options.validation) plan.validation = std::make_shared<Rings>(20, 8, 5, false);
+    if (options.test) plan.test = std::make_shared<Rings>(30, 8, 6, false);
     plan.epochs = options.epochs;
     plan.max_steps = options.max_steps;
     plan.seed = options.seed;

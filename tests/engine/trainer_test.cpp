@@ -190,8 +190,7 @@ TEST(Trainer, LeavesALongValidationWhenStopped) {
     auto endless = std::make_shared<test::Rings>(1'000'000, 1, 5, false);
     std::atomic<Trainer*> trainer = nullptr;
     endless->before_batch = [&](std::int64_t, std::int64_t index) {
-        if (index == 2)
-            trainer.load()->stop();
+        if (index == 2) trainer.load()->stop();
         ASSERT_LT(index, 10);
     };
     plan.validation = endless;
@@ -337,8 +336,7 @@ TEST(Trainer, ReportsWhatTheModelOrTheDataThrow) {
     const auto fail_with = [](auto error) {
         auto plan = toy_plan();
         toy_model(plan).before_forward = [error, calls = 0](const auto&, const auto&) mutable {
-            if (++calls == 4)
-                throw error;
+            if (++calls == 4) throw error;
         };
         const auto memory = run_to_end(std::move(plan));
         EXPECT_EQ(memory->steps.size(), 3U);
@@ -358,8 +356,7 @@ TEST(Trainer, ReportsWhatTheModelOrTheDataThrow) {
 
     auto plan = toy_plan();
     toy_data(plan).before_batch = [](std::int64_t, std::int64_t index) {
-        if (index == 2)
-            throw DataError("sample 17 cannot be read", "images");
+        if (index == 2) throw DataError("sample 17 cannot be read", "images");
     };
     const auto data = run_to_end(std::move(plan));
     EXPECT_EQ(data->dones.at(0).error_node, "images");
@@ -634,20 +631,17 @@ TEST(Trainer, SurvivesRandomCommands) {
                          {.value = {"first", "weight", ProbeWhat::Weight}, .max_per_second = 1e9}});
                     break;
                 case 5:
-                    if (counted)
-                        accepted += trainer.post([&](train::Model&) { ++ran; });
+                    if (counted) accepted += trainer.post([&](train::Model&) { ++ran; });
                     break;
                 case 6:
                     (void)trainer.state();
                     break;
                 default:
-                    if (dice() % 8 == 0)
-                        trainer.stop();
+                    if (dice() % 8 == 0) trainer.stop();
                 }
             }
         };
-        if (before)
-            some_commands(random, 3, true);
+        if (before) some_commands(random, 3, true);
         trainer.start();
         std::thread other([&, seed = random()] {
             std::mt19937 dice(seed);

@@ -19,10 +19,10 @@ using testing::set;
 using testing::whole;
 using testing::wire;
 
-const Problem* find(const Analysis& analysis, const std::string& code, const std::string& node = "") {
+const Problem* find(const Analysis& analysis, const std::string& code,
+                    const std::string& node = "") {
     for (const Problem& problem : analysis.problems)
-        if (problem.code == code && (node.empty() || problem.node == node))
-            return &problem;
+        if (problem.code == code && (node.empty() || problem.node == node)) return &problem;
     return nullptr;
 }
 
@@ -37,8 +37,7 @@ std::string labels(const Problem& problem) {
 bool heals(Graph graph, int most = 5) {
     for (int i = 0; i < most; ++i) {
         const Analysis analysis = analyze(graph);
-        if (analysis.runnable())
-            return true;
+        if (analysis.runnable()) return true;
         for (const Problem& problem : analysis.problems)
             if (problem.severity == Severity::Error && !problem.fixes.empty()) {
                 apply(graph, problem.fixes[0].edit);
@@ -63,7 +62,10 @@ TEST(Analysis, pictures_into_linear_layers_are_explained_and_flattened) {
 }
 
 TEST(Analysis, rows_into_convolutions_are_explained_and_reshaped) {
-    const Graph graph = chain("digits", {{"Flatten", {}}, {"Conv2d", {}}, {"Flatten", {}}, {"Linear", {{"out_features", whole(10)}}}});
+    const Graph graph = chain("digits", {{"Flatten", {}},
+                                         {"Conv2d", {}},
+                                         {"Flatten", {}},
+                                         {"Linear", {{"out_features", whole(10)}}}});
     const Analysis analysis = analyze(graph);
     const Problem* problem = find(analysis, "shape-mismatch", "conv1");
     ASSERT_TRUE(problem);
@@ -75,7 +77,8 @@ TEST(Analysis, rows_into_convolutions_are_explained_and_reshaped) {
 }
 
 TEST(Analysis, too_few_outputs_for_the_classes_are_explained_and_set) {
-    const Graph graph = chain("digits", {{"Flatten", {}}, {"Linear", {{"out_features", whole(7)}}}, {"ReLU", {}}});
+    const Graph graph =
+        chain("digits", {{"Flatten", {}}, {"Linear", {{"out_features", whole(7)}}}, {"ReLU", {}}});
     const Analysis analysis = analyze(graph);
     const Problem* problem = find(analysis, "too-few-classes");
     ASSERT_TRUE(problem);
@@ -144,7 +147,8 @@ TEST(Analysis, a_softmax_before_cross_entropy_is_a_warning) {
 }
 
 TEST(Analysis, unknown_types_block_only_what_trains) {
-    const std::string text = to_text(chain("iris", {{"Linear", {}}, {"ReLU", {}}, {"Linear", {{"out_features", whole(3)}}}}));
+    const std::string text = to_text(
+        chain("iris", {{"Linear", {}}, {"ReLU", {}}, {"Linear", {{"out_features", whole(3)}}}}));
     std::string changed = text;
     changed.replace(changed.find("\"type\": \"ReLU\""), 14, "\"type\": \"Warp\"");
     Analysis analysis = analyze(from_text(changed));
@@ -175,7 +179,8 @@ TEST(Analysis, a_dataset_that_is_not_there_is_a_problem_of_its_path) {
     set(graph, "data", "source", std::string("file"));
     analysis = analyze(graph);
     ASSERT_TRUE(find(analysis, "dataset", "data"));
-    EXPECT_EQ(find(analysis, "dataset", "data")->text, "No file or folder is chosen: give a path, or choose a built-in source");
+    EXPECT_EQ(find(analysis, "dataset", "data")->text,
+              "No file or folder is chosen: give a path, or choose a built-in source");
 }
 
 TEST(Analysis, a_parameter_out_of_range_is_a_problem_with_fixes) {
@@ -199,7 +204,8 @@ TEST(Analysis, nesterov_without_momentum_is_a_problem) {
 }
 
 TEST(Analysis, muted_nodes_are_passed_through) {
-    Graph graph = chain("iris", {{"Linear", {}}, {"ReLU", {}}, {"Linear", {{"out_features", whole(3)}}}});
+    Graph graph =
+        chain("iris", {{"Linear", {}}, {"ReLU", {}}, {"Linear", {{"out_features", whole(3)}}}});
     apply(graph, {SetMuted{"relu1", true}});
     EXPECT_TRUE(analyze(graph).problems.empty());
     EXPECT_EQ(analyze(graph).nodes.at("relu1").output_text, "N × 128");
@@ -219,9 +225,11 @@ TEST(Analysis, wires_are_explained_while_they_are_dragged) {
     add(graph, "Flatten");
     add(graph, "Conv2d");
     wire(graph, "data", "x", "flatten1", "in");
-    EXPECT_EQ(explain_wire(graph, {"flatten1", "out", "conv1", "in"}), "Conv2d needs a 4-D input (N × C × H × W), got 2-D [64, 784]");
+    EXPECT_EQ(explain_wire(graph, {"flatten1", "out", "conv1", "in"}),
+              "Conv2d needs a 4-D input (N × C × H × W), got 2-D [64, 784]");
     EXPECT_EQ(explain_wire(graph, {"data", "x", "conv1", "in"}), "");
-    EXPECT_EQ(explain_wire(graph, {"conv1", "out", "conv1", "in"}), "conv1 cannot feed itself: that would be a cycle");
+    EXPECT_EQ(explain_wire(graph, {"conv1", "out", "conv1", "in"}),
+              "conv1 cannot feed itself: that would be a cycle");
 }
 
 TEST(Analysis, offered_fixes_make_nine_of_ten_broken_networks_run) {
@@ -236,27 +244,41 @@ TEST(Analysis, offered_fixes_make_nine_of_ten_broken_networks_run) {
         const std::string id = ids[random() % ids.size()];
         const std::string type = graph.node(id)->type;
         switch (random() % 5) {
-        case 0: apply(graph, {Disconnect{graph.wires()[random() % graph.wires().size()]}}); break;
-        case 1: apply(graph, remove_edit(graph, {id}, true)); break;
-        case 2: apply(graph, {RemoveNode{id}}); break;
+        case 0:
+            apply(graph, {Disconnect{graph.wires()[random() % graph.wires().size()]}});
+            break;
+        case 1:
+            apply(graph, remove_edit(graph, {id}, true));
+            break;
+        case 2:
+            apply(graph, {RemoveNode{id}});
+            break;
         case 3: {
             const NodeType* info = find_type(type);
-            if (info->params.empty())
-                continue;
+            if (info->params.empty()) continue;
             const ParamSpec& spec = info->params[random() % info->params.size()];
-            const ParamValue values[] = {whole(1), whole(7), whole(33), list({1}), list({9}), list({4, 40}), ParamValue(std::string("spirals"))};
+            const ParamValue values[] = {whole(1),
+                                         whole(7),
+                                         whole(33),
+                                         list({1}),
+                                         list({9}),
+                                         list({4, 40}),
+                                         ParamValue(std::string("spirals"))};
             const ParamValue& value = values[random() % std::size(values)];
-            if (!check_value(spec, value).empty())
-                continue;
+            if (!check_value(spec, value).empty()) continue;
             apply(graph, {SetParam{id, spec.id, value}});
             break;
         }
         default: {
             // A layer too many, on some wire.
             const Wire cut = graph.wires()[random() % graph.wires().size()];
-            const char* extra[] = {"Conv2d", "Linear", "Flatten", "MaxPool2d", "BatchNorm2d", "BatchNorm1d", "AvgPool2d"};
+            const char* extra[] = {"Conv2d",      "Linear",      "Flatten",  "MaxPool2d",
+                                   "BatchNorm2d", "BatchNorm1d", "AvgPool2d"};
             const Node node = make_node(graph, extra[random() % std::size(extra)], {});
-            const Edit insert{Batch{{{Disconnect{cut}}, {AddNode{node}}, {Connect{{cut.from, cut.from_port, node.id, "in"}}}, {Connect{{node.id, "out", cut.to, cut.to_port}}}}}};
+            const Edit insert{Batch{{{Disconnect{cut}},
+                                     {AddNode{node}},
+                                     {Connect{{cut.from, cut.from_port, node.id, "in"}}},
+                                     {Connect{{node.id, "out", cut.to, cut.to_port}}}}}};
             try {
                 apply(graph, insert);
             } catch (const std::exception&) {
@@ -264,14 +286,14 @@ TEST(Analysis, offered_fixes_make_nine_of_ten_broken_networks_run) {
             }
         }
         }
-        if (analyze(graph, false).runnable())
-            continue;
+        if (analyze(graph, false).runnable()) continue;
         ++broken;
         const bool healthy = heals(graph);
         healed += healthy;
         if (!healthy)
             for (const Problem& problem : analyze(graph).problems)
-                std::printf("  not healed: %s %s: %s [%s]\n", problem.code.c_str(), problem.node.c_str(), problem.text.c_str(), labels(problem).c_str());
+                std::printf("  not healed: %s %s: %s [%s]\n", problem.code.c_str(),
+                            problem.node.c_str(), problem.text.c_str(), labels(problem).c_str());
     }
     EXPECT_GE(healed, 90);
     RecordProperty("healed", healed);
@@ -290,8 +312,7 @@ TEST(Analysis, random_graphs_have_problems_but_never_throw) {
             }
             const Graph edited = graph;
             for (const auto& [id, node] : edited.nodes())
-                if (node.type == "Dataset")
-                    set(graph, id, "path", std::string());
+                if (node.type == "Dataset") set(graph, id, "path", std::string());
             const Analysis analysis = analyze(graph, i % 10 == 0);
             problems += analysis.problems.size();
             for (const Problem& problem : analysis.problems) {
@@ -312,7 +333,10 @@ TEST(Analysis, a_thousand_nodes_are_looked_at_in_one_pass) {
     add(graph, "Dataset", {{"source", "iris"}}, "data");
     std::string last = "data", port = "x";
     for (int i = 0; i < 1000; ++i) {
-        const std::string id = add(graph, i % 2 ? "ReLU" : "Linear", i % 2 ? std::vector<std::pair<std::string, ParamValue>>{} : std::vector<std::pair<std::string, ParamValue>>{{"out_features", whole(i % 50 + 1)}});
+        const std::string id = add(graph, i % 2 ? "ReLU" : "Linear",
+                                   i % 2 ? std::vector<std::pair<std::string, ParamValue>>{}
+                                         : std::vector<std::pair<std::string, ParamValue>>{
+                                               {"out_features", whole(i % 50 + 1)}});
         wire(graph, last, port, id, "in");
         last = id;
         port = "out";

@@ -60,8 +60,12 @@ struct FirstStep {
 
 FirstStep first_step(const std::string& name) {
     const std::map<std::string, std::pair<Shape, std::int64_t>> batches = {
-        {"spirals", {{16, 2}, 2}},          {"digits-mlp", {{16, 1, 28, 28}, 10}}, {"digits-lenet", {{16, 1, 28, 28}, 10}},
-        {"cnn-small", {{8, 3, 32, 32}, 10}}, {"iris", {{16, 4}, 3}},                {"autoencoder", {{16, 1, 28, 28}, 10}}};
+        {"spirals", {{16, 2}, 2}},
+        {"digits-mlp", {{16, 1, 28, 28}, 10}},
+        {"digits-lenet", {{16, 1, 28, 28}, 10}},
+        {"cnn-small", {{8, 3, 32, 32}, 10}},
+        {"iris", {{16, 4}, 3}},
+        {"autoencoder", {{16, 1, 28, 28}, 10}}};
     Graph graph = load_project(testing::example_path(name));
     Training training = graph.training();
     training.seed = kSeed;
@@ -71,7 +75,8 @@ FirstStep first_step(const std::string& name) {
     for (const nn::NamedTensor& weight : model->module().parameters())
         result.start.push_back({weight.name, weight.tensor.clone()});
     const auto& [shape, classes] = batches.at(name);
-    const train::StepValues values = model->forward(made_up_batch(shape, classes), training_context(), nullptr);
+    const train::StepValues values =
+        model->forward(made_up_batch(shape, classes), training_context(), nullptr);
     result.loss = values.losses.at(0).item();
     autograd::backward(values.losses[0]);
     for (const nn::NamedTensor& weight : model->module().parameters())
@@ -85,8 +90,11 @@ TEST(Compile, first_step_equals_the_committed_golden_of_pytorch) {
     ASSERT_EQ(golden.size(), testing::examples().size());
     for (const auto& [name, expected] : golden.items()) {
         const FirstStep step = first_step(name);
-        EXPECT_NEAR(step.loss, expected["loss"].get<double>(), 1e-5 * expected["loss"].get<double>()) << name;
-        const auto compare = [&](const std::vector<nn::NamedTensor>& mine, const nlohmann::json& theirs, double rtol) {
+        EXPECT_NEAR(step.loss, expected["loss"].get<double>(),
+                    1e-5 * expected["loss"].get<double>())
+            << name;
+        const auto compare = [&](const std::vector<nn::NamedTensor>& mine,
+                                 const nlohmann::json& theirs, double rtol) {
             ASSERT_EQ(mine.size(), theirs.size()) << name;
             for (std::size_t i = 0; i < mine.size(); ++i) {
                 ASSERT_TRUE(mine[i].tensor.defined()) << name << " " << mine[i].name;
@@ -96,9 +104,11 @@ TEST(Compile, first_step_equals_the_committed_golden_of_pytorch) {
                     squares += value * value;
                 }
                 const double norm = theirs[i][1].get<double>();
-                EXPECT_NEAR(std::sqrt(squares), norm, rtol * norm + 1e-9) << name << " " << mine[i].name;
+                EXPECT_NEAR(std::sqrt(squares), norm, rtol * norm + 1e-9)
+                    << name << " " << mine[i].name;
                 const double count = std::sqrt(static_cast<double>(mine[i].tensor.numel()));
-                EXPECT_NEAR(sum, theirs[i][0].get<double>(), rtol * norm * count + 1e-7) << name << " " << mine[i].name;
+                EXPECT_NEAR(sum, theirs[i][0].get<double>(), rtol * norm * count + 1e-7)
+                    << name << " " << mine[i].name;
             }
         };
         compare(step.start, expected["start"], 1e-12);
@@ -107,18 +117,21 @@ TEST(Compile, first_step_equals_the_committed_golden_of_pytorch) {
 }
 
 TEST(Compile, initial_weights_loss_and_gradients_equal_pytorchs_live) {
-    if (!testing::torch_installed())
-        GTEST_SKIP() << "python3-torch is not installed";
+    if (!testing::torch_installed()) GTEST_SKIP() << "python3-torch is not installed";
     io::Hdf5File file;
     for (const auto& [name, graph] : testing::examples()) {
         const FirstStep step = first_step(name);
         file.tensors.push_back({name + "/loss", Tensor::scalar(step.loss, DType::Float64)});
         for (std::size_t i = 0; i < step.start.size(); ++i) {
-            file.tensors.push_back({name + "/start/" + std::to_string(i) + " " + step.start[i].name, step.start[i].tensor});
-            file.tensors.push_back({name + "/grad/" + std::to_string(i) + " " + step.gradients[i].name, step.gradients[i].tensor});
+            file.tensors.push_back({name + "/start/" + std::to_string(i) + " " + step.start[i].name,
+                                    step.start[i].tensor});
+            file.tensors.push_back(
+                {name + "/grad/" + std::to_string(i) + " " + step.gradients[i].name,
+                 step.gradients[i].tensor});
         }
     }
-    const std::string path = std::filesystem::temp_directory_path() / ("wiregrad_examples_" + std::to_string(::getpid()) + ".h5");
+    const std::string path = std::filesystem::temp_directory_path() /
+                             ("wiregrad_examples_" + std::to_string(::getpid()) + ".h5");
     io::write_hdf5(path, file);
     const auto [good, output] = testing::run_reference("examples " + path);
     EXPECT_TRUE(good) << output;
@@ -126,31 +139,38 @@ TEST(Compile, initial_weights_loss_and_gradients_equal_pytorchs_live) {
 }
 
 TEST(Compile, weights_are_named_by_node_and_drawn_from_the_seed) {
-    const Graph graph = chain("iris", {{"Linear", {}}, {"ReLU", {}}, {"Linear", {{"out_features", whole(3)}}}});
+    const Graph graph =
+        chain("iris", {{"Linear", {}}, {"ReLU", {}}, {"Linear", {{"out_features", whole(3)}}}});
     const auto model = compile_model(graph);
     std::vector<std::string> names;
     for (const auto& weight : model->module().parameters())
         names.push_back(weight.name);
-    EXPECT_EQ(names, (std::vector<std::string>{"linear1.weight", "linear1.bias", "linear2.weight", "linear2.bias"}));
+    EXPECT_EQ(names, (std::vector<std::string>{"linear1.weight", "linear1.bias", "linear2.weight",
+                                               "linear2.bias"}));
     EXPECT_EQ(model->loss_names(), std::vector<std::string>{"loss"});
     EXPECT_EQ(model->class_names().size(), 3u);
     EXPECT_TRUE(model->predicts_classes("linear2"));
     EXPECT_FALSE(model->predicts_classes("linear1"));
     const auto again = compile_model(graph);
-    EXPECT_EQ(model->module().parameters()[0].tensor.to_vector(), again->module().parameters()[0].tensor.to_vector());
+    EXPECT_EQ(model->module().parameters()[0].tensor.to_vector(),
+              again->module().parameters()[0].tensor.to_vector());
     Graph other = graph;
     apply(other, {SetTraining{{.seed = 1}}});
-    EXPECT_NE(compile_model(other)->module().parameters()[0].tensor.to_vector(), model->module().parameters()[0].tensor.to_vector());
+    EXPECT_NE(compile_model(other)->module().parameters()[0].tensor.to_vector(),
+              model->module().parameters()[0].tensor.to_vector());
 }
 
 TEST(Compile, without_torch_order_other_nodes_keep_their_initial_weights) {
-    Graph graph = chain("iris", {{"Linear", {}}, {"ReLU", {}}, {"Linear", {{"out_features", whole(3)}}}});
+    Graph graph =
+        chain("iris", {{"Linear", {}}, {"ReLU", {}}, {"Linear", {{"out_features", whole(3)}}}});
     CompileOptions options = quick();
     options.torch_init = false;
     const auto before = compile_model(graph, options)->module().parameters()[2];
     ASSERT_EQ(before.name, "linear2.weight");
     const std::string extra = add(graph, "Linear", {{"out_features", whole(128)}}, "extra");
-    apply(graph, {Batch{{{Disconnect{{"linear1", "out", "relu1", "in"}}}, {Connect{{"linear1", "out", extra, "in"}}}, {Connect{{extra, "out", "relu1", "in"}}}}}});
+    apply(graph, {Batch{{{Disconnect{{"linear1", "out", "relu1", "in"}}},
+                         {Connect{{"linear1", "out", extra, "in"}}},
+                         {Connect{{extra, "out", "relu1", "in"}}}}}});
     for (const auto& weight : compile_model(graph, options)->module().parameters())
         if (weight.name == "linear2.weight") {
             EXPECT_EQ(weight.tensor.to_vector(), before.tensor.to_vector());
@@ -245,13 +265,21 @@ TEST(Compile, each_optimizer_trains_what_lies_before_its_losses) {
 TEST(Compile, taps_see_the_values_that_they_ask_for) {
     struct Recorder : train::Tap {
         std::map<std::string, std::string> seen;
-        bool wants(const std::string& node, const std::string&) const override { return node != "relu1"; }
-        void see(const std::string& node, const std::string& port, const Tensor& value) override { seen[node + "." + port] = value.shape().str(); }
+        bool wants(const std::string& node, const std::string&) const override {
+            return node != "relu1";
+        }
+        void see(const std::string& node, const std::string& port, const Tensor& value) override {
+            seen[node + "." + port] = value.shape().str();
+        }
     } recorder;
-    const Graph graph = chain("iris", {{"Linear", {}}, {"ReLU", {}}, {"Linear", {{"out_features", whole(3)}}}});
+    const Graph graph =
+        chain("iris", {{"Linear", {}}, {"ReLU", {}}, {"Linear", {{"out_features", whole(3)}}}});
     compile_model(graph)->forward(made_up_batch({5, 4}, 3), training_context(), &recorder);
-    const std::map<std::string, std::string> expected = {
-        {"data.x", "[5, 4]"}, {"data.y", "[5]"}, {"linear1.out", "[5, 128]"}, {"linear2.out", "[5, 3]"}, {"loss.loss", "[]"}};
+    const std::map<std::string, std::string> expected = {{"data.x", "[5, 4]"},
+                                                         {"data.y", "[5]"},
+                                                         {"linear1.out", "[5, 128]"},
+                                                         {"linear2.out", "[5, 3]"},
+                                                         {"loss.loss", "[]"}};
     EXPECT_EQ(recorder.seen, expected);
 }
 
@@ -292,7 +320,9 @@ TEST(Compile, metrics_count_right_answers) {
     const auto labels = batch.fields[1].to_vector();
     int right = 0;
     for (std::size_t i = 0; i < 30; ++i)
-        right += std::max_element(scores.begin() + static_cast<long>(3 * i), scores.begin() + static_cast<long>(3 * i + 3)) - scores.begin() - static_cast<long>(3 * i) ==
+        right += std::max_element(scores.begin() + static_cast<long>(3 * i),
+                                  scores.begin() + static_cast<long>(3 * i + 3)) -
+                     scores.begin() - static_cast<long>(3 * i) ==
                  static_cast<long>(labels[i]);
     const train::StepValues values = model->forward(batch, training_context(), nullptr);
     EXPECT_EQ(values.metrics.at(0).count, 30);
@@ -309,7 +339,8 @@ TEST(Compile, random_batches_have_the_shapes_of_the_data) {
     for (double label : batch.fields[1].to_vector())
         EXPECT_TRUE(label >= 0 && label < 10);
     EXPECT_EQ(plan.train->batch(3, 4).fields[0].to_vector(), batch.fields[0].to_vector());
-    EXPECT_TRUE(std::isfinite(plan.model->forward(batch, training_context(), nullptr).losses[0].item()));
+    EXPECT_TRUE(
+        std::isfinite(plan.model->forward(batch, training_context(), nullptr).losses[0].item()));
 }
 
 TEST(Compile, a_run_ends_with_a_network_that_knows_the_flowers) {

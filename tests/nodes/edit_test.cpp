@@ -43,8 +43,10 @@ TEST(Edit, cycles_are_refused_in_words) {
     add(graph, "Add", {}, "c");
     wire(graph, "a", "out", "b", "in");
     wire(graph, "b", "out", "c", "in");
-    EXPECT_EQ(refused(graph, {Connect{{"c", "out", "a", "in"}}}), "a feeds c already: a wire back would be a cycle");
-    EXPECT_EQ(refused(graph, {Connect{{"c", "out", "c", "in"}}}), "c cannot feed itself: that would be a cycle");
+    EXPECT_EQ(refused(graph, {Connect{{"c", "out", "a", "in"}}}),
+              "a feeds c already: a wire back would be a cycle");
+    EXPECT_EQ(refused(graph, {Connect{{"c", "out", "c", "in"}}}),
+              "c cannot feed itself: that would be a cycle");
 }
 
 TEST(Edit, wires_between_different_kinds_are_refused_in_words) {
@@ -52,8 +54,10 @@ TEST(Edit, wires_between_different_kinds_are_refused_in_words) {
     add(graph, "ReLU", {}, "a");
     add(graph, "CrossEntropyLoss", {}, "loss");
     add(graph, "SGD", {}, "sgd");
-    EXPECT_EQ(refuse_wire(graph, {"a", "out", "loss", "target"}), "a.out gives a tensor, loss.target takes labels");
-    EXPECT_EQ(refuse_wire(graph, {"a", "out", "sgd", "loss"}), "a.out gives a tensor, sgd.loss takes a loss");
+    EXPECT_EQ(refuse_wire(graph, {"a", "out", "loss", "target"}),
+              "a.out gives a tensor, loss.target takes labels");
+    EXPECT_EQ(refuse_wire(graph, {"a", "out", "sgd", "loss"}),
+              "a.out gives a tensor, sgd.loss takes a loss");
     EXPECT_EQ(refuse_wire(graph, {"a", "out", "loss", "input"}), "");
     EXPECT_EQ(refuse_wire(graph, {"a", "up", "loss", "input"}), "a (ReLU) has no output \"up\"");
     EXPECT_EQ(refuse_wire(graph, {"a", "out", "nobody", "input"}), "there is no node \"nobody\"");
@@ -77,13 +81,19 @@ TEST(Edit, parameters_out_of_range_are_refused_in_words) {
     Graph graph;
     add(graph, "Conv2d", {}, "conv");
     add(graph, "SGD", {}, "sgd");
-    EXPECT_EQ(refused(graph, {SetParam{"conv", "kernel_size", std::vector<std::int64_t>{0}}}), "kernel_size[0] must be at least 1, got 0");
-    EXPECT_EQ(refused(graph, {SetParam{"conv", "out_channels", std::int64_t{0}}}), "out_channels must be at least 1, got 0");
+    EXPECT_EQ(refused(graph, {SetParam{"conv", "kernel_size", std::vector<std::int64_t>{0}}}),
+              "kernel_size[0] must be at least 1, got 0");
+    EXPECT_EQ(refused(graph, {SetParam{"conv", "out_channels", std::int64_t{0}}}),
+              "out_channels must be at least 1, got 0");
     EXPECT_EQ(refused(graph, {SetParam{"sgd", "lr", 0.0}}), "lr must be above 0, got 0");
-    EXPECT_EQ(refused(graph, {SetParam{"sgd", "lr", std::numeric_limits<double>::quiet_NaN()}}), "lr must be a finite number, got nan");
-    EXPECT_EQ(refused(graph, {SetParam{"sgd", "schedule", std::string("up")}}), "schedule must be one of constant, step, cosine, got \"up\"");
-    EXPECT_EQ(refused(graph, {SetParam{"sgd", "nothing", 1.0}}), "sgd (SGD) has no parameter \"nothing\"");
-    EXPECT_EQ(refused(graph, {Move{"sgd", {std::numeric_limits<double>::infinity(), 0}}}), "a position must be two finite numbers");
+    EXPECT_EQ(refused(graph, {SetParam{"sgd", "lr", std::numeric_limits<double>::quiet_NaN()}}),
+              "lr must be a finite number, got nan");
+    EXPECT_EQ(refused(graph, {SetParam{"sgd", "schedule", std::string("up")}}),
+              "schedule must be one of constant, step, cosine, got \"up\"");
+    EXPECT_EQ(refused(graph, {SetParam{"sgd", "nothing", 1.0}}),
+              "sgd (SGD) has no parameter \"nothing\"");
+    EXPECT_EQ(refused(graph, {Move{"sgd", {std::numeric_limits<double>::infinity(), 0}}}),
+              "a position must be two finite numbers");
 }
 
 TEST(Edit, whole_numbers_are_real_where_a_real_is_wanted) {
@@ -112,7 +122,8 @@ TEST(Edit, dissolving_rejoins_the_neighbours_in_place) {
     const std::string before = to_text(graph);
     const Edit undo = apply(graph, remove_edit(graph, {"b", "c"}, true));
     ASSERT_EQ(graph.wires().size(), 2u);
-    EXPECT_EQ(graph.wires()[0].str(), "a.out -> cat.in") << "the order of Concat's inputs must stay";
+    EXPECT_EQ(graph.wires()[0].str(), "a.out -> cat.in")
+        << "the order of Concat's inputs must stay";
     EXPECT_EQ(graph.wires()[1].str(), "d.out -> cat.in");
     apply(graph, undo);
     EXPECT_EQ(to_text(graph), before);
@@ -135,7 +146,8 @@ TEST(Edit, copies_are_pasted_with_fresh_ids_and_inner_wires) {
     EXPECT_EQ(graph.node("linear2")->position, (Position{1000, 500}));
     ASSERT_EQ(graph.wires_into("relu2").size(), 1u);
     EXPECT_EQ(graph.wires_into("relu2")[0].from, "linear2");
-    EXPECT_EQ(graph.wires().size(), 3u) << "a wire to a node that was not copied does not come along";
+    EXPECT_EQ(graph.wires().size(), 3u)
+        << "a wire to a node that was not copied does not come along";
     graph.check_consistency();
     EXPECT_THROW(paste_edit(graph, "import torch", {}), ValueError);
     EXPECT_THROW(paste_edit(graph, "{}", {}), ValueError);

@@ -1,5 +1,6 @@
-// The networks of resources/examples/, as the edits that make them. The files are what the project writer makes of
-// these; WIREGRAD_WRITE_EXAMPLES=1 in the environment of test_nodes writes them anew.
+// The networks of resources/examples/, as the edits that make them. The files are what the project
+// writer makes of these; WIREGRAD_WRITE_EXAMPLES=1 in the environment of test_nodes writes them
+// anew.
 #pragma once
 
 #include <string>

@@ -34,7 +34,8 @@ TEST(Examples, each_has_a_title_a_description_a_layout_and_no_problems) {
         for (const auto& [a, first] : graph.nodes())
             for (const auto& [b, second] : graph.nodes())
                 if (a < b) {
-                    const bool apart = std::abs(first.position.x - second.position.x) >= 170 || std::abs(first.position.y - second.position.y) >= 64;
+                    const bool apart = std::abs(first.position.x - second.position.x) >= 170 ||
+                                       std::abs(first.position.y - second.position.y) >= 64;
                     EXPECT_TRUE(apart) << name << ": " << a << " and " << b << " overlap";
                 }
     }
@@ -65,7 +66,9 @@ TEST(Examples, each_trains_some_steps_and_the_loss_of_a_batch_falls) {
         train::TrainPlan plan = compile(graph, options);
         ASSERT_EQ(plan.optimizers.size(), 1u) << name;
         EXPECT_EQ(plan.optimizers[0].losses, std::vector<std::size_t>{0});
-        EXPECT_EQ(plan.optimizers[0].optimizer->parameters().size(), plan.model->module().parameters().size()) << name;
+        EXPECT_EQ(plan.optimizers[0].optimizer->parameters().size(),
+                  plan.model->module().parameters().size())
+            << name;
         const train::Batch batch = plan.train->batch(0, 0);
         double first = 0, last = 0;
         const int steps = name == "cnn-small" ? 6 : 25;
@@ -77,8 +80,7 @@ TEST(Examples, each_trains_some_steps_and_the_loss_of_a_batch_falls) {
             ASSERT_EQ(values.metrics.size(), 1u);
             EXPECT_GT(values.metrics[0].count, 0);
             last = values.losses[0].item();
-            if (step == 0)
-                first = last;
+            if (step == 0) first = last;
             plan.optimizers[0].optimizer->zero_grad();
             autograd::backward(values.losses[0]);
             plan.optimizers[0].optimizer->step(1.0);

@@ -11,17 +11,19 @@
 namespace wiregrad::graph::testing {
 
 /// Adds a node with the given parameters; the id comes from the type unless given.
-inline std::string add(Graph& graph, const std::string& type, std::vector<std::pair<std::string, ParamValue>> params = {}, std::string id = {}) {
+inline std::string add(Graph& graph, const std::string& type,
+                       std::vector<std::pair<std::string, ParamValue>> params = {},
+                       std::string id = {}) {
     Node node = make_node(graph, type, {static_cast<double>(graph.nodes().size()) * 200, 0});
-    if (!id.empty())
-        node.id = id;
+    if (!id.empty()) node.id = id;
     for (auto& [name, value] : params)
         node.params[name] = value;
     apply(graph, {AddNode{node}});
     return node.id;
 }
 
-inline void wire(Graph& graph, const std::string& from, const std::string& from_port, const std::string& to, const std::string& to_port) {
+inline void wire(Graph& graph, const std::string& from, const std::string& from_port,
+                 const std::string& to, const std::string& to_port) {
     apply(graph, {Connect{{from, from_port, to, to_port}}});
 }
 
@@ -30,8 +32,11 @@ inline void set(Graph& graph, const std::string& node, const std::string& param,
 }
 
 /// Dataset -> layers in a row -> loss -> optimizer.
-inline Graph chain(const std::string& source, const std::vector<std::pair<std::string, std::vector<std::pair<std::string, ParamValue>>>>& layers,
-                   const std::string& loss = "CrossEntropyLoss", const std::string& optimizer = "SGD") {
+inline Graph
+chain(const std::string& source,
+      const std::vector<std::pair<std::string, std::vector<std::pair<std::string, ParamValue>>>>&
+          layers,
+      const std::string& loss = "CrossEntropyLoss", const std::string& optimizer = "SGD") {
     Graph graph;
     const std::string data = add(graph, "Dataset", {{"source", source}}, "data");
     std::string last = data, port = "x";
@@ -49,7 +54,11 @@ inline Graph chain(const std::string& source, const std::vector<std::pair<std::s
     return graph;
 }
 
-inline ParamValue whole(std::int64_t value) { return value; }
-inline ParamValue list(std::vector<std::int64_t> value) { return value; }
+inline ParamValue whole(std::int64_t value) {
+    return value;
+}
+inline ParamValue list(std::vector<std::int64_t> value) {
+    return value;
+}
 
 } // namespace wiregrad::graph::testing

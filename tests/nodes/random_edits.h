@@ -19,23 +19,35 @@ class RandomEdits {
         case 0:
         case 1:
         case 2: {
-            Node node = make_node(graph, node_types()[below(node_types().size())].id, {real(), real()});
-            if (below(20) == 0)
-                node.type = "Unheard";
+            Node node =
+                make_node(graph, node_types()[below(node_types().size())].id, {real(), real()});
+            if (below(20) == 0) node.type = "Unheard";
             return {AddNode{node}};
         }
-        case 3: return graph.nodes().size() > 30 || below(4) == 0 ? Edit{RemoveNode{pick(graph)}} : Edit{Rename{pick(graph), "häl\"lo\n"}};
+        case 3:
+            return graph.nodes().size() > 30 || below(4) == 0
+                       ? Edit{RemoveNode{pick(graph)}}
+                       : Edit{Rename{pick(graph), "häl\"lo\n"}};
         case 4:
         case 5:
         case 6: {
             const Wire wire = random_wire(graph);
-            return below(2) ? connect_edit(graph, wire) : Edit{Connect{wire, static_cast<int>(below(graph.wires().size() + 2)) - 1}};
+            return below(2)
+                       ? connect_edit(graph, wire)
+                       : Edit{Connect{wire, static_cast<int>(below(graph.wires().size() + 2)) - 1}};
         }
-        case 7: return graph.wires().empty() ? Edit{SetTitle{"t", "d"}} : Edit{Disconnect{graph.wires()[below(graph.wires().size())]}};
+        case 7:
+            return graph.wires().empty()
+                       ? Edit{SetTitle{"t", "d"}}
+                       : Edit{Disconnect{graph.wires()[below(graph.wires().size())]}};
         case 8:
-        case 9: return random_param(graph);
-        case 10: return {Move{pick(graph), {real(), real()}}};
-        case 11: return below(2) ? Edit{SetMuted{pick(graph), below(2) == 0}} : Edit{SetCollapsed{pick(graph), below(2) == 0}};
+        case 9:
+            return random_param(graph);
+        case 10:
+            return {Move{pick(graph), {real(), real()}}};
+        case 11:
+            return below(2) ? Edit{SetMuted{pick(graph), below(2) == 0}}
+                            : Edit{SetCollapsed{pick(graph), below(2) == 0}};
         case 12: {
             Training training;
             training.epochs = static_cast<std::int64_t>(below(100));
@@ -44,9 +56,9 @@ class RandomEdits {
         }
         default: {
             if (below(3) == 0)
-                return remove_edit(graph, {pick_existing(graph), pick_existing(graph)}, below(2) == 0);
-            if (below(4) == 0)
-                return layout_edit(graph, {}, {});
+                return remove_edit(graph, {pick_existing(graph), pick_existing(graph)},
+                                   below(2) == 0);
+            if (below(4) == 0) return layout_edit(graph, {}, {});
             Batch batch;
             Graph copy = graph;
             for (std::size_t i = 0; i < 1 + below(4); ++i) {
@@ -54,8 +66,7 @@ class RandomEdits {
                 try {
                     apply(copy, edit);
                 } catch (const Error&) {
-                    if (below(3) > 0)
-                        continue;
+                    if (below(3) > 0) continue;
                 }
                 batch.edits.push_back(std::move(edit));
             }
@@ -67,10 +78,11 @@ class RandomEdits {
   private:
     std::size_t below(std::size_t n) { return random_() % n; }
     double real() { return static_cast<double>(random_()) / 65536.0 - 30000.5; }
-    std::string pick(const Graph& graph) { return below(25) == 0 ? "nobody" : pick_existing(graph); }
+    std::string pick(const Graph& graph) {
+        return below(25) == 0 ? "nobody" : pick_existing(graph);
+    }
     std::string pick_existing(const Graph& graph) {
-        if (graph.nodes().empty())
-            return "nobody";
+        if (graph.nodes().empty()) return "nobody";
         auto it = graph.nodes().begin();
         std::advance(it, below(graph.nodes().size()));
         return it->first;
@@ -78,8 +90,7 @@ class RandomEdits {
     std::string port(const Graph& graph, const std::string& id, bool output) {
         const Node* node = graph.node(id);
         const NodeType* type = node ? find_type(node->type) : nullptr;
-        if (!type)
-            return "any";
+        if (!type) return "any";
         const auto& ports = output ? type->outputs : type->inputs;
         return ports.empty() ? "none" : ports[below(ports.size())].id;
     }
@@ -90,12 +101,16 @@ class RandomEdits {
     Edit random_param(const Graph& graph) {
         const std::string id = pick(graph);
         const Node* node = graph.node(id);
-        if (!node || node->params.empty())
-            return {SetParam{id, "lr", 1.0}};
+        if (!node || node->params.empty()) return {SetParam{id, "lr", 1.0}};
         auto it = node->params.begin();
         std::advance(it, below(node->params.size()));
-        const ParamValue values[] = {true, static_cast<std::int64_t>(below(12)) - 3, real(), 0.25, std::string("step"),
-                                     std::vector<std::int64_t>(below(4), static_cast<std::int64_t>(below(5)))};
+        const ParamValue values[] = {
+            true,
+            static_cast<std::int64_t>(below(12)) - 3,
+            real(),
+            0.25,
+            std::string("step"),
+            std::vector<std::int64_t>(below(4), static_cast<std::int64_t>(below(5)))};
         return {SetParam{id, it->first, values[below(std::size(values))]}};
     }
     std::mt19937 random_;

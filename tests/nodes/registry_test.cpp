@@ -1,4 +1,5 @@
-// Walks the whole catalogue: declarations, ranges, small instances against finite differences and PyTorch.
+// Walks the whole catalogue: declarations, ranges, small instances against finite differences and
+// PyTorch.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -39,19 +40,56 @@ std::vector<Case> cases() {
         {"Linear", {{"out_features", whole(3)}}, {rows}},
         {"Linear", {{"out_features", whole(2)}, {"bias", false}}, {sequence}},
         {"Embedding", {{"num_embeddings", whole(5)}, {"embedding_dim", whole(3)}}, {{2, 4}}, 0, 5},
-        {"Embedding", {{"num_embeddings", whole(5)}, {"embedding_dim", whole(3)}, {"padding_idx", whole(2)}}, {{2, 4}}, 0, 5},
+        {"Embedding",
+         {{"num_embeddings", whole(5)}, {"embedding_dim", whole(3)}, {"padding_idx", whole(2)}},
+         {{2, 4}},
+         0,
+         5},
         {"Dropout", {}, {rows}, -1, 0, false},
         {"Identity", {}, {rows}},
         {"Conv2d", {{"out_channels", whole(3)}}, {picture}},
-        {"Conv2d", {{"out_channels", whole(6)}, {"kernel_size", list({3, 2})}, {"stride", list({2, 1})}, {"padding", list({1, 2})}, {"dilation", list({2})}, {"groups", whole(2)}, {"bias", false}}, {picture}},
+        {"Conv2d",
+         {{"out_channels", whole(6)},
+          {"kernel_size", list({3, 2})},
+          {"stride", list({2, 1})},
+          {"padding", list({1, 2})},
+          {"dilation", list({2})},
+          {"groups", whole(2)},
+          {"bias", false}},
+         {picture}},
         {"ConvTranspose2d", {{"out_channels", whole(3)}}, {picture}},
-        {"ConvTranspose2d", {{"out_channels", whole(2)}, {"kernel_size", list({3, 4})}, {"stride", list({2})}, {"padding", list({1})}, {"output_padding", list({1, 0})}, {"groups", whole(2)}, {"bias", false}}, {picture}},
+        {"ConvTranspose2d",
+         {{"out_channels", whole(2)},
+          {"kernel_size", list({3, 4})},
+          {"stride", list({2})},
+          {"padding", list({1})},
+          {"output_padding", list({1, 0})},
+          {"groups", whole(2)},
+          {"bias", false}},
+         {picture}},
         {"MaxPool2d", {}, {picture}},
-        {"MaxPool2d", {{"kernel_size", list({3, 2})}, {"stride", list({2, 1})}, {"padding", list({1})}, {"ceil_mode", true}}, {picture}},
-        {"MaxPool2d", {{"kernel_size", list({2})}, {"stride", list({1})}, {"dilation", list({2})}}, {picture}},
+        {"MaxPool2d",
+         {{"kernel_size", list({3, 2})},
+          {"stride", list({2, 1})},
+          {"padding", list({1})},
+          {"ceil_mode", true}},
+         {picture}},
+        {"MaxPool2d",
+         {{"kernel_size", list({2})}, {"stride", list({1})}, {"dilation", list({2})}},
+         {picture}},
         {"AvgPool2d", {}, {picture}},
-        {"AvgPool2d", {{"kernel_size", list({3})}, {"stride", list({2})}, {"padding", list({1})}, {"count_include_pad", false}}, {picture}},
-        {"AvgPool2d", {{"kernel_size", list({3})}, {"stride", list({2})}, {"padding", list({1})}, {"ceil_mode", true}}, {picture}},
+        {"AvgPool2d",
+         {{"kernel_size", list({3})},
+          {"stride", list({2})},
+          {"padding", list({1})},
+          {"count_include_pad", false}},
+         {picture}},
+        {"AvgPool2d",
+         {{"kernel_size", list({3})},
+          {"stride", list({2})},
+          {"padding", list({1})},
+          {"ceil_mode", true}},
+         {picture}},
         {"AdaptiveAvgPool2d", {}, {picture}},
         {"AdaptiveAvgPool2d", {{"output_size", list({3, 4})}}, {picture}},
         {"BatchNorm1d", {}, {rows}},
@@ -84,7 +122,11 @@ std::vector<Case> cases() {
         {"Mean", {}, {sequence}},
         {"Mean", {{"dim", list({1, 2})}, {"keepdim", true}}, {sequence}},
         {"CrossEntropyLoss", {}, {{5, 4}, {5}}, 1, 4},
-        {"CrossEntropyLoss", {{"label_smoothing", 0.1}, {"ignore_index", whole(2)}}, {{9, 4, 3}, {9, 3}}, 1, 4},
+        {"CrossEntropyLoss",
+         {{"label_smoothing", 0.1}, {"ignore_index", whole(2)}},
+         {{9, 4, 3}, {9, 3}},
+         1,
+         4},
         {"MSELoss", {}, {rows, rows}},
         {"MSELoss", {{"reduction", "sum"}}, {{5, 1}, {5}}, 1, 3},
         {"L1Loss", {}, {rows, rows}},
@@ -95,12 +137,13 @@ std::vector<Case> cases() {
         {"MeanAbsoluteError", {}, {rows, rows}},
     };
     for (const NodeType& type : node_types())
-        if (type.category == "Activation")
-            all.push_back({type.id, {}, {rows}});
+        if (type.category == "Activation") all.push_back({type.id, {}, {rows}});
     return all;
 }
 
-std::string title(const Case& one, std::size_t index) { return std::to_string(index) + " " + one.type; }
+std::string title(const Case& one, std::size_t index) {
+    return std::to_string(index) + " " + one.type;
+}
 
 /// A case built with values: inputs, module, outputs.
 struct Built {
@@ -124,7 +167,8 @@ Built build(const Case& one, DType dtype) {
         if (whole_numbers) {
             std::vector<std::int64_t> numbers(static_cast<std::size_t>(values.numel()));
             for (auto& number : numbers)
-                number = static_cast<std::int64_t>(generator.random() % static_cast<std::uint32_t>(one.below));
+                number = static_cast<std::int64_t>(generator.random() %
+                                                   static_cast<std::uint32_t>(one.below));
             values = Tensor::from(numbers, one.shapes[i]);
         } else {
             generator.uniform_(values, -2, 2);
@@ -133,8 +177,7 @@ Built build(const Case& one, DType dtype) {
         built.inputs.push_back(values);
     }
     std::vector<int> counts(type.inputs.size(), 1);
-    if (type.inputs[0].many)
-        counts = {static_cast<int>(one.shapes.size())};
+    if (type.inputs[0].many) counts = {static_cast<int>(one.shapes.size())};
     const BuildContext context{built.params, metas, counts, 17};
     built.module = type.build(context);
     built.source = type.pytorch ? type.pytorch(context) : Emitted{};
@@ -161,34 +204,81 @@ TEST(Registry, declarations_are_complete) {
     for (const NodeType& type : node_types()) {
         EXPECT_TRUE(ids.insert(type.id).second) << type.id;
         EXPECT_EQ(find_type(type.id), &type);
-        EXPECT_TRUE(std::find(std::begin(kCategories), std::end(kCategories), type.category) != std::end(kCategories)) << type.id;
+        EXPECT_TRUE(std::find(std::begin(kCategories), std::end(kCategories), type.category) !=
+                    std::end(kCategories))
+            << type.id;
         EXPECT_GT(type.help.size(), 20u) << type.id;
         EXPECT_EQ(type.help.back(), '.') << type.id;
         EXPECT_FALSE(type.label.empty());
         EXPECT_GE(type.version, 1);
-        const bool runs = type.role == Role::Layer || type.role == Role::Loss || type.role == Role::Metric;
+        const bool runs =
+            type.role == Role::Layer || type.role == Role::Loss || type.role == Role::Metric;
         EXPECT_EQ(static_cast<bool>(type.build), runs) << type.id;
         EXPECT_EQ(static_cast<bool>(type.pytorch), runs || type.role == Role::Optimizer) << type.id;
         std::set<std::string> names;
         for (const auto* ports : {&type.inputs, &type.outputs})
             for (const PortSpec& port : *ports) {
                 EXPECT_TRUE(names.insert(port.id).second) << type.id << "." << port.id;
-                EXPECT_EQ(port.id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_"), std::string::npos);
+                EXPECT_EQ(port.id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_"),
+                          std::string::npos);
             }
         names.clear();
         for (const ParamSpec& spec : type.params) {
             EXPECT_TRUE(names.insert(spec.id).second) << type.id << "." << spec.id;
             EXPECT_GT(spec.help.size(), 10u) << type.id << "." << spec.id;
             EXPECT_FALSE(spec.label.empty());
-            if (spec.visible)
-                spec.visible(default_params(type));
+            if (spec.visible) spec.visible(default_params(type));
         }
     }
-    for (const char* id : {"Dataset", "Input", "Linear", "Conv2d", "ConvTranspose2d", "MaxPool2d", "AvgPool2d", "AdaptiveAvgPool2d", "BatchNorm1d", "BatchNorm2d",
-                           "LayerNorm", "Dropout", "Embedding", "Flatten", "Reshape", "ReLU", "LeakyReLU", "ELU", "SELU", "GELU", "SiLU", "Mish", "Sigmoid",
-                           "Tanh", "Softplus", "Softmax", "LogSoftmax", "Hardtanh", "ReLU6", "Hardsigmoid", "Hardswish", "Identity", "Add", "Sub", "Mul",
-                           "Concat", "MatMul", "Mean", "Permute", "CrossEntropyLoss", "MSELoss", "L1Loss", "BCEWithLogitsLoss", "Accuracy",
-                           "MeanAbsoluteError", "SGD", "Adam", "AdamW", "Note"})
+    for (const char* id : {"Dataset",
+                           "Input",
+                           "Linear",
+                           "Conv2d",
+                           "ConvTranspose2d",
+                           "MaxPool2d",
+                           "AvgPool2d",
+                           "AdaptiveAvgPool2d",
+                           "BatchNorm1d",
+                           "BatchNorm2d",
+                           "LayerNorm",
+                           "Dropout",
+                           "Embedding",
+                           "Flatten",
+                           "Reshape",
+                           "ReLU",
+                           "LeakyReLU",
+                           "ELU",
+                           "SELU",
+                           "GELU",
+                           "SiLU",
+                           "Mish",
+                           "Sigmoid",
+                           "Tanh",
+                           "Softplus",
+                           "Softmax",
+                           "LogSoftmax",
+                           "Hardtanh",
+                           "ReLU6",
+                           "Hardsigmoid",
+                           "Hardswish",
+                           "Identity",
+                           "Add",
+                           "Sub",
+                           "Mul",
+                           "Concat",
+                           "MatMul",
+                           "Mean",
+                           "Permute",
+                           "CrossEntropyLoss",
+                           "MSELoss",
+                           "L1Loss",
+                           "BCEWithLogitsLoss",
+                           "Accuracy",
+                           "MeanAbsoluteError",
+                           "SGD",
+                           "Adam",
+                           "AdamW",
+                           "Note"})
         EXPECT_TRUE(ids.contains(id)) << id;
 }
 
@@ -202,17 +292,27 @@ TEST(Registry, defaults_are_valid_and_values_just_outside_a_range_are_refused_wi
             EXPECT_EQ(check_value(spec, spec.standard), "") << where;
             EXPECT_EQ(parse_value(spec, value_text(spec.standard)), spec.standard) << where;
             const auto as_value = [&](double number) -> ParamValue {
-                if (spec.kind == ParamKind::Real)
-                    return number;
+                if (spec.kind == ParamKind::Real) return number;
                 const auto integer = static_cast<std::int64_t>(number);
-                return spec.kind == ParamKind::Int ? ParamValue(integer) : ParamValue(std::vector<std::int64_t>(static_cast<std::size_t>(std::max(spec.list_min, 1)), integer));
+                return spec.kind == ParamKind::Int
+                           ? ParamValue(integer)
+                           : ParamValue(std::vector<std::int64_t>(
+                                 static_cast<std::size_t>(std::max(spec.list_min, 1)), integer));
             };
-            if (spec.kind == ParamKind::Int || spec.kind == ParamKind::Real || spec.kind == ParamKind::IntList) {
-                const double below = spec.min_excluded ? spec.min : spec.kind == ParamKind::Real ? std::nextafter(spec.min, -1e308) : spec.min - 1;
-                const double above = spec.max_excluded ? spec.max : spec.kind == ParamKind::Real ? std::nextafter(spec.max, 1e308) : spec.max + 1;
+            if (spec.kind == ParamKind::Int || spec.kind == ParamKind::Real ||
+                spec.kind == ParamKind::IntList) {
+                const double below = spec.min_excluded ? spec.min
+                                     : spec.kind == ParamKind::Real
+                                         ? std::nextafter(spec.min, -1e308)
+                                         : spec.min - 1;
+                const double above = spec.max_excluded ? spec.max
+                                     : spec.kind == ParamKind::Real
+                                         ? std::nextafter(spec.max, 1e308)
+                                         : spec.max + 1;
                 for (double outside : {below, above}) {
                     const std::string message = check_value(spec, as_value(outside));
-                    EXPECT_NE(message.find(spec.id), std::string::npos) << where << " " << outside << ": " << message;
+                    EXPECT_NE(message.find(spec.id), std::string::npos)
+                        << where << " " << outside << ": " << message;
                     EXPECT_NE(message.find("must be"), std::string::npos) << where;
                 }
                 if (!spec.min_excluded) {
@@ -223,7 +323,10 @@ TEST(Registry, defaults_are_valid_and_values_just_outside_a_range_are_refused_wi
                 }
             }
             if (spec.kind == ParamKind::IntList) {
-                EXPECT_NE(check_value(spec, std::vector<std::int64_t>(static_cast<std::size_t>(spec.list_max) + 1, 1)), "") << where;
+                EXPECT_NE(check_value(spec, std::vector<std::int64_t>(
+                                                static_cast<std::size_t>(spec.list_max) + 1, 1)),
+                          "")
+                    << where;
                 if (spec.list_min > 0) {
                     EXPECT_NE(check_value(spec, std::vector<std::int64_t>()), "") << where;
                 }
@@ -265,7 +368,8 @@ TEST(Registry, numbers_are_read_as_typed) {
     EXPECT_THROW(parse_value(*kernel, "1,2,3"), ValueError);
     EXPECT_THROW(parse_value(*kernel, "3,,3"), ValueError);
     EXPECT_EQ(parse_value(*find_type("Linear")->param("bias"), "No"), ParamValue(false));
-    EXPECT_EQ(parse_value(*find_type("SGD")->param("schedule"), "Steps down"), ParamValue(std::string("step")));
+    EXPECT_EQ(parse_value(*find_type("SGD")->param("schedule"), "Steps down"),
+              ParamValue(std::string("step")));
 }
 
 TEST(Registry, every_type_that_computes_has_a_small_instance) {
@@ -281,8 +385,7 @@ TEST(Registry, gradients_of_small_instances_equal_finite_differences) {
     for (const Case& one : cases()) {
         const std::string name = title(one, index++);
         const NodeType& type = *find_type(one.type);
-        if (type.role == Role::Metric)
-            continue;
+        if (type.role == Role::Metric) continue;
         Built built = build(one, DType::Float64);
         std::vector<Tensor> checked;
         for (Tensor& input : built.inputs)
@@ -293,16 +396,15 @@ TEST(Registry, gradients_of_small_instances_equal_finite_differences) {
         bool all_double = true;
         for (const nn::NamedTensor& weight : built.module->parameters()) {
             all_double = all_double && weight.tensor.dtype() == DType::Float64;
-            if (weight.tensor.dtype() == DType::Float64)
-                checked.push_back(weight.tensor);
+            if (weight.tensor.dtype() == DType::Float64) checked.push_back(weight.tensor);
         }
         EXPECT_TRUE(all_double || one.type == "Embedding") << name;
         const auto value = [&] {
-            const Tensor out = built.module->forward(built.inputs, forward_context(one.training))[0];
+            const Tensor out =
+                built.module->forward(built.inputs, forward_context(one.training))[0];
             return sum(mul(out, cosines(out)));
         };
-        if (checked.empty())
-            continue;
+        if (checked.empty()) continue;
         autograd::backward(value());
         for (std::size_t t = 0; t < checked.size(); ++t) {
             Tensor& tensor = checked[t];
@@ -318,15 +420,16 @@ TEST(Registry, gradients_of_small_instances_equal_finite_differences) {
                 tensor.data_mut<double>()[i] = middle - kStep;
                 const double down = value().item();
                 tensor.data_mut<double>()[i] = middle;
-                EXPECT_NEAR(analytic[i], (up - down) / (2 * kStep), 1e-6 + 1e-5 * std::abs(analytic[i])) << name << ", tensor " << t << ", element " << i;
+                EXPECT_NEAR(analytic[i], (up - down) / (2 * kStep),
+                            1e-6 + 1e-5 * std::abs(analytic[i]))
+                    << name << ", tensor " << t << ", element " << i;
             }
         }
     }
 }
 
 TEST(Registry, emitted_pytorch_parses_and_computes_the_same_live) {
-    if (!testing::torch_installed())
-        GTEST_SKIP() << "python3-torch is not installed";
+    if (!testing::torch_installed()) GTEST_SKIP() << "python3-torch is not installed";
     io::Hdf5File file;
     auto described = nlohmann::json::array();
     std::size_t index = 0;
@@ -335,7 +438,8 @@ TEST(Registry, emitted_pytorch_parses_and_computes_the_same_live) {
         const NodeType& type = *find_type(one.type);
         Built built = build(one, DType::Float32);
         const auto store = [&](const std::string& kind, std::size_t i, const Tensor& tensor) {
-            file.tensors.push_back({name + "/" + kind + "/" + std::to_string(i), tensor.detach().clone()});
+            file.tensors.push_back(
+                {name + "/" + kind + "/" + std::to_string(i), tensor.detach().clone()});
         };
         auto weights = nlohmann::json::array(), trained = nlohmann::json::array();
         std::size_t count = 0;
@@ -350,8 +454,7 @@ TEST(Registry, emitted_pytorch_parses_and_computes_the_same_live) {
         }
         const Tensors outputs = built.module->forward(built.inputs, forward_context(one.training));
         Tensor out = outputs[0];
-        if (type.role == Role::Metric)
-            out = Tensor::scalar(outputs[0].item() / outputs[1].item());
+        if (type.role == Role::Metric) out = Tensor::scalar(outputs[0].item() / outputs[1].item());
         store("output", 0, out);
         const bool gradients = out.requires_grad();
         if (gradients) {
@@ -362,18 +465,23 @@ TEST(Registry, emitted_pytorch_parses_and_computes_the_same_live) {
                 store("gradient", k++, grad.defined() ? grad : zeros_like(tensor));
             };
             for (const Tensor& input : built.inputs)
-                if (is_floating(input.dtype()))
-                    gradient(input);
+                if (is_floating(input.dtype())) gradient(input);
             for (const nn::NamedTensor& weight : built.module->parameters()) {
                 trained.push_back(weight.name);
                 gradient(weight.tensor);
             }
         }
-        described.push_back({{"group", name}, {"init", built.source.init}, {"call", built.source.call}, {"training", one.training}, {"gradients", gradients},
-                             {"weights", weights}, {"trained", trained}});
+        described.push_back({{"group", name},
+                             {"init", built.source.init},
+                             {"call", built.source.call},
+                             {"training", one.training},
+                             {"gradients", gradients},
+                             {"weights", weights},
+                             {"trained", trained}});
     }
     file.attributes = {{"cases", described.dump()}};
-    const std::string path = std::filesystem::temp_directory_path() / ("wiregrad_types_" + std::to_string(::getpid()) + ".h5");
+    const std::string path = std::filesystem::temp_directory_path() /
+                             ("wiregrad_types_" + std::to_string(::getpid()) + ".h5");
     io::write_hdf5(path, file);
     const auto [good, output] = testing::run_reference("types " + path);
     EXPECT_TRUE(good) << output;
@@ -382,7 +490,8 @@ TEST(Registry, emitted_pytorch_parses_and_computes_the_same_live) {
 }
 
 TEST(Registry, wrong_inputs_are_refused_with_both_facts) {
-    const auto refusal = [](const std::string& type, const std::vector<Shape>& shapes, const Settings& settings = {}) -> std::string {
+    const auto refusal = [](const std::string& type, const std::vector<Shape>& shapes,
+                            const Settings& settings = {}) -> std::string {
         try {
             build({type, settings, shapes}, DType::Float32);
         } catch (const Error& error) {
@@ -390,17 +499,29 @@ TEST(Registry, wrong_inputs_are_refused_with_both_facts) {
         }
         return "";
     };
-    EXPECT_EQ(refusal("Conv2d", {{2, 5}}), "Conv2d needs a 4-D input (N × C × H × W), got 2-D [2, 5]");
-    EXPECT_EQ(refusal("Conv2d", {{2, 5, 2, 2}}), "Conv2d: a kernel of 3 pixels does not fit into the input's 2 (padding included)");
-    EXPECT_EQ(refusal("Conv2d", {{2, 5, 4, 4}}, {{"groups", whole(2)}}), "Conv2d: 5 input and 32 output channels cannot be split into 2 groups");
-    EXPECT_EQ(refusal("Linear", {{5}}), "Linear needs features to weigh (N × features), got 1-D [5]");
-    EXPECT_EQ(refusal("Add", {{2, 3}, {2, 4}}), "Add cannot combine [2, 3] and [2, 4]: sizes must be equal, or 1");
-    EXPECT_EQ(refusal("Concat", {{2, 3, 4}, {2, 3, 5}}), "Concat along dimension 1 cannot join [2, 3, 4] and [2, 3, 5]: all other sizes must be equal");
-    EXPECT_EQ(refusal("Reshape", {{2, 12}}, {{"shape", list({5, -1})}}), "Reshape cannot make [5, -1] of a sample of 12 numbers [2, 12]");
-    EXPECT_EQ(refusal("MaxPool2d", {{2, 3, 4, 4}}, {{"padding", list({2})}}), "MaxPool2d: padding 2 is more than half the window 2");
-    EXPECT_EQ(refusal("MSELoss", {{2, 3}, {2, 4}}), "MSELoss compares number by number: input [2, 3] and target [2, 4] differ");
-    EXPECT_EQ(refusal("Softmax", {{2, 3}}, {{"dim", whole(0)}}), "Softmax over dimension 0 would mix the samples of a batch");
-    EXPECT_EQ(refusal("Hardtanh", {{2, 3}}, {{"min_val", 2.0}}), "Hardtanh needs min_val below max_val, got 2 and 1");
+    EXPECT_EQ(refusal("Conv2d", {{2, 5}}),
+              "Conv2d needs a 4-D input (N × C × H × W), got 2-D [2, 5]");
+    EXPECT_EQ(refusal("Conv2d", {{2, 5, 2, 2}}),
+              "Conv2d: a kernel of 3 pixels does not fit into the input's 2 (padding included)");
+    EXPECT_EQ(refusal("Conv2d", {{2, 5, 4, 4}}, {{"groups", whole(2)}}),
+              "Conv2d: 5 input and 32 output channels cannot be split into 2 groups");
+    EXPECT_EQ(refusal("Linear", {{5}}),
+              "Linear needs features to weigh (N × features), got 1-D [5]");
+    EXPECT_EQ(refusal("Add", {{2, 3}, {2, 4}}),
+              "Add cannot combine [2, 3] and [2, 4]: sizes must be equal, or 1");
+    EXPECT_EQ(refusal("Concat", {{2, 3, 4}, {2, 3, 5}}),
+              "Concat along dimension 1 cannot join [2, 3, 4] and [2, 3, 5]: all other sizes must "
+              "be equal");
+    EXPECT_EQ(refusal("Reshape", {{2, 12}}, {{"shape", list({5, -1})}}),
+              "Reshape cannot make [5, -1] of a sample of 12 numbers [2, 12]");
+    EXPECT_EQ(refusal("MaxPool2d", {{2, 3, 4, 4}}, {{"padding", list({2})}}),
+              "MaxPool2d: padding 2 is more than half the window 2");
+    EXPECT_EQ(refusal("MSELoss", {{2, 3}, {2, 4}}),
+              "MSELoss compares number by number: input [2, 3] and target [2, 4] differ");
+    EXPECT_EQ(refusal("Softmax", {{2, 3}}, {{"dim", whole(0)}}),
+              "Softmax over dimension 0 would mix the samples of a batch");
+    EXPECT_EQ(refusal("Hardtanh", {{2, 3}}, {{"min_val", 2.0}}),
+              "Hardtanh needs min_val below max_val, got 2 and 1");
 }
 
 } // namespace

@@ -12,13 +12,36 @@ std::string first(const std::string& text, const std::vector<std::string>& recen
 }
 
 TEST(Search, finds_what_a_person_means) {
-    const std::pair<const char*, const char*> wanted[] = {
-        {"fc", "Linear"},          {"dense", "Linear"},       {"linear", "Linear"},     {"lin", "Linear"},         {"conv", "Conv2d"},
-        {"cnn", "Conv2d"},         {"convolution", "Conv2d"}, {"relu", "ReLU"},         {"cross", "CrossEntropyLoss"}, {"ce", "CrossEntropyLoss"},
-        {"bn", "BatchNorm1d"},     {"mp", "MaxPool2d"},       {"maxpool", "MaxPool2d"}, {"max pool", "MaxPool2d"}, {"drop", "Dropout"},
-        {"adam", "Adam"},          {"adamw", "AdamW"},        {"sgd", "SGD"},           {"swish", "SiLU"},         {"mnist", "Dataset"},
-        {"deconv", "ConvTranspose2d"}, {"mse", "MSELoss"},    {"acc", "Accuracy"},      {"cat", "Concat"},         {"plus", "Add"},
-        {"soft", "Softmax"},      {"softmax", "Softmax"},    {"transpose", "Permute"}, {"CROSS ENTROPY", "CrossEntropyLoss"}, {"lrelu", "LeakyReLU"}};
+    const std::pair<const char*, const char*> wanted[] = {{"fc", "Linear"},
+                                                          {"dense", "Linear"},
+                                                          {"linear", "Linear"},
+                                                          {"lin", "Linear"},
+                                                          {"conv", "Conv2d"},
+                                                          {"cnn", "Conv2d"},
+                                                          {"convolution", "Conv2d"},
+                                                          {"relu", "ReLU"},
+                                                          {"cross", "CrossEntropyLoss"},
+                                                          {"ce", "CrossEntropyLoss"},
+                                                          {"bn", "BatchNorm1d"},
+                                                          {"mp", "MaxPool2d"},
+                                                          {"maxpool", "MaxPool2d"},
+                                                          {"max pool", "MaxPool2d"},
+                                                          {"drop", "Dropout"},
+                                                          {"adam", "Adam"},
+                                                          {"adamw", "AdamW"},
+                                                          {"sgd", "SGD"},
+                                                          {"swish", "SiLU"},
+                                                          {"mnist", "Dataset"},
+                                                          {"deconv", "ConvTranspose2d"},
+                                                          {"mse", "MSELoss"},
+                                                          {"acc", "Accuracy"},
+                                                          {"cat", "Concat"},
+                                                          {"plus", "Add"},
+                                                          {"soft", "Softmax"},
+                                                          {"softmax", "Softmax"},
+                                                          {"transpose", "Permute"},
+                                                          {"CROSS ENTROPY", "CrossEntropyLoss"},
+                                                          {"lrelu", "LeakyReLU"}};
     for (const auto& [text, id] : wanted)
         EXPECT_EQ(first(text), id) << text;
 }
@@ -46,19 +69,24 @@ TEST(Layout, flows_from_left_to_right_without_overlaps_and_is_one_edit) {
     EXPECT_TRUE(std::holds_alternative<Batch>(edit.what));
     apply(graph, edit);
     for (const Wire& wire : graph.wires())
-        EXPECT_GE(graph.node(wire.to)->position.x, graph.node(wire.from)->position.x + 170) << wire.str();
+        EXPECT_GE(graph.node(wire.to)->position.x, graph.node(wire.from)->position.x + 170)
+            << wire.str();
     for (const auto& [a, first] : graph.nodes())
         for (const auto& [b, second] : graph.nodes())
             if (a < b) {
-                const bool apart = std::abs(first.position.x - second.position.x) >= 170 || std::abs(first.position.y - second.position.y) >= 64;
+                const bool apart = std::abs(first.position.x - second.position.x) >= 170 ||
+                                   std::abs(first.position.y - second.position.y) >= 64;
                 EXPECT_TRUE(apart) << a << " and " << b;
             }
-    EXPECT_EQ(graph.node("flatten1")->position.y, graph.node("relu1")->position.y) << "a chain runs straight";
-    EXPECT_TRUE(std::get<Batch>(layout_edit(graph, {}, {}).what).edits.empty()) << "laying out again changes nothing";
+    EXPECT_EQ(graph.node("flatten1")->position.y, graph.node("relu1")->position.y)
+        << "a chain runs straight";
+    EXPECT_TRUE(std::get<Batch>(layout_edit(graph, {}, {}).what).edits.empty())
+        << "laying out again changes nothing";
 }
 
 TEST(Layout, folds_a_long_chain_into_rows_that_are_read_like_a_text) {
-    std::vector<std::pair<std::string, std::vector<std::pair<std::string, ParamValue>>>> layers(12, {"ReLU", {}});
+    std::vector<std::pair<std::string, std::vector<std::pair<std::string, ParamValue>>>> layers(
+        12, {"ReLU", {}});
     Graph graph = testing::chain("digits", layers);
     apply(graph, layout_edit(graph, {}, {}));
     double right = 0, bottom = 0;
@@ -70,7 +98,8 @@ TEST(Layout, folds_a_long_chain_into_rows_that_are_read_like_a_text) {
     EXPECT_LT(bottom, 1000);
     for (const Wire& wire : graph.wires()) {
         const Position from = graph.node(wire.from)->position, to = graph.node(wire.to)->position;
-        EXPECT_TRUE(to.x >= from.x + 170 || to.y >= from.y + 64) << wire.str() << ": on to the right, or down to a later row";
+        EXPECT_TRUE(to.x >= from.x + 170 || to.y >= from.y + 64)
+            << wire.str() << ": on to the right, or down to a later row";
     }
 }
 

@@ -9,18 +9,19 @@
 namespace wiregrad::graph::testing {
 
 inline bool torch_installed() {
-    static const bool found = std::system("/usr/bin/python3 -c 'import torch, h5py' > /dev/null 2>&1") == 0;
+    static const bool found =
+        std::system("/usr/bin/python3 -c 'import torch, h5py' > /dev/null 2>&1") == 0;
     return found;
 }
 
 /// Runs tests/nodes/torch_reference.py; its output, and whether it ended well.
 inline std::pair<bool, std::string> run_reference(const std::string& arguments) {
-    const std::string command =
-        "OPENBLAS_CORETYPE=SkylakeX /usr/bin/python3 '" + std::string(WIREGRAD_SOURCE_DIR) + "/tests/nodes/torch_reference.py' " + arguments + " 2>&1";
+    const std::string command = "OPENBLAS_CORETYPE=SkylakeX /usr/bin/python3 '" +
+                                std::string(WIREGRAD_SOURCE_DIR) +
+                                "/tests/nodes/torch_reference.py' " + arguments + " 2>&1";
     std::string output;
     std::FILE* pipe = popen(command.c_str(), "r");
-    if (!pipe)
-        return {false, "python does not start"};
+    if (!pipe) return {false, "python does not start"};
     std::array<char, 4096> buffer;
     while (std::fgets(buffer.data(), static_cast<int>(buffer.size()), pipe))
         output += buffer.data();

@@ -15,10 +15,16 @@ using graph::Edit;
 
 namespace {
 
-std::string inputOf(const char* type) { return graph::find_type(type)->inputs.front().id; }
-std::string outputOf(const char* type) { return graph::find_type(type)->outputs.front().id; }
+std::string inputOf(const char* type) {
+    return graph::find_type(type)->inputs.front().id;
+}
+std::string outputOf(const char* type) {
+    return graph::find_type(type)->outputs.front().id;
+}
 
-std::string textOf(const Document& document) { return graph::to_text(document.graph()); }
+std::string textOf(const Document& document) {
+    return graph::to_text(document.graph());
+}
 
 /// data -> linear -> relu, with ids data, fc, act.
 void build(Document& document) {
@@ -40,13 +46,12 @@ class DocumentTest : public QObject {
     Q_OBJECT
 
   private slots:
-    void init() {
-        QVERIFY(graph::find_type("Linear"));
-    }
+    void init() { QVERIFY(graph::find_type("Linear")); }
 
     void everyEditIsUndoneByteForByte_data() {
         QTest::addColumn<int>("kind");
-        const char* names[] = {"add", "remove", "connect", "disconnect", "param", "rename", "move", "mute", "collapse", "training", "title", "batch"};
+        const char* names[] = {"add",  "remove", "connect",  "disconnect", "param", "rename",
+                               "move", "mute",   "collapse", "training",   "title", "batch"};
         for (int i = 0; i < int(std::size(names)); ++i)
             QTest::newRow(names[i]) << i;
     }
@@ -69,7 +74,9 @@ class DocumentTest : public QObject {
             {graph::SetCollapsed{"act", true}},
             {graph::SetTraining{training}},
             {graph::SetTitle{"T", "D"}},
-            {graph::Batch{{{graph::Connect{wire}}, {graph::RemoveNode{"data"}}, {graph::Rename{"act", "A"}}}}},
+            {graph::Batch{{{graph::Connect{wire}},
+                           {graph::RemoveNode{"data"}},
+                           {graph::Rename{"act", "A"}}}}},
         };
         QCOMPARE(edits.size(), std::variant_size_v<decltype(Edit::what)>);
         const std::string before = textOf(document);
@@ -94,7 +101,9 @@ class DocumentTest : public QObject {
         const std::string before = textOf(document);
         const quint64 gesture = Document::newGesture();
         for (int i = 1; i <= 40; ++i)
-            QVERIFY(document.apply({graph::Batch{{{graph::Move{"fc", {double(i), 0}}}, {graph::Move{"act", {double(i), 9}}}}}}, gesture));
+            QVERIFY(document.apply({graph::Batch{{{graph::Move{"fc", {double(i), 0}}},
+                                                  {graph::Move{"act", {double(i), 9}}}}}},
+                                   gesture));
         QCOMPARE(document.undoStack().count(), 1);
         QCOMPARE(document.graph().node("fc")->position.x, 40.0);
         // The step holds one move per node, not forty.
@@ -118,7 +127,8 @@ class DocumentTest : public QObject {
         build(document);
         const std::string before = textOf(document);
         const quint64 gesture = Document::newGesture();
-        QVERIFY(document.apply({graph::AddNode{graph::make_node(document.graph(), "ReLU", {0, 0})}}, gesture));
+        QVERIFY(document.apply({graph::AddNode{graph::make_node(document.graph(), "ReLU", {0, 0})}},
+                               gesture));
         QVERIFY(document.apply({graph::Move{"fc", {8, 8}}}, gesture));
         QVERIFY(document.apply({graph::RemoveNode{"act"}}, gesture));
         QCOMPARE(document.undoStack().count(), 1);
@@ -139,7 +149,9 @@ class DocumentTest : public QObject {
             std::vector<std::string> ids;
             for (const auto& [id, node] : document.graph().nodes())
                 ids.push_back(id);
-            const auto pick = [&] { return ids.empty() ? std::string("none") : ids[random() % ids.size()]; };
+            const auto pick = [&] {
+                return ids.empty() ? std::string("none") : ids[random() % ids.size()];
+            };
             const char* types[] = {"Linear", "ReLU", "Dataset", "Conv2d", "Flatten"};
             const std::string a = pick(), b = pick();
             const auto typeOf = [&](const std::string& id) {
@@ -148,15 +160,24 @@ class DocumentTest : public QObject {
             };
             Edit edit{graph::Move{a, {double(random() % 1000), double(random() % 1000)}}};
             switch (random() % 6) {
-            case 0: edit = {graph::AddNode{graph::make_node(document.graph(), types[random() % 5], {0, 0})}}; break;
-            case 1: edit = {graph::RemoveNode{a}}; break;
+            case 0:
+                edit = {graph::AddNode{
+                    graph::make_node(document.graph(), types[random() % 5], {0, 0})}};
+                break;
+            case 1:
+                edit = {graph::RemoveNode{a}};
+                break;
             case 2:
             case 3:
-                if (const auto *from = typeOf(a), *to = typeOf(b); from && to && !from->outputs.empty() && !to->inputs.empty())
+                if (const auto* from = typeOf(a), *to = typeOf(b);
+                    from && to && !from->outputs.empty() && !to->inputs.empty())
                     edit = {graph::Connect{{a, from->outputs[0].id, b, to->inputs[0].id}}};
                 break;
-            case 4: edit = {graph::Rename{a, "n" + std::to_string(random() % 100)}}; break;
-            default: break;
+            case 4:
+                edit = {graph::Rename{a, "n" + std::to_string(random() % 100)}};
+                break;
+            default:
+                break;
             }
             applied += document.apply(edit);
             document.graph().check_consistency();
@@ -190,7 +211,8 @@ class DocumentTest : public QObject {
         build(document);
         QVERIFY(document.apply({graph::SetParam{"fc", "out_features", std::int64_t(5)}}));
         document.setGuard([](const Edit& edit) {
-            return std::holds_alternative<graph::Move>(edit.what) ? QString() : QStringLiteral("not now");
+            return std::holds_alternative<graph::Move>(edit.what) ? QString()
+                                                                  : QStringLiteral("not now");
         });
         const std::string before = textOf(document);
         QVERIFY(!document.undo());

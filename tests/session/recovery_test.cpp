@@ -30,8 +30,7 @@ void addNode(Document& document, const char* id) {
 int child(const QStringList& args) {
     Document document;
     Recovery recovery(document, args[2]);
-    if (args.size() > 3)
-        document.load(args[3]);
+    if (args.size() > 3) document.load(args[3]);
     addNode(document, "from_child");
     for (;;) {
         QCoreApplication::processEvents(QEventLoop::AllEvents, 20);
@@ -51,16 +50,13 @@ class RecoveryTest : public QObject {
     static qint64 killChild(const QString& folder, const QString& file = {}) {
         QProcess process;
         QStringList args{"--child", folder};
-        if (!file.isEmpty())
-            args << file;
+        if (!file.isEmpty()) args << file;
         process.start(QCoreApplication::applicationFilePath(), args);
         const qint64 pid = process.processId();
         while (!process.readAllStandardOutput().contains("ready"))
-            if (!process.waitForReadyRead(20'000))
-                return 0;
+            if (!process.waitForReadyRead(20'000)) return 0;
         // While it lives, what it works on is not abandoned.
-        if (!Recovery::abandoned(folder).empty())
-            return 0;
+        if (!Recovery::abandoned(folder).empty()) return 0;
         ::kill(pid_t(pid), SIGKILL);
         process.waitForFinished();
         return pid;
@@ -101,7 +97,9 @@ class RecoveryTest : public QObject {
         QVERIFY(document.isModified());
         QVERIFY(Recovery::abandoned(folder.path()).empty()); // taken over
         QVERIFY(!QFile::exists(found[0].journal));
-        QVERIFY(!QDir(folder.path()).entryList({"*.wiregrad"}).isEmpty()); // our own journal holds it now
+        QVERIFY(!QDir(folder.path())
+                     .entryList({"*.wiregrad"})
+                     .isEmpty()); // our own journal holds it now
     }
 
     void aKilledProcessOfASavedFileKeepsItsPath() {
@@ -191,8 +189,7 @@ class RecoveryTest : public QObject {
 
 int main(int argc, char** argv) {
     QCoreApplication app(argc, argv);
-    if (app.arguments().value(1) == QLatin1String("--child"))
-        return child(app.arguments());
+    if (app.arguments().value(1) == QLatin1String("--child")) return child(app.arguments());
     RecoveryTest test;
     return QTest::qExec(&test, argc, argv);
 }

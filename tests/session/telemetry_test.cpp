@@ -1,4 +1,5 @@
-// The hub never loses the last value nor an extreme, however long nobody looks; the clock stands when nothing moves.
+// The hub never loses the last value nor an extreme, however long nobody looks; the clock stands
+// when nothing moves.
 #include <QSignalSpy>
 #include <QTest>
 
@@ -149,7 +150,12 @@ class TelemetryTest : public QObject {
     void theClockStandsWhenNothingMoves() {
         int frames = 0;
         bool moving = true, mayRest = false;
-        FrameClock clock([&] { ++frames; return moving; }, [&] { return mayRest; });
+        FrameClock clock(
+            [&] {
+                ++frames;
+                return moving;
+            },
+            [&] { return mayRest; });
         QVERIFY(!clock.isRunning());
         clock.wake();
         QTRY_VERIFY(frames >= 10);

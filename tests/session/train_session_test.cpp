@@ -1,4 +1,5 @@
-// The run seen from the window, with the real engine: spirals learn, commands work, edits are refused in words.
+// The run seen from the window, with the real engine: spirals learn, commands work, edits are
+// refused in words.
 #include <QSignalSpy>
 #include <QTest>
 
@@ -14,7 +15,8 @@ using train::RunState;
 
 namespace {
 
-graph::Node node(const Document& document, const char* id, const char* type, graph::Params params = {}) {
+graph::Node node(const Document& document, const char* id, const char* type,
+                 graph::Params params = {}) {
     graph::Node result = graph::make_node(document.graph(), type, {0, 0});
     result.id = id;
     for (auto& [name, value] : params)
@@ -24,8 +26,11 @@ graph::Node node(const Document& document, const char* id, const char* type, gra
 
 /// Two spirals, 2-16-16-2 tanh, cross entropy, accuracy, Adam.
 void buildSpirals(Document& document, std::int64_t epochs, std::int64_t samples = 512) {
-    const auto add = [&document](graph::Node n) { QVERIFY2(document.apply({graph::AddNode{std::move(n)}}), qPrintable(document.lastError())); };
-    add(node(document, "data", "Dataset", {{"source", std::string("spirals")}, {"samples", samples}}));
+    const auto add = [&document](graph::Node n) {
+        QVERIFY2(document.apply({graph::AddNode{std::move(n)}}), qPrintable(document.lastError()));
+    };
+    add(node(document, "data", "Dataset",
+             {{"source", std::string("spirals")}, {"samples", samples}}));
     add(node(document, "fc1", "Linear", {{"out_features", std::int64_t(16)}}));
     add(node(document, "act1", "Tanh"));
     add(node(document, "fc2", "Linear", {{"out_features", std::int64_t(16)}}));
@@ -38,20 +43,24 @@ void buildSpirals(Document& document, std::int64_t epochs, std::int64_t samples 
         const graph::NodeType* t = graph::find_type(type);
         return output ? t->outputs[0].id : t->inputs[0].id;
     };
-    const auto wire = [&](const char* a, const std::string& ap, const char* b, const std::string& bp) {
-        QVERIFY2(document.apply({graph::Connect{{a, ap, b, bp}}}), qPrintable(document.lastError()));
+    const auto wire = [&](const char* a, const std::string& ap, const char* b,
+                          const std::string& bp) {
+        QVERIFY2(document.apply({graph::Connect{{a, ap, b, bp}}}),
+                 qPrintable(document.lastError()));
     };
     wire("data", "x", "fc1", first("Linear", false));
     wire("fc1", first("Linear", true), "act1", first("Tanh", false));
     wire("act1", first("Tanh", true), "fc2", first("Linear", false));
     wire("fc2", first("Linear", true), "act2", first("Tanh", false));
     wire("act2", first("Tanh", true), "fc3", first("Linear", false));
-    for (const auto& [id, type] : {std::pair("loss", "CrossEntropyLoss"), std::pair("accuracy", "Accuracy")}) {
+    for (const auto& [id, type] :
+         {std::pair("loss", "CrossEntropyLoss"), std::pair("accuracy", "Accuracy")}) {
         const graph::NodeType* t = graph::find_type(type);
         wire("fc3", first("Linear", true), id, t->inputs[0].id);
         wire("data", "y", id, t->inputs[1].id);
     }
-    wire("loss", graph::find_type("CrossEntropyLoss")->outputs[0].id, "adam", graph::find_type("Adam")->inputs[0].id);
+    wire("loss", graph::find_type("CrossEntropyLoss")->outputs[0].id, "adam",
+         graph::find_type("Adam")->inputs[0].id);
     graph::Training training;
     training.epochs = epochs;
     training.batch_size = 32;
@@ -70,9 +79,13 @@ class TrainSessionTest : public QObject {
     void spiralsLearn() {
         Document document;
         buildSpirals(document, 40);
-        QVERIFY2(document.analysis().runnable(), document.analysis().problems.empty() ? "" : document.analysis().problems[0].text.c_str());
+        QVERIFY2(document.analysis().runnable(),
+                 document.analysis().problems.empty()
+                     ? ""
+                     : document.analysis().problems[0].text.c_str());
         TrainSession session(document);
-        QSignalSpy finished(&session, &TrainSession::finished), epochs(&session, &TrainSession::epochFinished), logged(&session, &TrainSession::logged);
+        QSignalSpy finished(&session, &TrainSession::finished),
+            epochs(&session, &TrainSession::epochFinished), logged(&session, &TrainSession::logged);
         QCOMPARE(session.state(), RunState::Idle);
         session.start();
         QCOMPARE(session.state(), RunState::Preparing);
@@ -88,7 +101,8 @@ class TrainSessionTest : public QObject {
         QCOMPARE(loss->lastStep(), double(progress.totalSteps));
         const auto points = loss->sample(0, 1e9, 100'000);
         QVERIFY(points.front().last > 0.6);
-        QVERIFY2(loss->lastValue() < 0.5 * points.front().last, qPrintable(QString::number(loss->lastValue())));
+        QVERIFY2(loss->lastValue() < 0.5 * points.front().last,
+                 qPrintable(QString::number(loss->lastValue())));
         QCOMPARE(epochs.count(), 40);
         QVERIFY(session.metrics().find("validation/loss"));
         QCOMPARE(session.metrics().find("validation/loss")->size(), std::int64_t(40));
@@ -113,7 +127,8 @@ class TrainSessionTest : public QObject {
             session.start();
             QTRY_COMPARE_WITH_TIMEOUT(finished.count(), 1, kLong);
             std::vector<double> values;
-            for (const CurvePoint& p : session.metrics().find("train/loss")->sample(0, 1e9, 100'000))
+            for (const CurvePoint& p :
+                 session.metrics().find("train/loss")->sample(0, 1e9, 100'000))
                 values.push_back(p.last);
             curves.push_back(values);
         }
@@ -184,7 +199,8 @@ class TrainSessionTest : public QObject {
         buildSpirals(document, 100'000);
         TrainSession session(document);
         session.start();
-        QSignalSpy refused(&document, &Document::refused), finished(&session, &TrainSession::finished);
+        QSignalSpy refused(&document, &Document::refused),
+            finished(&session, &TrainSession::finished);
         const std::string before = graph::to_text(document.graph());
         QVERIFY(!document.apply({graph::SetParam{"fc1", "out_features", std::int64_t(8)}}));
         QVERIFY(document.lastError().contains("trained"));
@@ -192,7 +208,8 @@ class TrainSessionTest : public QObject {
         QVERIFY(!document.undo());
         QCOMPARE(refused.count(), 3);
         QCOMPARE(graph::to_text(document.graph()), before);
-        QVERIFY(document.apply({graph::Batch{{{graph::Move{"fc1", {9, 9}}}, {graph::Rename{"fc1", "First"}}}}}));
+        QVERIFY(document.apply(
+            {graph::Batch{{{graph::Move{"fc1", {9, 9}}}, {graph::Rename{"fc1", "First"}}}}}));
         session.stop();
         QTRY_COMPARE_WITH_TIMEOUT(finished.count(), 1, kLong);
         QVERIFY(document.apply({graph::SetParam{"fc1", "out_features", std::int64_t(8)}}));
@@ -222,14 +239,17 @@ class TrainSessionTest : public QObject {
         for (const char* act : {"act1", "act2"})
             QVERIFY(document.apply({graph::SetMuted{act, true}}));
         QVERIFY2(document.apply({graph::AddNode{sgd}}), qPrintable(document.lastError()));
-        QVERIFY(document.apply({graph::Connect{{"loss", graph::find_type("CrossEntropyLoss")->outputs[0].id, "sgd", graph::find_type("SGD")->inputs[0].id}}}));
+        QVERIFY(document.apply(
+            {graph::Connect{{"loss", graph::find_type("CrossEntropyLoss")->outputs[0].id, "sgd",
+                             graph::find_type("SGD")->inputs[0].id}}}));
         TrainSession session(document);
         QSignalSpy finished(&session, &TrainSession::finished);
         session.start();
         QTRY_COMPARE_WITH_TIMEOUT(finished.count(), 1, kLong);
         QCOMPARE(session.state(), RunState::Failed);
         QVERIFY2(session.errorText().contains("step"), qPrintable(session.errorText()));
-        QVERIFY2(document.graph().node(session.errorNode().toStdString()), qPrintable(session.errorText()));
+        QVERIFY2(document.graph().node(session.errorNode().toStdString()),
+                 qPrintable(session.errorText()));
     }
 
     void probesArriveWhileSubscribed() {
@@ -237,7 +257,8 @@ class TrainSessionTest : public QObject {
         buildSpirals(document, 100'000);
         TrainSession session(document);
         const ValueId weight{"fc1", "weight", ProbeWhat::Weight};
-        const ValueId activation{"act1", graph::find_type("Tanh")->outputs[0].id, ProbeWhat::Activation};
+        const ValueId activation{"act1", graph::find_type("Tanh")->outputs[0].id,
+                                 ProbeWhat::Activation};
         QVERIFY(!session.latest(weight));
         const int first = session.subscribe({.value = weight, .max_per_second = 1000});
         session.start();
@@ -246,7 +267,8 @@ class TrainSessionTest : public QObject {
         const ProbeRecord* record = session.latest(weight);
         QCOMPARE(record->shape, (Shape{16, 2}));
         QVERIFY(record->min < record->max && std::isfinite(record->mean));
-        const int second = session.subscribe({.value = activation, .max_per_second = 1000}); // while it runs
+        const int second =
+            session.subscribe({.value = activation, .max_per_second = 1000}); // while it runs
         QTRY_VERIFY(session.latest(activation));
         QVERIFY(session.latest(activation)->max <= 1.0);
         const std::int64_t step = session.latest(weight)->step;

@@ -1,4 +1,5 @@
-// The palette: every type is there, search finds by synonym, double-click and Enter add behind the selection, a drag lands.
+// The palette: every type is there, search finds by synonym, double-click and Enter add behind the
+// selection, a drag lands.
 #include <QDropEvent>
 #include <QLabel>
 #include <QLineEdit>
@@ -30,8 +31,7 @@ struct PaletteRig : CanvasRig {
     QTreeWidgetItem* item(const QString& type) {
         for (QTreeWidgetItemIterator it(&tree()); *it; ++it)
             if (TypeTree::typeOf(*it) == type) {
-                if ((*it)->parent())
-                    (*it)->parent()->setExpanded(true);
+                if ((*it)->parent()) (*it)->parent()->setExpanded(true);
                 return *it;
             }
         return nullptr;
@@ -63,7 +63,8 @@ class PaletteTest : public QObject {
             }
         QCOMPARE(found.size(), int(graph::node_types().size()));
         for (const auto& type : graph::node_types()) {
-            QCOMPARE(found.value(QString::fromStdString(type.id)), QString::fromStdString(type.category));
+            QCOMPARE(found.value(QString::fromStdString(type.id)),
+                     QString::fromStdString(type.category));
             const QString tip = rig.item(QString::fromStdString(type.id))->toolTip(0);
             QVERIFY(tip.contains(QString::fromStdString(type.help).toHtmlEscaped()));
             if (!type.formula.empty())
@@ -75,7 +76,8 @@ class PaletteTest : public QObject {
         PaletteRig rig;
         QTreeWidgetItem* heading = rig.item(QStringLiteral("Conv2d"))->parent();
         const bool open = heading->isExpanded();
-        QTest::mouseClick(rig.tree().viewport(), Qt::LeftButton, {}, rig.tree().visualItemRect(heading).center());
+        QTest::mouseClick(rig.tree().viewport(), Qt::LeftButton, {},
+                          rig.tree().visualItemRect(heading).center());
         QCOMPARE(heading->isExpanded(), !open);
         QCOMPARE(rig.palette.shownTypes().contains(QStringLiteral("Conv2d")), !open);
         QTest::keyClicks(&rig.field(), QStringLiteral("dense"));
@@ -96,7 +98,9 @@ class PaletteTest : public QObject {
         rig.field().clear();
         QTest::keyClicks(&rig.field(), QStringLiteral("zzzz"));
         QVERIFY(rig.palette.shownTypes().isEmpty());
-        QVERIFY(rig.palette.findChild<QLabel*>(QStringLiteral("palette.help"))->text().contains(QStringLiteral("zzzz")));
+        QVERIFY(rig.palette.findChild<QLabel*>(QStringLiteral("palette.help"))
+                    ->text()
+                    .contains(QStringLiteral("zzzz")));
         QTest::keyClick(&rig.field(), Qt::Key_Escape);
         QVERIFY(!rig.palette.shownTypes().isEmpty());
     }
@@ -111,14 +115,16 @@ class PaletteTest : public QObject {
         QCOMPARE(rig.graph().nodes().size(), 5u);
         QCOMPARE(rig.steps(), 5);
         const auto order = rig.graph().topological_order();
-        const std::vector<std::string> types{"Dataset", "Flatten", "Linear", "CrossEntropyLoss", "SGD"};
+        const std::vector<std::string> types{"Dataset", "Flatten", "Linear", "CrossEntropyLoss",
+                                             "SGD"};
         QCOMPARE(order.size(), types.size());
         for (std::size_t i = 0; i < order.size(); ++i) {
             QCOMPARE(rig.graph().node(order[i])->type, types[i]);
             if (i + 1 < order.size()) {
                 QVERIFY(!rig.graph().wires_out_of(order[i]).empty());
                 QCOMPARE(rig.graph().wires_out_of(order[i]).front().to, order[i + 1]);
-                QVERIFY(rig.graph().node(order[i])->position.x < rig.graph().node(order[i + 1])->position.x);
+                QVERIFY(rig.graph().node(order[i])->position.x <
+                        rig.graph().node(order[i + 1])->position.x);
             }
         }
         QCOMPARE(rig.disagreement(), QString());
@@ -151,7 +157,8 @@ class PaletteTest : public QObject {
         QCOMPARE(rig.graph().nodes().size(), 3u);
         QCOMPARE(rig.steps(), steps + 1);
         const std::string linear = *rig.scene().chosenNodes().begin();
-        QVERIFY(rig.wired(flat, "out", linear, "in") && rig.wired(linear, "out", relu, "in") && !rig.wired(flat, "out", relu, "in"));
+        QVERIFY(rig.wired(flat, "out", linear, "in") && rig.wired(linear, "out", relu, "in") &&
+                !rig.wired(flat, "out", relu, "in"));
         QMimeData foreign;
         foreign.setText(QStringLiteral("hello"));
         QDragEnterEvent enter(QPoint(300, 300), Qt::CopyAction, &foreign, Qt::LeftButton, {});
@@ -171,8 +178,7 @@ int main(int argc, char** argv) {
     // Settings of the person who runs the tests are left alone.
     QTemporaryDir home;
     qputenv("XDG_CONFIG_HOME", home.path().toUtf8());
-    if (qEnvironmentVariableIsEmpty("QT_QPA_PLATFORM"))
-        qputenv("QT_QPA_PLATFORM", "offscreen");
+    if (qEnvironmentVariableIsEmpty("QT_QPA_PLATFORM")) qputenv("QT_QPA_PLATFORM", "offscreen");
     QApplication app(argc, argv);
     Theme::instance().apply(QStringLiteral("light"));
     PaletteTest tests;

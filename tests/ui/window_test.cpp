@@ -1,4 +1,5 @@
-// The window as a whole: commands and keys, files and questions, banner, gallery, panels that remember their places.
+// The window as a whole: commands and keys, files and questions, banner, gallery, panels that
+// remember their places.
 #include <QDockWidget>
 #include <QDropEvent>
 #include <QFile>
@@ -40,8 +41,7 @@ struct Fixture {
     MainWindow window{folder.path()};
     explicit Fixture(bool shown = true) {
         window.resize(1280, 800);
-        if (shown)
-            window.show();
+        if (shown) window.show();
     }
     QAction* action(const char* id) { return window.actions().action(QLatin1String(id)); }
 };
@@ -61,7 +61,8 @@ void answer(QMessageBox::StandardButton button, int* asked) {
 }
 
 void addLinear(MainWindow& window) {
-    QVERIFY(window.document().apply({graph::AddNode{graph::make_node(window.document().graph(), "Linear", {0, 0})}}));
+    QVERIFY(window.document().apply(
+        {graph::AddNode{graph::make_node(window.document().graph(), "Linear", {0, 0})}}));
 }
 
 } // namespace
@@ -76,7 +77,8 @@ class WindowTest : public QObject {
         Theme::instance().apply("dark");
     }
     void init() {
-        QFile::remove(QStandardPaths::writableLocation(QStandardPaths::GenericConfigLocation) + "/wiregrad/studio.ini");
+        QFile::remove(QStandardPaths::writableLocation(QStandardPaths::GenericConfigLocation) +
+                      "/wiregrad/studio.ini");
         Settings::setLayout("window.state", {});
         Settings::setLayout("window.geometry", {});
         Settings::setValue("recentFiles", {});
@@ -89,8 +91,7 @@ class WindowTest : public QObject {
         const auto collect = [&inMenus](const auto& self, const QMenu* menu) -> void {
             for (const QAction* action : menu->actions()) {
                 inMenus.insert(action->objectName());
-                if (action->menu())
-                    self(self, action->menu());
+                if (action->menu()) self(self, action->menu());
             }
         };
         for (const QAction* top : f.window.menuBar()->actions())
@@ -102,7 +103,8 @@ class WindowTest : public QObject {
             if (action->objectName() != "view.theme.toggle") // a button of the toolbar
                 QVERIFY2(inMenus.contains(action->objectName()), qPrintable(action->objectName()));
         }
-        for (const char* id : {"run.start", "run.pause", "run.stop", "run.step", "file.save", "edit.undo"}) {
+        for (const char* id :
+             {"run.start", "run.pause", "run.stop", "run.step", "file.save", "edit.undo"}) {
             auto* button = f.window.findChild<QToolButton*>(QStringLiteral("toolbar.") + id);
             QVERIFY2(button && button->isVisible(), id);
             QVERIFY(!button->icon().isNull());
@@ -121,8 +123,7 @@ class WindowTest : public QObject {
     }
 
     void theGalleryOpensAndTrains() {
-        if (examples().empty())
-            QSKIP("no examples beside the source");
+        if (examples().empty()) QSKIP("no examples beside the source");
         Fixture f;
         QVERIFY(!f.window.gallery().isVisible());
         f.action("file.examples")->trigger();
@@ -135,11 +136,13 @@ class WindowTest : public QObject {
         QVERIFY(card->isVisible());
         QTest::mouseClick(card, Qt::LeftButton);
         QVERIFY(!f.window.gallery().isVisible());
-        QCOMPARE(f.window.document().title(), QString::fromStdString(findExample("spirals")->graph.title()));
+        QCOMPARE(f.window.document().title(),
+                 QString::fromStdString(findExample("spirals")->graph.title()));
         QVERIFY(!f.window.document().isModified());
         QVERIFY(f.window.document().path().isEmpty()); // saving asks for a place
         f.action("file.examples")->trigger();
-        QTest::mouseClick(f.window.findChild<QAbstractButton*>("gallery.train.spirals"), Qt::LeftButton);
+        QTest::mouseClick(f.window.findChild<QAbstractButton*>("gallery.train.spirals"),
+                          Qt::LeftButton);
         QTRY_VERIFY_WITH_TIMEOUT(f.window.session().progress().step > 20, 120'000);
         QTRY_VERIFY(f.window.runBar().progressText().contains("Step"));
         f.action("run.stop")->trigger();
@@ -147,17 +150,18 @@ class WindowTest : public QObject {
     }
 
     void runActionsFollowTheState() {
-        if (!findExample("spirals"))
-            QSKIP("no examples beside the source");
+        if (!findExample("spirals")) QSKIP("no examples beside the source");
         Fixture f;
         QVERIFY(f.window.openExample("spirals", false));
         graph::Training training = f.window.document().graph().training();
         training.epochs = 100'000;
         QVERIFY(f.window.document().apply({graph::SetTraining{training}}));
-        QVERIFY(f.action("run.start")->isEnabled() && !f.action("run.pause")->isEnabled() && !f.action("run.stop")->isEnabled());
+        QVERIFY(f.action("run.start")->isEnabled() && !f.action("run.pause")->isEnabled() &&
+                !f.action("run.stop")->isEnabled());
         f.action("run.start")->trigger();
         QTRY_COMPARE_WITH_TIMEOUT(f.window.session().state(), RunState::Running, 120'000);
-        QVERIFY(!f.action("run.start")->isEnabled() && f.action("run.pause")->isEnabled() && f.action("run.stop")->isEnabled());
+        QVERIFY(!f.action("run.start")->isEnabled() && f.action("run.pause")->isEnabled() &&
+                f.action("run.stop")->isEnabled());
         f.action("run.pause")->trigger();
         QTRY_COMPARE(f.window.session().state(), RunState::Paused);
         QCOMPARE(f.window.runBar().stateText(), f.window.session().stateText());
@@ -193,7 +197,8 @@ class WindowTest : public QObject {
                     texts << bar->tabText(i);
             return texts;
         };
-        QTRY_VERIFY2(tabTexts().contains(problems->windowTitle()), qPrintable(tabTexts().join(", ")));
+        QTRY_VERIFY2(tabTexts().contains(problems->windowTitle()),
+                     qPrintable(tabTexts().join(", ")));
         f.window.banner().dismiss();
         QVERIFY(f.window.banner().text().isEmpty());
     }
@@ -201,7 +206,8 @@ class WindowTest : public QObject {
     void aQuestionIsNotTalkedOver() {
         Fixture f;
         int answered = 0;
-        f.window.banner().say(Banner::Kind::Question, "Restore?", {{"Yes", [&answered] { ++answered; }}});
+        f.window.banner().say(Banner::Kind::Question, "Restore?",
+                              {{"Yes", [&answered] { ++answered; }}});
         f.window.banner().say(Banner::Kind::Error, "Something else");
         QCOMPARE(f.window.banner().text(), QString("Restore?"));
         QTest::mouseClick(f.window.banner().findChildren<QPushButton*>().front(), Qt::LeftButton);
@@ -225,8 +231,7 @@ class WindowTest : public QObject {
     }
 
     void totalsOfTheNetwork() {
-        if (!findExample("digits-lenet"))
-            QSKIP("no examples beside the source");
+        if (!findExample("digits-lenet")) QSKIP("no examples beside the source");
         Fixture f;
         QVERIFY(f.window.openExample("digits-lenet", false));
         auto* totals = f.window.findChild<QLabel*>("status.totals");
@@ -252,13 +257,15 @@ class WindowTest : public QObject {
         answer(QMessageBox::Save, &asked);
         QVERIFY(f.window.close());
         QCOMPARE(asked, 2);
-        QCOMPARE(graph::load_project(files.filePath("net.wiregrad").toStdString()).nodes().size(), std::size_t(2));
+        QCOMPARE(graph::load_project(files.filePath("net.wiregrad").toStdString()).nodes().size(),
+                 std::size_t(2));
         f.window.show();
         addLinear(f.window);
         answer(QMessageBox::Discard, &asked);
         QVERIFY(f.window.close());
         QCOMPARE(asked, 3);
-        QCOMPARE(graph::load_project(files.filePath("net.wiregrad").toStdString()).nodes().size(), std::size_t(2));
+        QCOMPARE(graph::load_project(files.filePath("net.wiregrad").toStdString()).nodes().size(),
+                 std::size_t(2));
     }
 
     void brokenFilesAreASentence() {
@@ -299,9 +306,11 @@ class WindowTest : public QObject {
         const auto drop = [&f](const QString& path) {
             QMimeData mime;
             mime.setUrls({QUrl::fromLocalFile(path)});
-            QDragEnterEvent enter(QPoint(600, 300), Qt::CopyAction, &mime, Qt::LeftButton, Qt::NoModifier);
+            QDragEnterEvent enter(QPoint(600, 300), Qt::CopyAction, &mime, Qt::LeftButton,
+                                  Qt::NoModifier);
             QCoreApplication::sendEvent(&f.window, &enter);
-            QDropEvent event(QPointF(600, 300), Qt::CopyAction, &mime, Qt::LeftButton, Qt::NoModifier);
+            QDropEvent event(QPointF(600, 300), Qt::CopyAction, &mime, Qt::LeftButton,
+                             Qt::NoModifier);
             QCoreApplication::sendEvent(&f.window, &event);
         };
         drop(csv);
@@ -319,7 +328,9 @@ class WindowTest : public QObject {
         Fixture f;
         f.action("view.theme.light")->trigger();
         QVERIFY(!Theme::instance().isDark());
-        const auto lightness = [&f] { return f.window.palette().color(QPalette::Window).lightness(); };
+        const auto lightness = [&f] {
+            return f.window.palette().color(QPalette::Window).lightness();
+        };
         QTRY_VERIFY(lightness() > 200);
         f.action("view.theme.toggle")->trigger();
         QVERIFY(Theme::instance().isDark());
@@ -396,7 +407,8 @@ class WindowTest : public QObject {
             QTest::qWait(1);
             for (const auto* button : f.window.findChildren<QToolButton*>())
                 if (button->isVisible() && button->objectName().startsWith("toolbar."))
-                    QVERIFY2(button->width() >= button->sizeHint().width(), qPrintable(button->objectName()));
+                    QVERIFY2(button->width() >= button->sizeHint().width(),
+                             qPrintable(button->objectName()));
             QVERIFY(f.window.width() <= size.width()); // no panel asks for more room than there is
         }
     }

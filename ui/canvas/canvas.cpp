@@ -21,26 +21,31 @@ namespace wiregrad::studio {
 
 namespace {
 
-constexpr double kWorld = 1e6;       ///< the canvas reaches this far in each direction
+constexpr double kWorld = 1e6; ///< the canvas reaches this far in each direction
 constexpr int kSettleMs = 150;
-constexpr int kManyItems = 150;      ///< from here on antialiasing pauses while the view moves
+constexpr int kManyItems = 150; ///< from here on antialiasing pauses while the view moves
 
 } // namespace
 
 // ---------------------------------------------------------------- Impl
 
 Canvas::Impl::Impl(Canvas& canvas, Document& doc, TrainSession& run)
-    : q(canvas), document(doc), session(run), scene(doc), note(new CursorNote(&canvas)), search(new SearchPopup(&canvas)),
-      rename(new RenameField(&canvas)), minimap(new Minimap(scene, canvas)), empty(new EmptyHint(&canvas)),
-      label(new ShapeLabel),
-      context{doc,
-              scene,
-              *note,
-              [this] { return q.zoom(); },
-              [this](const graph::Edit& edit) { return apply(edit); },
-              [this](const QString& text) { emit q.hint(text); },
-              [this](SearchRequest request) { search->open(std::move(request)); },
-              [] { return Settings::value(QStringLiteral("canvas/gridSnap")) == QStringLiteral("true"); }} {
+    : q(canvas), document(doc), session(run), scene(doc), note(new CursorNote(&canvas)),
+      search(new SearchPopup(&canvas)), rename(new RenameField(&canvas)),
+      minimap(new Minimap(scene, canvas)), empty(new EmptyHint(&canvas)),
+      label(new ShapeLabel), context{doc,
+                                     scene,
+                                     *note,
+                                     [this] { return q.zoom(); },
+                                     [this](const graph::Edit& edit) { return apply(edit); },
+                                     [this](const QString& text) { emit q.hint(text); },
+                                     [this](SearchRequest request) {
+                                         search->open(std::move(request));
+                                     },
+                                     [] {
+                                         return Settings::value(QStringLiteral(
+                                                    "canvas/gridSnap")) == QStringLiteral("true");
+                                     }} {
     scene.addItem(label);
 }
 
@@ -56,14 +61,11 @@ bool Canvas::Impl::apply(const graph::Edit& edit, quint64 id) {
     ++applying;
     const bool done = document.apply(edit, id);
     --applying;
-    if (done)
-        return true;
+    if (done) return true;
     emit q.hint(document.lastError());
-    if (!note->isVisible())
-        note->say(document.lastError(), CursorNote::Refused, cursor);
+    if (!note->isVisible()) note->say(document.lastError(), CursorNote::Refused, cursor);
     QTimer::singleShot(4000, note, [this] {
-        if (!gesture)
-            note->clear();
+        if (!gesture) note->clear();
     });
     return false;
 }
@@ -71,8 +73,7 @@ bool Canvas::Impl::apply(const graph::Edit& edit, quint64 id) {
 bool Canvas::Impl::edit(const std::function<bool(Draft&)>& build) {
     Draft draft(document.graph());
     try {
-        if (!build(draft) || draft.empty())
-            return false;
+        if (!build(draft) || draft.empty()) return false;
     } catch (const Error& error) {
         emit q.hint(QString::fromUtf8(error.what()));
         return false;
@@ -98,8 +99,7 @@ void Canvas::Impl::scrollBy(QPoint delta) {
     q.verticalScrollBar()->setValue(q.verticalScrollBar()->value() - delta.y());
     anchorView = {-1, -1};
     saveView.start();
-    if (minimap->isVisible())
-        minimap->update();
+    if (minimap->isVisible()) minimap->update();
 }
 
 void Canvas::Impl::centreOn(QPointF scenePos) {
@@ -108,17 +108,16 @@ void Canvas::Impl::centreOn(QPointF scenePos) {
 }
 
 void Canvas::Impl::fit(const QRectF& rect) {
-    if (rect.isEmpty() || q.viewport()->width() < 10 || q.viewport()->height() < 10)
-        return;
+    if (rect.isEmpty() || q.viewport()->width() < 10 || q.viewport()->height() < 10) return;
     const QSizeF room = QSizeF(q.viewport()->size()) - QSizeF(48, 48);
-    const double scale = std::min({room.width() / rect.width(), room.height() / rect.height(), 1.25});
+    const double scale =
+        std::min({room.width() / rect.width(), room.height() / rect.height(), 1.25});
     q.setZoom(scale, QRectF(q.viewport()->rect()).center());
     centreOn(rect.center());
 }
 
 void Canvas::Impl::moving() {
-    if (static_cast<int>(scene.nodes().size() + scene.wires().size()) < kManyItems)
-        return;
+    if (static_cast<int>(scene.nodes().size() + scene.wires().size()) < kManyItems) return;
     q.setRenderHint(QPainter::Antialiasing, false);
     settle.start(kSettleMs);
 }
@@ -131,8 +130,7 @@ void Canvas::Impl::endGesture() {
 }
 
 void Canvas::Impl::cancelGesture() {
-    if (gesture)
-        endGesture();
+    if (gesture) endGesture();
     panFrom.reset();
     updateCursorShape();
 }
@@ -147,8 +145,7 @@ void Canvas::Impl::updateCursorShape() {
 }
 
 void Canvas::Impl::updateHover(QPointF view) {
-    if (gesture)
-        return;
+    if (gesture) return;
     const QPointF at = pointer(view, {}).scene;
     NodeItem* node = scene.nodeAt(at);
     WireItem* wire = node ? nullptr : scene.wireAt(at, 6 / q.zoom());
@@ -164,18 +161,17 @@ void Canvas::Impl::updateHover(QPointF view) {
 
 void Canvas::Impl::updateLabel() {
     const WireItem* wire = scene.hoveredWire();
-    if (!wire && scene.chosenWires().size() == 1)
-        wire = scene.wire(*scene.chosenWires().begin());
+    if (!wire && scene.chosenWires().size() == 1) wire = scene.wire(*scene.chosenWires().begin());
     if (wire)
-        label->show(wire->middle(), scene.wireLabel(wire->wire()), CanvasStyle::get().wire(wire->kind()));
+        label->show(wire->middle(), scene.wireLabel(wire->wire()),
+                    CanvasStyle::get().wire(wire->kind()));
     else
         label->setVisible(false);
 }
 
 void Canvas::Impl::setFocusOn(const std::string& node, const std::string& port) {
     const Focus next{qs(node), qs(port)};
-    if (next == focus)
-        return;
+    if (next == focus) return;
     focus = next;
     emit q.focusChanged(focus);
 }
@@ -188,7 +184,8 @@ void Canvas::Impl::updateEmpty() {
 void Canvas::Impl::updateRun() {
     const train::RunState state = session.state();
     const bool running = state == train::RunState::Running || state == train::RunState::Paused;
-    const std::string failed = state == train::RunState::Failed ? session.errorNode().toStdString() : std::string();
+    const std::string failed =
+        state == train::RunState::Failed ? session.errorNode().toStdString() : std::string();
     for (const auto& [id, item] : scene.nodes()) {
         if (!failed.empty() && id == failed)
             item->setRun(RunLook::Failed, session.errorText());
@@ -224,20 +221,23 @@ void Canvas::Impl::graphReplaced() {
 }
 
 void Canvas::Impl::storeView() {
-    if (viewKey.isEmpty() || autoFit)
-        return;
+    if (viewKey.isEmpty() || autoFit) return;
     const QPointF centre = pointer(QRectF(q.viewport()->rect()).center(), {}).scene;
-    Settings::setLayout(viewKey, QStringLiteral("%1 %2 %3").arg(centre.x()).arg(centre.y()).arg(q.zoom()).toLatin1());
+    Settings::setLayout(
+        viewKey,
+        QStringLiteral("%1 %2 %3").arg(centre.x()).arg(centre.y()).arg(q.zoom()).toLatin1());
 }
 
 void Canvas::Impl::restoreView() {
     const QString path = document.path();
-    viewKey = path.isEmpty() ? QString() : QStringLiteral("view/") + QString::number(qHash(path, 0u), 16);
+    viewKey =
+        path.isEmpty() ? QString() : QStringLiteral("view/") + QString::number(qHash(path, 0u), 16);
     if (!viewKey.isEmpty()) {
         const auto parts = Settings::layout(viewKey).split(' ');
         if (parts.size() == 3) {
             bool ok[3] = {};
-            const double x = parts[0].toDouble(&ok[0]), y = parts[1].toDouble(&ok[1]), z = parts[2].toDouble(&ok[2]);
+            const double x = parts[0].toDouble(&ok[0]), y = parts[1].toDouble(&ok[1]),
+                         z = parts[2].toDouble(&ok[2]);
             if (ok[0] && ok[1] && ok[2] && std::isfinite(x) && std::isfinite(y)) {
                 q.setZoom(z, QRectF(q.viewport()->rect()).center());
                 centreOn({x, y});
@@ -255,8 +255,7 @@ QRectF Canvas::Impl::freePlace(QPointF wish) const {
     QRectF place(wish, QSizeF(s.width, s.header + s.row * 2));
     for (int tries = 0; tries < 200; ++tries) {
         const auto hit = scene.nodesIn(place.adjusted(-8, -8, 8, 8));
-        if (hit.empty())
-            break;
+        if (hit.empty()) break;
         const NodeItem* item = scene.node(*hit.begin());
         place.moveTop(item->pos().y() + item->body().height() + kGrid);
     }
@@ -293,7 +292,8 @@ Canvas::Canvas(Document& document, TrainSession& session, QWidget* parent) : QGr
     setOptimizationFlag(QGraphicsView::DontSavePainterState);
     setRenderHint(QPainter::Antialiasing);
     setMinimumSize(160, 120);
-    d->wheelZooms = Settings::value(QStringLiteral("canvas/wheel"), QStringLiteral("zoom")) != QStringLiteral("scroll");
+    d->wheelZooms = Settings::value(QStringLiteral("canvas/wheel"), QStringLiteral("zoom")) !=
+                    QStringLiteral("scroll");
 
     d->settle.setSingleShot(true);
     connect(&d->settle, &QTimer::timeout, this, [this] {
@@ -305,16 +305,22 @@ Canvas::Canvas(Document& document, TrainSession& session, QWidget* parent) : QGr
     connect(&d->saveView, &QTimer::timeout, this, [this] { d->storeView(); });
     d->scroll.setInterval(16);
     connect(&d->scroll, &QTimer::timeout, this, [this] {
-        const QRectF inner = QRectF(viewport()->rect()).adjusted(kScrollBorder, kScrollBorder, -kScrollBorder, -kScrollBorder);
+        const QRectF inner =
+            QRectF(viewport()->rect())
+                .adjusted(kScrollBorder, kScrollBorder, -kScrollBorder, -kScrollBorder);
         if (!d->gesture || inner.contains(d->cursor)) {
             d->scroll.stop();
             return;
         }
         QPointF delta;
-        if (d->cursor.x() < inner.left()) delta.rx() = std::min(inner.left() - d->cursor.x(), 60.0) * 0.35;
-        if (d->cursor.x() > inner.right()) delta.rx() = -std::min(d->cursor.x() - inner.right(), 60.0) * 0.35;
-        if (d->cursor.y() < inner.top()) delta.ry() = std::min(inner.top() - d->cursor.y(), 60.0) * 0.35;
-        if (d->cursor.y() > inner.bottom()) delta.ry() = -std::min(d->cursor.y() - inner.bottom(), 60.0) * 0.35;
+        if (d->cursor.x() < inner.left())
+            delta.rx() = std::min(inner.left() - d->cursor.x(), 60.0) * 0.35;
+        if (d->cursor.x() > inner.right())
+            delta.rx() = -std::min(d->cursor.x() - inner.right(), 60.0) * 0.35;
+        if (d->cursor.y() < inner.top())
+            delta.ry() = std::min(inner.top() - d->cursor.y(), 60.0) * 0.35;
+        if (d->cursor.y() > inner.bottom())
+            delta.ry() = -std::min(d->cursor.y() - inner.bottom(), 60.0) * 0.35;
         d->panBy(delta);
         d->gesture->move(d->pointer(d->cursor, QGuiApplication::keyboardModifiers()));
     });
@@ -322,16 +328,13 @@ Canvas::Canvas(Document& document, TrainSession& session, QWidget* parent) : QGr
     connect(&d->flash, &QTimer::timeout, this, [this] {
         d->flashLeft -= 0.05;
         NodeItem* item = d->scene.node(d->flashNode);
-        if (item)
-            item->setFlash(std::max(0.0, d->flashLeft));
-        if (d->flashLeft <= 0 || !item)
-            d->flash.stop();
+        if (item) item->setFlash(std::max(0.0, d->flashLeft));
+        if (d->flashLeft <= 0 || !item) d->flash.stop();
     });
 
     connect(&d->scene, &CanvasScene::chosenChanged, this, [this] {
         d->updateLabel();
-        if (d->minimap->isVisible())
-            d->minimap->update();
+        if (d->minimap->isVisible()) d->minimap->update();
         emit selectionChanged(selectedNodes());
     });
     connect(&d->scene, &CanvasScene::itemsChanged, this, [this] {
@@ -343,17 +346,20 @@ Canvas::Canvas(Document& document, TrainSession& session, QWidget* parent) : QGr
     connect(&document, &Document::changed, this, [this](const graph::ChangeSet& changes) {
         if (changes.everything)
             d->graphReplaced();
-        else if (d->gesture && d->applying == 0 && (!changes.removed.empty() || !changes.wires_removed.empty()))
+        else if (d->gesture && d->applying == 0 &&
+                 (!changes.removed.empty() || !changes.wires_removed.empty()))
             d->cancelGesture(); // what the gesture holds may be gone
-        if (!changes.added.empty())
-            d->updateRun();
+        if (!changes.added.empty()) d->updateRun();
     });
     connect(&document, &Document::analysed, this, [this] { d->updateLabel(); });
     connect(&document, &Document::pathChanged, this, [this] {
         if (d->autoFit)
             d->restoreView();
         else
-            d->viewKey = this->d->document.path().isEmpty() ? QString() : QStringLiteral("view/") + QString::number(qHash(d->document.path(), 0u), 16);
+            d->viewKey =
+                this->d->document.path().isEmpty()
+                    ? QString()
+                    : QStringLiteral("view/") + QString::number(qHash(d->document.path(), 0u), 16);
     });
     connect(&session, &TrainSession::stateChanged, this, [this] { d->updateRun(); });
     connect(d->minimap, &Minimap::wantsCentre, this, [this](QPointF pos) {
@@ -361,7 +367,8 @@ Canvas::Canvas(Document& document, TrainSession& session, QWidget* parent) : QGr
         d->centreOn(pos);
     });
     connect(&Theme::instance(), &Theme::changed, this, [this] { d->restyle(); });
-    d->minimap->setVisible(Settings::value(QStringLiteral("canvas/minimap")) == QStringLiteral("true"));
+    d->minimap->setVisible(Settings::value(QStringLiteral("canvas/minimap")) ==
+                           QStringLiteral("true"));
     d->updateEmpty();
     d->graphReplaced();
 }
@@ -386,13 +393,16 @@ void Canvas::select(const std::set<QString>& nodes) {
     for (const QString& node : nodes)
         ids.insert(node.toStdString());
     d->scene.choose(std::move(ids));
-    if (nodes.size() == 1)
-        d->setFocusOn(nodes.begin()->toStdString(), {});
+    if (nodes.size() == 1) d->setFocusOn(nodes.begin()->toStdString(), {});
 }
 
-Focus Canvas::focused() const { return d->focus; }
+Focus Canvas::focused() const {
+    return d->focus;
+}
 
-void Canvas::fitAll() { d->fit(d->scene.boundsOf({})); }
+void Canvas::fitAll() {
+    d->fit(d->scene.boundsOf({}));
+}
 
 void Canvas::fitSelection() {
     if (d->scene.chosenNodes().empty())
@@ -401,14 +411,16 @@ void Canvas::fitSelection() {
         d->fit(d->scene.boundsOf(d->scene.chosenNodes()));
 }
 
-double Canvas::zoom() const { return transform().m11(); }
+double Canvas::zoom() const {
+    return transform().m11();
+}
 
 void Canvas::setZoom(double wish, QPointF anchor) {
-    if (!std::isfinite(wish) || !std::isfinite(anchor.x()) || !std::isfinite(anchor.y()))
-        return;
+    if (!std::isfinite(wish) || !std::isfinite(anchor.x()) || !std::isfinite(anchor.y())) return;
     const double before = zoom();
     const double next = std::clamp(wish, kMinZoom, kMaxZoom);
-    // Scroll bars are whole pixels: while the cursor rests, all turns of the wheel share one anchor, so rounding does not add up.
+    // Scroll bars are whole pixels: while the cursor rests, all turns of the wheel share one
+    // anchor, so rounding does not add up.
     if (anchor != d->anchorView) {
         d->anchorView = anchor;
         d->anchorScene = viewportTransform().inverted().map(anchor);
@@ -422,19 +434,16 @@ void Canvas::setZoom(double wish, QPointF anchor) {
     d->scrollBy((anchor - now).toPoint());
     d->anchorView = keepView;
     d->anchorScene = keepScene;
-    if (next != before)
-        emit zoomChanged(next);
+    if (next != before) emit zoomChanged(next);
 }
 
 void Canvas::reveal(const QString& node, const QString& port) {
     const std::string id = node.toStdString();
     NodeItem* item = d->scene.node(id);
-    if (!item)
-        return;
+    if (!item) return;
     d->autoFit = false;
     const QRectF place = viewportTransform().mapRect(item->sceneBoundingRect());
-    if (zoom() < kTextZoom)
-        setZoom(0.8, QRectF(viewport()->rect()).center());
+    if (zoom() < kTextZoom) setZoom(0.8, QRectF(viewport()->rect()).center());
     if (!QRectF(viewport()->rect()).contains(place) || zoom() < kTextZoom)
         d->centreOn(item->sceneBoundingRect().center());
     d->scene.choose({id});
@@ -459,7 +468,8 @@ void Canvas::addNode(const QString& type, QPointF scenePos, bool wire) {
             if (leaving.size() == 1) {
                 // In the middle of a chain "after" means between.
                 Draft trial(d->document.graph());
-                graph::Node node = graph::make_node(trial.graph(), type.toStdString(), {wish.x(), wish.y()});
+                graph::Node node =
+                    graph::make_node(trial.graph(), type.toStdString(), {wish.x(), wish.y()});
                 id = node.id;
                 trial.add({graph::AddNode{std::move(node)}});
                 if (insert_on_wire(trial, leaving.front(), id)) {
@@ -478,12 +488,12 @@ void Canvas::addNode(const QString& type, QPointF scenePos, bool wire) {
                 wish = mapToScene(viewport()->rect().center());
             if (wire) // from the palette without a selection: beside what is there
                 wish = d->freePlace(wish).topLeft();
-            graph::Node node = graph::make_node(draft.graph(), type.toStdString(), {std::round(wish.x()), std::round(wish.y())});
+            graph::Node node = graph::make_node(draft.graph(), type.toStdString(),
+                                                {std::round(wish.x()), std::round(wish.y())});
             id = node.id;
             draft.add({graph::AddNode{std::move(node)}});
         }
-        if (!d->apply(draft.take()))
-            return;
+        if (!d->apply(draft.take())) return;
         Settings::addRecentType(type);
         d->autoFit = false;
         d->scene.choose({id});
@@ -517,7 +527,8 @@ QPointF Canvas::nodeCentre(const QString& node) const {
 
 QPointF Canvas::portPosition(const QString& node, const QString& port, bool output) const {
     const NodeItem* item = d->scene.node(node.toStdString());
-    return item ? viewportTransform().map(item->portScenePos(port.toStdString(), output)) : QPointF();
+    return item ? viewportTransform().map(item->portScenePos(port.toStdString(), output))
+                : QPointF();
 }
 
 // ---------------------------------------------------------------- painting
@@ -529,13 +540,14 @@ void Canvas::drawBackground(QPainter* painter, const QRectF& rect) {
     double step = kGrid;
     while (step * zoom() < 14)
         step *= 5;
-    const double left = std::floor(rect.left() / step) * step, top = std::floor(rect.top() / step) * step;
-    if ((rect.width() / step) * (rect.height() / step) > 40000)
-        return;
+    const double left = std::floor(rect.left() / step) * step,
+                 top = std::floor(rect.top() / step) * step;
+    if ((rect.width() / step) * (rect.height() / step) > 40000) return;
     QVarLengthArray<QPointF, 4096> minor, major;
     for (double x = left; x <= rect.right(); x += step)
         for (double y = top; y <= rect.bottom(); y += step) {
-            const bool strong = std::fmod(std::abs(std::round(x / step)), 5) == 0 && std::fmod(std::abs(std::round(y / step)), 5) == 0;
+            const bool strong = std::fmod(std::abs(std::round(x / step)), 5) == 0 &&
+                                std::fmod(std::abs(std::round(y / step)), 5) == 0;
             (strong ? major : minor).append({x, y});
         }
     const bool smooth = painter->testRenderHint(QPainter::Antialiasing);

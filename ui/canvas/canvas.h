@@ -1,5 +1,5 @@
-// The node editor: paints the document's graph and turns gestures into edits. Items hold ids, never model pointers;
-// the scene changes only from a ChangeSet. GUI thread.
+// The node editor: paints the document's graph and turns gestures into edits. Items hold ids, never
+// model pointers; the scene changes only from a ChangeSet. GUI thread.
 #pragma once
 
 #include <QGraphicsView>
@@ -27,7 +27,8 @@ class Canvas : public QGraphicsView {
   public:
     Canvas(Document& document, TrainSession& session, QWidget* parent = nullptr);
     ~Canvas() override;
-    /// Registers canvas actions: select all, delete, duplicate, copy, paste, fit, zoom, add node, layout, rename, mute, collapse.
+    /// Registers canvas actions: select all, delete, duplicate, copy, paste, fit, zoom, add node,
+    /// layout, rename, mute, collapse.
     void registerActions(Actions& actions);
 
     std::set<QString> selectedNodes() const;
@@ -37,8 +38,10 @@ class Canvas : public QGraphicsView {
     void fitSelection();
     double zoom() const;
     void setZoom(double zoom, QPointF viewAnchor);
-    void reveal(const QString& node, const QString& port = {}); ///< scrolls there and flashes (problems, errors)
-    /// Adds a node of `type`; at the cursor, or after the selected node and wired to it when `wire`.
+    void reveal(const QString& node,
+                const QString& port = {}); ///< scrolls there and flashes (problems, errors)
+    /// Adds a node of `type`; at the cursor, or after the selected node and wired to it when
+    /// `wire`.
     void addNode(const QString& type, QPointF scenePos, bool wire);
     void openSearch(QPointF viewPos, const QString& text = {});
     /// For tests: positions in view coordinates.

@@ -15,53 +15,52 @@ void Draft::add(const graph::Edit& edit) {
 }
 
 graph::Edit Draft::take() {
-    graph::Edit edit = edits_.size() == 1 ? std::move(edits_.front()) : graph::Edit{graph::Batch{std::move(edits_)}};
+    graph::Edit edit = edits_.size() == 1 ? std::move(edits_.front())
+                                          : graph::Edit{graph::Batch{std::move(edits_)}};
     edits_.clear();
     return edit;
 }
 
-std::optional<Wire> wire_between(const std::string& node_a, const std::string& port_a, bool a_is_output,
-                                 const std::string& node_b, const std::string& port_b, bool b_is_output) {
-    if (a_is_output == b_is_output)
-        return std::nullopt;
-    return a_is_output ? Wire{node_a, port_a, node_b, port_b} : Wire{node_b, port_b, node_a, port_a};
+std::optional<Wire> wire_between(const std::string& node_a, const std::string& port_a,
+                                 bool a_is_output, const std::string& node_b,
+                                 const std::string& port_b, bool b_is_output) {
+    if (a_is_output == b_is_output) return std::nullopt;
+    return a_is_output ? Wire{node_a, port_a, node_b, port_b}
+                       : Wire{node_b, port_b, node_a, port_a};
 }
 
 namespace {
 
 bool taken(const graph::Graph& graph, const std::string& node, const graph::PortSpec& input) {
-    if (input.many)
-        return false;
+    if (input.many) return false;
     const auto wires = graph.wires_into(node);
-    return std::any_of(wires.begin(), wires.end(), [&](const Wire& w) { return w.to_port == input.id; });
+    return std::any_of(wires.begin(), wires.end(),
+                       [&](const Wire& w) { return w.to_port == input.id; });
 }
 
 } // namespace
 
-std::optional<Wire> matching_wire(const graph::Graph& graph, const std::string& node, const std::string& port,
-                                  bool from_output, const std::string& to, bool allow_taken) {
+std::optional<Wire> matching_wire(const graph::Graph& graph, const std::string& node,
+                                  const std::string& port, bool from_output, const std::string& to,
+                                  bool allow_taken) {
     const graph::Node* target = graph.node(to);
     const graph::NodeType* type = target ? graph::find_type(target->type) : nullptr;
-    if (!type || to == node)
-        return std::nullopt;
+    if (!type || to == node) return std::nullopt;
     std::optional<Wire> fallback;
     for (const auto& spec : from_output ? type->inputs : type->outputs) {
-        const Wire wire = from_output ? Wire{node, port, to, spec.id} : Wire{to, spec.id, node, port};
-        if (!graph::refuse_wire(graph, wire).empty())
-            continue;
-        if (!from_output || !taken(graph, to, spec))
-            return wire;
-        if (!fallback)
-            fallback = wire;
+        const Wire wire =
+            from_output ? Wire{node, port, to, spec.id} : Wire{to, spec.id, node, port};
+        if (!graph::refuse_wire(graph, wire).empty()) continue;
+        if (!from_output || !taken(graph, to, spec)) return wire;
+        if (!fallback) fallback = wire;
     }
     return allow_taken ? fallback : std::nullopt;
 }
 
-bool type_fits(const graph::Graph& graph, const std::string& node, const std::string& port, bool from_output,
-               const graph::NodeType& type) {
+bool type_fits(const graph::Graph& graph, const std::string& node, const std::string& port,
+               bool from_output, const graph::NodeType& type) {
     const graph::Node* known = graph.node(node);
-    if (!known)
-        return false;
+    if (!known) return false;
     // Two nodes alone answer the question; the whole graph would only make it slower.
     graph::Graph tiny;
     graph::Node source = *known;
@@ -72,20 +71,20 @@ bool type_fits(const graph::Graph& graph, const std::string& node, const std::st
     return matching_wire(tiny, node, port, from_output, fresh.id, false).has_value();
 }
 
-std::string add_after(Draft& draft, const std::string& type, const std::string& after, graph::Position at) {
+std::string add_after(Draft& draft, const std::string& type, const std::string& after,
+                      graph::Position at) {
     graph::Node node = graph::make_node(draft.graph(), type, at);
     const std::string id = node.id;
     draft.add({graph::AddNode{std::move(node)}});
     const graph::Node* before = draft.graph().node(after);
     const graph::NodeType* beforeType = before ? graph::find_type(before->type) : nullptr;
-    if (!beforeType)
-        return id;
-    // Every output of the node before that finds a free input here: a loss takes logits, and labels where they are offered.
+    if (!beforeType) return id;
+    // Every output of the node before that finds a free input here: a loss takes logits, and labels
+    // where they are offered.
     for (const auto& output : beforeType->outputs)
         if (const auto wire = matching_wire(draft.graph(), after, output.id, true, id, false)) {
             draft.add(graph::connect_edit(draft.graph(), *wire));
-            if (output.kind == graph::PortKind::Tensor)
-                break;
+            if (output.kind == graph::PortKind::Tensor) break;
         }
     return id;
 }
@@ -95,10 +94,10 @@ bool connect_chain(Draft& draft, const std::vector<std::string>& nodes) {
     for (std::size_t i = 0; i + 1 < nodes.size(); ++i) {
         const graph::Node* from = draft.graph().node(nodes[i]);
         const graph::NodeType* type = from ? graph::find_type(from->type) : nullptr;
-        if (!type)
-            continue;
+        if (!type) continue;
         for (const auto& output : type->outputs)
-            if (const auto wire = matching_wire(draft.graph(), nodes[i], output.id, true, nodes[i + 1], true)) {
+            if (const auto wire =
+                    matching_wire(draft.graph(), nodes[i], output.id, true, nodes[i + 1], true)) {
                 draft.add(graph::connect_edit(draft.graph(), *wire));
                 any = true;
                 break;
@@ -108,22 +107,20 @@ bool connect_chain(Draft& draft, const std::vector<std::string>& nodes) {
 }
 
 bool insert_on_wire(Draft& draft, const Wire& wire, const std::string& node) {
-    if (wire.from == node || wire.to == node)
-        return false;
+    if (wire.from == node || wire.to == node) return false;
     Draft trial(draft.graph());
     trial.add({graph::Disconnect{wire}});
     const auto in = matching_wire(trial.graph(), wire.from, wire.from_port, true, node, false);
-    if (!in)
-        return false;
+    if (!in) return false;
     trial.add({graph::Connect{*in}});
     const graph::Node* inserted = trial.graph().node(node);
     const graph::NodeType* type = graph::find_type(inserted->type);
     for (const auto& output : type->outputs) {
         const Wire out{node, output.id, wire.to, wire.to_port};
         const auto leaving = trial.graph().wires_out_of(node);
-        const bool used = std::any_of(leaving.begin(), leaving.end(), [&](const Wire& w) { return w.from_port == output.id; });
-        if (used || !graph::refuse_wire(trial.graph(), out).empty())
-            continue;
+        const bool used = std::any_of(leaving.begin(), leaving.end(),
+                                      [&](const Wire& w) { return w.from_port == output.id; });
+        if (used || !graph::refuse_wire(trial.graph(), out).empty()) continue;
         trial.add({graph::Connect{out}});
         draft.add(trial.take());
         return true;
@@ -137,8 +134,7 @@ void make_room(Draft& draft, const std::string& node, double right_edge, double 
     for (const auto& wire : draft.graph().wires_out_of(node))
         if (const graph::Node* next = draft.graph().node(wire.to))
             shift = std::max(shift, right_edge + gap - next->position.x);
-    if (shift <= 0)
-        return;
+    if (shift <= 0) return;
     graph::Batch moves;
     for (const auto& id : behind)
         if (id != node) {
@@ -148,7 +144,8 @@ void make_room(Draft& draft, const std::string& node, double right_edge, double 
     draft.add({std::move(moves)});
 }
 
-std::set<std::string> reach(const graph::Graph& graph, const std::set<std::string>& nodes, bool downstream) {
+std::set<std::string> reach(const graph::Graph& graph, const std::set<std::string>& nodes,
+                            bool downstream) {
     std::map<std::string, std::vector<std::string>> next;
     for (const auto& wire : graph.wires())
         next[downstream ? wire.from : wire.to].push_back(downstream ? wire.to : wire.from);
@@ -158,8 +155,7 @@ std::set<std::string> reach(const graph::Graph& graph, const std::set<std::strin
         const std::string id = queue.front();
         queue.pop_front();
         for (const auto& other : next[id])
-            if (seen.insert(other).second)
-                queue.push_back(other);
+            if (seen.insert(other).second) queue.push_back(other);
     }
     return seen;
 }

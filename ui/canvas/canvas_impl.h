@@ -63,10 +63,11 @@ struct Canvas::Impl {
     int applying = 0; ///< the document is changed by the canvas itself
 
     bool apply(const graph::Edit& edit, quint64 gesture = 0);
-    /// Builds one edit and applies it; errors on the way are said. `build` returns whether to go on.
+    /// Builds one edit and applies it; errors on the way are said. `build` returns whether to go
+    /// on.
     bool edit(const std::function<bool(Draft&)>& build);
     Pointer pointer(QPointF view, Qt::KeyboardModifiers modifiers) const;
-    void panBy(QPointF delta);    ///< by what the pointer moved; fractions add up
+    void panBy(QPointF delta); ///< by what the pointer moved; fractions add up
     void scrollBy(QPoint delta);
     void centreOn(QPointF scenePos);
     void fit(const QRectF& rect);

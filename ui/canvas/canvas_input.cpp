@@ -1,4 +1,5 @@
-// What a person does to the canvas: mouse, wheel, keys, tooltips and drops become gestures, view changes and edits.
+// What a person does to the canvas: mouse, wheel, keys, tooltips and drops become gestures, view
+// changes and edits.
 #include <QApplication>
 #include <QContextMenuEvent>
 #include <QDragEnterEvent>
@@ -29,8 +30,9 @@ namespace wiregrad::studio {
 namespace {
 
 bool isTextField(const QWidget* widget) {
-    return widget && (widget->inherits("QLineEdit") || widget->inherits("QAbstractSpinBox") || widget->inherits("QTextEdit") ||
-                      widget->inherits("QPlainTextEdit") || widget->inherits("QComboBox"));
+    return widget && (widget->inherits("QLineEdit") || widget->inherits("QAbstractSpinBox") ||
+                      widget->inherits("QTextEdit") || widget->inherits("QPlainTextEdit") ||
+                      widget->inherits("QComboBox"));
 }
 
 } // namespace
@@ -41,14 +43,14 @@ void Canvas::mousePressEvent(QMouseEvent* event) {
     const QPointF view = event->position();
     d->cursor = view;
     d->autoFit = false;
-    if (!d->gesture)
-        d->note->clear();
+    if (!d->gesture) d->note->clear();
     d->rename->finish(true);
     d->search->dismiss();
     setFocus(Qt::MouseFocusReason);
     event->accept();
 
-    const bool pans = event->button() == Qt::MiddleButton || (event->button() == Qt::LeftButton && d->spaceHeld);
+    const bool pans =
+        event->button() == Qt::MiddleButton || (event->button() == Qt::LeftButton && d->spaceHeld);
     if (pans) {
         d->panFrom = view;
         d->updateCursorShape();
@@ -71,8 +73,7 @@ void Canvas::mousePressEvent(QMouseEvent* event) {
             d->rightPans = true;
         return;
     }
-    if (event->button() != Qt::LeftButton)
-        return;
+    if (event->button() != Qt::LeftButton) return;
 
     const CanvasStyle& s = CanvasStyle::get();
     const double reach = std::min(std::max(s.portRadius + 3, 9 / zoom()), s.row * 0.8);
@@ -84,9 +85,9 @@ void Canvas::mousePressEvent(QMouseEvent* event) {
             d->removeWiresOf(*port);
             return;
         }
-        if (port->output)
-            d->setFocusOn(port->node, port->port);
-        d->gesture = std::make_unique<WireGesture>(d->context, *port, event->modifiers() & Qt::ControlModifier, at);
+        if (port->output) d->setFocusOn(port->node, port->port);
+        d->gesture = std::make_unique<WireGesture>(d->context, *port,
+                                                   event->modifiers() & Qt::ControlModifier, at);
         return;
     }
     if (node) {
@@ -102,8 +103,7 @@ void Canvas::mousePressEvent(QMouseEvent* event) {
         }
         auto wires = d->scene.chosenWires();
         if (event->modifiers() & Qt::ControlModifier) {
-            if (!wires.erase(value))
-                wires.insert(value);
+            if (!wires.erase(value)) wires.insert(value);
             d->scene.choose(d->scene.chosenNodes(), wires);
         } else if (event->modifiers() & Qt::ShiftModifier) {
             wires.insert(value);
@@ -128,17 +128,17 @@ void Canvas::mouseMoveEvent(QMouseEvent* event) {
         d->updateCursorShape();
     }
     // A held space bar pans while a gesture is under way, too.
-    if (d->gesture && d->spaceHeld && !d->panFrom)
-        d->panBy(view - before);
+    if (d->gesture && d->spaceHeld && !d->panFrom) d->panBy(view - before);
     if (d->panFrom) {
         d->panBy(view - *d->panFrom);
         d->panFrom = view;
-        if (!d->gesture)
-            return;
+        if (!d->gesture) return;
     }
     if (d->gesture) {
         d->gesture->move(d->pointer(view, event->modifiers()));
-        const QRectF inner = QRectF(viewport()->rect()).adjusted(kScrollBorder, kScrollBorder, -kScrollBorder, -kScrollBorder);
+        const QRectF inner =
+            QRectF(viewport()->rect())
+                .adjusted(kScrollBorder, kScrollBorder, -kScrollBorder, -kScrollBorder);
         if (!inner.contains(view) && d->gesture->autoScrolls() && !d->scroll.isActive())
             d->scroll.start();
         return;
@@ -160,12 +160,12 @@ void Canvas::mouseReleaseEvent(QMouseEvent* event) {
         d->panFrom.reset();
         d->rightPans = false;
         d->updateCursorShape();
-        if (!panned && !d->gesture)
-            d->showMenu(view, event->globalPosition().toPoint());
+        if (!panned && !d->gesture) d->showMenu(view, event->globalPosition().toPoint());
         return;
     }
     if (d->gesture) {
-        // The gesture may open a search or be cancelled by what its edit does; look again before ending it.
+        // The gesture may open a search or be cancelled by what its edit does; look again before
+        // ending it.
         Gesture* current = d->gesture.get();
         if (current->release(d->pointer(view, event->modifiers())) && d->gesture.get() == current)
             d->endGesture();
@@ -174,8 +174,7 @@ void Canvas::mouseReleaseEvent(QMouseEvent* event) {
 
 void Canvas::mouseDoubleClickEvent(QMouseEvent* event) {
     event->accept();
-    if (event->button() != Qt::LeftButton || d->spaceHeld)
-        return;
+    if (event->button() != Qt::LeftButton || d->spaceHeld) return;
     const Pointer at = d->pointer(event->position(), event->modifiers());
     if (d->gesture && d->gesture->sticky()) {
         mousePressEvent(event);
@@ -184,34 +183,31 @@ void Canvas::mouseDoubleClickEvent(QMouseEvent* event) {
     d->cancelGesture();
     if (NodeItem* node = d->scene.nodeAt(at.scene)) {
         d->scene.choose({node->id()});
-        if (node->titleRect().contains(at.scene - node->pos()))
-            d->startRename();
+        if (node->titleRect().contains(at.scene - node->pos())) d->startRename();
         return;
     }
-    if (!d->scene.wireAt(at.scene, 6 / zoom()))
-        openSearch(event->position());
+    if (!d->scene.wireAt(at.scene, 6 / zoom())) openSearch(event->position());
 }
 
 void Canvas::wheelEvent(QWheelEvent* event) {
     event->accept();
-    if (d->search->isOpen() && d->search->geometry().contains(event->position().toPoint()))
-        return;
+    if (d->search->isOpen() && d->search->geometry().contains(event->position().toPoint())) return;
     d->rename->finish(true);
     d->autoFit = false;
-    const bool touchpad = event->device() && event->device()->type() == QInputDevice::DeviceType::TouchPad;
+    const bool touchpad =
+        event->device() && event->device()->type() == QInputDevice::DeviceType::TouchPad;
     const bool control = event->modifiers() & Qt::ControlModifier;
-    if ((!control && (touchpad || !d->wheelZooms)) ||
-        (event->modifiers() & Qt::ShiftModifier)) {
-        QPointF delta = event->pixelDelta().isNull() ? QPointF(event->angleDelta()) * 0.5 : QPointF(event->pixelDelta());
-        if ((event->modifiers() & Qt::ShiftModifier) && delta.x() == 0)
-            delta = {delta.y(), 0};
+    if ((!control && (touchpad || !d->wheelZooms)) || (event->modifiers() & Qt::ShiftModifier)) {
+        QPointF delta = event->pixelDelta().isNull() ? QPointF(event->angleDelta()) * 0.5
+                                                     : QPointF(event->pixelDelta());
+        if ((event->modifiers() & Qt::ShiftModifier) && delta.x() == 0) delta = {delta.y(), 0};
         d->panBy(delta);
     } else {
-        const double turn = std::clamp(static_cast<double>(event->angleDelta().y()), -1200.0, 1200.0);
+        const double turn =
+            std::clamp(static_cast<double>(event->angleDelta().y()), -1200.0, 1200.0);
         setZoom(zoom() * std::pow(1.0015, turn), event->position());
     }
-    if (d->gesture)
-        d->gesture->move(d->pointer(d->cursor, event->modifiers()));
+    if (d->gesture) d->gesture->move(d->pointer(d->cursor, event->modifiers()));
 }
 
 void Canvas::contextMenuEvent(QContextMenuEvent* event) {
@@ -219,8 +215,7 @@ void Canvas::contextMenuEvent(QContextMenuEvent* event) {
     if (event->reason() == QContextMenuEvent::Mouse)
         return; // shown at release, when it is clear that nobody pans
     QPointF view = QRectF(viewport()->rect()).center();
-    if (!d->scene.chosenNodes().empty())
-        view = nodeCentre(qs(*d->scene.chosenNodes().begin()));
+    if (!d->scene.chosenNodes().empty()) view = nodeCentre(qs(*d->scene.chosenNodes().begin()));
     d->showMenu(view, viewport()->mapToGlobal(view.toPoint()));
 }
 
@@ -234,7 +229,9 @@ bool Canvas::event(QEvent* event) {
     if (event->type() == QEvent::KeyPress) {
         const auto* key = static_cast<QKeyEvent*>(event);
         if (key->key() == Qt::Key_Tab && key->modifiers() == Qt::NoModifier) {
-            openSearch(viewport()->rect().contains(d->cursor.toPoint()) ? d->cursor : QRectF(viewport()->rect()).center());
+            openSearch(viewport()->rect().contains(d->cursor.toPoint())
+                           ? d->cursor
+                           : QRectF(viewport()->rect()).center());
             return true;
         }
     }
@@ -244,7 +241,8 @@ bool Canvas::event(QEvent* event) {
 void Canvas::keyPressEvent(QKeyEvent* event) {
     event->accept();
     const bool shift = event->modifiers() & Qt::ShiftModifier;
-    const bool plain = !(event->modifiers() & (Qt::ControlModifier | Qt::AltModifier | Qt::MetaModifier));
+    const bool plain =
+        !(event->modifiers() & (Qt::ControlModifier | Qt::AltModifier | Qt::MetaModifier));
     const double steps = shift ? 10 : 1;
     switch (event->key()) {
     case Qt::Key_Escape:
@@ -260,21 +258,38 @@ void Canvas::keyPressEvent(QKeyEvent* event) {
             d->updateCursorShape();
         }
         return;
-    case Qt::Key_Left: if (plain) d->nudge({-steps, 0}, event->isAutoRepeat()); return;
-    case Qt::Key_Right: if (plain) d->nudge({steps, 0}, event->isAutoRepeat()); return;
-    case Qt::Key_Up: if (plain) d->nudge({0, -steps}, event->isAutoRepeat()); return;
-    case Qt::Key_Down: if (plain) d->nudge({0, steps}, event->isAutoRepeat()); return;
-    case Qt::Key_PageDown: d->walk(1); return;
-    case Qt::Key_PageUp: d->walk(-1); return;
-    default: break;
+    case Qt::Key_Left:
+        if (plain) d->nudge({-steps, 0}, event->isAutoRepeat());
+        return;
+    case Qt::Key_Right:
+        if (plain) d->nudge({steps, 0}, event->isAutoRepeat());
+        return;
+    case Qt::Key_Up:
+        if (plain) d->nudge({0, -steps}, event->isAutoRepeat());
+        return;
+    case Qt::Key_Down:
+        if (plain) d->nudge({0, steps}, event->isAutoRepeat());
+        return;
+    case Qt::Key_PageDown:
+        d->walk(1);
+        return;
+    case Qt::Key_PageUp:
+        d->walk(-1);
+        return;
+    default:
+        break;
     }
-    if (d->gesture && (event->key() == Qt::Key_Shift || event->key() == Qt::Key_Control || event->key() == Qt::Key_Alt)) {
+    if (d->gesture && (event->key() == Qt::Key_Shift || event->key() == Qt::Key_Control ||
+                       event->key() == Qt::Key_Alt)) {
         d->gesture->move(d->pointer(d->cursor, event->modifiers()));
         return;
     }
     const QString text = event->text();
     if (plain && !d->gesture && text.size() == 1 && text[0].isLetterOrNumber()) {
-        openSearch(viewport()->rect().contains(d->cursor.toPoint()) ? d->cursor : QRectF(viewport()->rect()).center(), text);
+        openSearch(viewport()->rect().contains(d->cursor.toPoint())
+                       ? d->cursor
+                       : QRectF(viewport()->rect()).center(),
+                   text);
         return;
     }
     event->ignore();
@@ -285,7 +300,8 @@ void Canvas::keyReleaseEvent(QKeyEvent* event) {
         d->spaceHeld = false;
         d->updateCursorShape();
     }
-    if (d->gesture && (event->key() == Qt::Key_Shift || event->key() == Qt::Key_Control || event->key() == Qt::Key_Alt))
+    if (d->gesture && (event->key() == Qt::Key_Shift || event->key() == Qt::Key_Control ||
+                       event->key() == Qt::Key_Alt))
         d->gesture->move(d->pointer(d->cursor, event->modifiers()));
     QGraphicsView::keyReleaseEvent(event);
 }
@@ -313,11 +329,11 @@ bool Canvas::viewportEvent(QEvent* event) {
         } else if (const auto port = d->scene.portAt(at, 9 / zoom())) {
             const NodeItem::Port* info = d->scene.node(port->node)->port(port->port, port->output);
             QString text = QStringLiteral("<b>%1</b>").arg(info->label.toHtmlEscaped());
-            text += info->kind == graph::PortKind::Labels ? tr(" · labels") : info->kind == graph::PortKind::Loss ? tr(" · loss") : tr(" · tensor");
-            if (info->optional)
-                text += tr(", optional");
-            if (!info->help.isEmpty())
-                text += QStringLiteral("<br>") + info->help.toHtmlEscaped();
+            text += info->kind == graph::PortKind::Labels ? tr(" · labels")
+                    : info->kind == graph::PortKind::Loss ? tr(" · loss")
+                                                          : tr(" · tensor");
+            if (info->optional) text += tr(", optional");
+            if (!info->help.isEmpty()) text += QStringLiteral("<br>") + info->help.toHtmlEscaped();
             QToolTip::showText(help->globalPos(), text, this);
         } else if (const NodeItem* node = d->scene.nodeAt(at)) {
             QToolTip::showText(help->globalPos(), node->toolTipText(), this);
@@ -326,7 +342,8 @@ bool Canvas::viewportEvent(QEvent* event) {
             const auto hits = d->scene.items(at);
             QString text;
             for (QGraphicsItem* item : hits)
-                if (auto* owner = qgraphicsitem_cast<NodeItem*>(item); owner && !owner->problemText().isEmpty())
+                if (auto* owner = qgraphicsitem_cast<NodeItem*>(item);
+                    owner && !owner->problemText().isEmpty())
                     text = owner->toolTipText();
             QToolTip::showText(help->globalPos(), text, this);
         }
@@ -359,14 +376,12 @@ void Canvas::resizeEvent(QResizeEvent* event) {
 
 void Canvas::showEvent(QShowEvent* event) {
     QGraphicsView::showEvent(event);
-    if (d->autoFit)
-        d->restoreView();
+    if (d->autoFit) d->restoreView();
 }
 
 void Canvas::scrollContentsBy(int dx, int dy) {
     QGraphicsView::scrollContentsBy(dx, dy);
-    if (d && d->rename && d->rename->isOpen())
-        d->rename->finish(true);
+    if (d && d->rename && d->rename->isOpen()) d->rename->finish(true);
 }
 
 // ---------------------------------------------------------------- drag and drop from the palette
@@ -387,8 +402,7 @@ void Canvas::dragMoveEvent(QDragMoveEvent* event) {
     for (const auto& [wire, item] : d->scene.wires())
         item->setTarget(false);
     const QPointF at = d->pointer(event->position(), {}).scene;
-    if (WireItem* wire = d->scene.wireAt(at, kSnapRadius / zoom()))
-        wire->setTarget(true);
+    if (WireItem* wire = d->scene.wireAt(at, kSnapRadius / zoom())) wire->setTarget(true);
 }
 
 void Canvas::dragLeaveEvent(QDragLeaveEvent* event) {
@@ -415,20 +429,19 @@ void Canvas::dropEvent(QDropEvent* event) {
         bool inserted = false;
         std::string id;
         const bool done = d->edit([&](Draft& draft) {
-            graph::Node node = graph::make_node(draft.graph(), type.toStdString(), {std::round(corner.x()), std::round(corner.y())});
+            graph::Node node = graph::make_node(draft.graph(), type.toStdString(),
+                                                {std::round(corner.x()), std::round(corner.y())});
             id = node.id;
             draft.add({graph::AddNode{std::move(node)}});
             inserted = insert_on_wire(draft, target, id);
-            if (inserted)
-                make_room(draft, id, corner.x() + s.width, 2 * kGrid);
+            if (inserted) make_room(draft, id, corner.x() + s.width, 2 * kGrid);
             return inserted;
         });
         if (done) {
             Settings::addRecentType(type);
             d->scene.choose({id});
         }
-        if (inserted)
-            return;
+        if (inserted) return;
     }
     addNode(type, corner, false);
 }

@@ -1,4 +1,5 @@
-// The context menus of the canvas: node, wire, port and empty canvas, each with the shortcuts of its entries.
+// The context menus of the canvas: node, wire, port and empty canvas, each with the shortcuts of
+// its entries.
 #include <QMenu>
 
 #include "session/settings.h"
@@ -34,8 +35,10 @@ void Canvas::Impl::showMenu(QPointF view, QPoint global) {
         menu->addSection(info->label);
         QAction* remove = menu->addAction(tr("Remove its wires\tAlt+Click"));
         remove->setEnabled(info->wired);
-        QObject::connect(remove, &QAction::triggered, &q, [this, ref = *port] { removeWiresOf(ref); });
-        QAction* grow = menu->addAction(port->output ? tr("Add a node after …") : tr("Add a node before …"));
+        QObject::connect(remove, &QAction::triggered, &q,
+                         [this, ref = *port] { removeWiresOf(ref); });
+        QAction* grow =
+            menu->addAction(port->output ? tr("Add a node after …") : tr("Add a node before …"));
         QObject::connect(grow, &QAction::triggered, &q, [this, ref = *port, view] {
             SearchRequest request;
             request.view = view;
@@ -45,41 +48,44 @@ void Canvas::Impl::showMenu(QPointF view, QPoint global) {
             request.chosen = [this, ref](const QString& type, bool) {
                 const CanvasStyle& s = CanvasStyle::get();
                 const NodeItem* item = scene.node(ref.node);
-                if (!item)
-                    return;
-                const double x = ref.output ? item->pos().x() + s.width + 3 * kGrid : item->pos().x() - s.width - 3 * kGrid;
+                if (!item) return;
+                const double x = ref.output ? item->pos().x() + s.width + 3 * kGrid
+                                            : item->pos().x() - s.width - 3 * kGrid;
                 const QRectF place = freePlace({x, item->pos().y()});
                 std::string id;
                 const bool done = edit([&](Draft& draft) {
-                    graph::Node fresh = graph::make_node(draft.graph(), type.toStdString(), {place.x(), place.y()});
+                    graph::Node fresh =
+                        graph::make_node(draft.graph(), type.toStdString(), {place.x(), place.y()});
                     id = fresh.id;
                     draft.add({graph::AddNode{std::move(fresh)}});
-                    if (const auto link = matching_wire(draft.graph(), ref.node, ref.port, ref.output, id, false))
+                    if (const auto link =
+                            matching_wire(draft.graph(), ref.node, ref.port, ref.output, id, false))
                         draft.add(graph::connect_edit(draft.graph(), *link));
                     return true;
                 });
-                if (done)
-                    scene.choose({id});
+                if (done) scene.choose({id});
             };
             search->open(std::move(request));
         });
     } else if (node) {
         menu->setProperty("place", QStringLiteral("node"));
-        if (!scene.chosenNodes().count(node->id()))
-            scene.choose({node->id()});
+        if (!scene.chosenNodes().count(node->id())) scene.choose({node->id()});
         setFocusOn(node->id(), {});
         // Offered repairs first: they are what a person with a problem looks for.
         bool fixes = false;
         for (const graph::Problem* problem : document.analysis().of_node(node->id()))
             for (const auto& fix : problem->fixes) {
-                QAction* action = menu->addAction(Theme::instance().icon(QStringLiteral("fix")), qs(fix.label));
-                QObject::connect(action, &QAction::triggered, &q, [this, edit = fix.edit] { apply(edit); });
+                QAction* action =
+                    menu->addAction(Theme::instance().icon(QStringLiteral("fix")), qs(fix.label));
+                QObject::connect(action, &QAction::triggered, &q,
+                                 [this, edit = fix.edit] { apply(edit); });
                 fixes = true;
             }
-        if (fixes)
-            menu->addSeparator();
-        table({"node.rename", "node.mute", "node.collapse", "", "edit.cut", "edit.copy", "edit.duplicate", "edit.duplicateWired", "",
-               "node.connect", "node.straighten", "graph.layout", "", "select.downstream", "select.upstream", "", "edit.dissolve", "edit.delete"});
+        if (fixes) menu->addSeparator();
+        table({"node.rename", "node.mute", "node.collapse", "", "edit.cut", "edit.copy",
+               "edit.duplicate", "edit.duplicateWired", "", "node.connect", "node.straighten",
+               "graph.layout", "", "select.downstream", "select.upstream", "", "edit.dissolve",
+               "edit.delete"});
     } else if (wire) {
         menu->setProperty("place", QStringLiteral("wire"));
         const graph::Wire value = wire->wire();
@@ -98,23 +104,24 @@ void Canvas::Impl::showMenu(QPointF view, QPoint global) {
                 const CanvasStyle& s = CanvasStyle::get();
                 std::string id;
                 const bool done = edit([&](Draft& draft) {
-                    graph::Node fresh = graph::make_node(draft.graph(), type.toStdString(), {scenePos.x() - s.width / 2, scenePos.y() - s.header});
+                    graph::Node fresh =
+                        graph::make_node(draft.graph(), type.toStdString(),
+                                         {scenePos.x() - s.width / 2, scenePos.y() - s.header});
                     id = fresh.id;
                     const double right = fresh.position.x + s.width;
                     draft.add({graph::AddNode{std::move(fresh)}});
-                    if (insert_on_wire(draft, value, id))
-                        make_room(draft, id, right, 2 * kGrid);
+                    if (insert_on_wire(draft, value, id)) make_room(draft, id, right, 2 * kGrid);
                     return true;
                 });
-                if (done)
-                    scene.choose({id});
+                if (done) scene.choose({id});
             };
             search->open(std::move(request));
         });
         table({"node.straighten", "edit.delete"});
     } else {
         menu->setProperty("place", QStringLiteral("canvas"));
-        table({"node.add", "edit.paste", "", "select.all", "graph.layout", "", "view.fit", "view.zoomReset", "", "view.minimap", "view.gridSnap"});
+        table({"node.add", "edit.paste", "", "select.all", "graph.layout", "", "view.fit",
+               "view.zoomReset", "", "view.minimap", "view.gridSnap"});
     }
     if (menu->isEmpty()) {
         delete menu;

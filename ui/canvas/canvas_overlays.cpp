@@ -19,9 +19,12 @@ void EmptyHint::paintEvent(QPaintEvent*) {
     const Theme& theme = Theme::instance();
     QPainter painter(this);
     painter.setRenderHint(QPainter::Antialiasing);
-    const QFont heading = theme.font(1.5, QFont::DemiBold), body = theme.font(1.05), key = theme.font(0.95, QFont::Medium);
+    const QFont heading = theme.font(1.5, QFont::DemiBold), body = theme.font(1.05),
+                key = theme.font(0.95, QFont::Medium);
     const QFontMetricsF headingMetrics(heading), bodyMetrics(body), keyMetrics(key);
-    struct Row { QString keys, words; };
+    struct Row {
+        QString keys, words;
+    };
     const Row rows[] = {
         {tr("Tab"), tr("or double-click to add a layer here")},
         {tr("Drag"), tr("layers in from the palette on the left")},
@@ -38,7 +41,8 @@ void EmptyHint::paintEvent(QPaintEvent*) {
     double y = (height() - total) / 2;
     painter.setPen(s.nodeText);
     painter.setFont(heading);
-    painter.drawText(QRectF(0, y, width(), headingMetrics.height()), Qt::AlignCenter, tr("Wire a network"));
+    painter.drawText(QRectF(0, y, width(), headingMetrics.height()), Qt::AlignCenter,
+                     tr("Wire a network"));
     y += headingMetrics.height() + 22;
     for (const Row& row : rows) {
         const QRectF cap(left, y + 3, keyWidth, line - 8);
@@ -50,7 +54,8 @@ void EmptyHint::paintEvent(QPaintEvent*) {
         painter.drawText(cap, Qt::AlignCenter, row.keys);
         painter.setPen(s.nodeMuted);
         painter.setFont(body);
-        painter.drawText(QRectF(left + keyWidth + 14, y, wordWidth + 4, line - 2), Qt::AlignLeft | Qt::AlignVCenter, row.words);
+        painter.drawText(QRectF(left + keyWidth + 14, y, wordWidth + 4, line - 2),
+                         Qt::AlignLeft | Qt::AlignVCenter, row.words);
         y += line;
     }
 }
@@ -69,7 +74,8 @@ void ShapeLabel::show(QPointF scenePos, const QString& text, const QColor& tone)
         tone_ = tone;
         const QFontMetricsF metrics(CanvasStyle::get().small);
         const double width = metrics.horizontalAdvance(text_) + 16, height = metrics.height() + 6;
-        box_ = QRectF(-width / 2, -height - 5, width, height); // above the wire, whose ends stay in sight
+        box_ = QRectF(-width / 2, -height - 5, width,
+                      height); // above the wire, whose ends stay in sight
     }
     setPos(scenePos);
     setVisible(true);

@@ -11,11 +11,13 @@ namespace wiregrad::studio {
 
 namespace {
 constexpr std::size_t kMostObstacles = 96; ///< wires across more nodes run straight
-constexpr double kNarrowGap = 14;           ///< a lane needs this much between two nodes
-constexpr std::size_t kRouteAll = 300;     ///< graphs up to this many wires look again at all of them after a change
+constexpr double kNarrowGap = 14;          ///< a lane needs this much between two nodes
+constexpr std::size_t kRouteAll =
+    300; ///< graphs up to this many wires look again at all of them after a change
 } // namespace
 
-CanvasScene::CanvasScene(Document& document, QObject* parent) : QGraphicsScene(parent), document_(document) {
+CanvasScene::CanvasScene(Document& document, QObject* parent)
+    : QGraphicsScene(parent), document_(document) {
     setItemIndexMethod(QGraphicsScene::BspTreeIndex);
     rebuild();
     connect(&document_, &Document::changed, this, &CanvasScene::sync);
@@ -44,8 +46,7 @@ void CanvasScene::rebuild() {
 
 void CanvasScene::addNodeItem(const std::string& id) {
     const graph::Node* node = document_.graph().node(id);
-    if (!node || nodes_.count(id))
-        return;
+    if (!node || nodes_.count(id)) return;
     auto* item = new NodeItem(id);
     item->setZValue(1);
     item->refresh(document_.graph());
@@ -56,14 +57,12 @@ void CanvasScene::addNodeItem(const std::string& id) {
 
 graph::PortKind CanvasScene::kindOf(const PortRef& ref) const {
     if (const NodeItem* item = node(ref.node))
-        if (const NodeItem::Port* port = item->port(ref.port, ref.output))
-            return port->kind;
+        if (const NodeItem::Port* port = item->port(ref.port, ref.output)) return port->kind;
     return graph::PortKind::Tensor;
 }
 
 void CanvasScene::addWireItem(const graph::Wire& wire) {
-    if (wires_.count(wire))
-        return;
+    if (wires_.count(wire)) return;
     auto* item = new WireItem(wire, kindOf({wire.from, wire.from_port, true}));
     wires_[wire] = item;
     wiresOf_[wire.from].insert(item);
@@ -74,11 +73,9 @@ void CanvasScene::addWireItem(const graph::Wire& wire) {
 
 void CanvasScene::removeWireItem(const graph::Wire& wire) {
     const auto found = wires_.find(wire);
-    if (found == wires_.end())
-        return;
+    if (found == wires_.end()) return;
     WireItem* item = found->second;
-    if (hoveredWire_ == item)
-        hoveredWire_ = nullptr;
+    if (hoveredWire_ == item) hoveredWire_ = nullptr;
     wiresOf_[wire.from].erase(item);
     wiresOf_[wire.to].erase(item);
     wires_.erase(found);
@@ -88,31 +85,27 @@ void CanvasScene::removeWireItem(const graph::Wire& wire) {
 void CanvasScene::route(WireItem& item) {
     const NodeItem* from = node(item.wire().from);
     const NodeItem* to = node(item.wire().to);
-    if (!from || !to)
-        return;
-    const QPointF a = from->portScenePos(item.wire().from_port, true), b = to->portScenePos(item.wire().to_port, false);
+    if (!from || !to) return;
+    const QPointF a = from->portScenePos(item.wire().from_port, true),
+                  b = to->portScenePos(item.wire().to_port, false);
     item.setEnds(a, b, laneFor(item, a, b));
 }
 
 std::optional<double> CanvasScene::laneFor(const WireItem& item, QPointF a, QPointF b) const {
     const CanvasStyle& s = CanvasStyle::get();
     const bool back = b.x() < a.x();
-    if (!back && b.x() - a.x() < s.width * 1.2)
-        return std::nullopt;
+    if (!back && b.x() - a.x() < s.width * 1.2) return std::nullopt;
     // Only what stands between the ends can be in the way; going back, the ends themselves can.
-    const double low = back ? b.x() - kLaneReach : a.x() + 8, high = back ? a.x() + kLaneReach : b.x() - 8;
+    const double low = back ? b.x() - kLaneReach : a.x() + 8,
+                 high = back ? a.x() + kLaneReach : b.x() - 8;
     std::vector<QRectF> between;
     for (const auto& [id, node] : nodes_) {
-        if (!back && (id == item.wire().from || id == item.wire().to))
-            continue;
+        if (!back && (id == item.wire().from || id == item.wire().to)) continue;
         const QRectF body = node->body().translated(node->pos());
-        if (body.right() > low && body.left() < high)
-            between.push_back(body);
-        if (between.size() > kMostObstacles)
-            return std::nullopt;
+        if (body.right() > low && body.left() < high) between.push_back(body);
+        if (between.size() > kMostObstacles) return std::nullopt;
     }
-    if (between.empty())
-        return std::nullopt;
+    if (between.empty()) return std::nullopt;
     if (!back) {
         const QPainterPath direct = wirePath(a, b);
         const QPointF c1 = direct.elementAt(1), c2 = direct.elementAt(2);
@@ -120,20 +113,22 @@ std::optional<double> CanvasScene::laneFor(const WireItem& item, QPointF a, QPoi
         bool blocked = false;
         for (int i = 1; i < samples && !blocked; ++i) {
             const double t = static_cast<double>(i) / samples, u = 1 - t;
-            const QPointF p = u * u * u * a + 3 * u * u * t * c1 + 3 * u * t * t * c2 + t * t * t * b;
-            blocked = std::any_of(between.begin(), between.end(), [&](const QRectF& r) { return r.adjusted(0, -3, 0, 3).contains(p); });
+            const QPointF p =
+                u * u * u * a + 3 * u * u * t * c1 + 3 * u * t * t * c2 + t * t * t * b;
+            blocked = std::any_of(between.begin(), between.end(), [&](const QRectF& r) {
+                return r.adjusted(0, -3, 0, 3).contains(p);
+            });
         }
-        if (!blocked)
-            return std::nullopt;
+        if (!blocked) return std::nullopt;
     }
     // The free height nearest to the ends: nodes as intervals, merged, leave gaps.
-    std::sort(between.begin(), between.end(), [](const QRectF& x, const QRectF& y) { return x.top() < y.top(); });
+    std::sort(between.begin(), between.end(),
+              [](const QRectF& x, const QRectF& y) { return x.top() < y.top(); });
     // Wires of one output choose the same one and run as a bundle.
     const double wish = back ? (a.y() + b.y()) / 2 : a.y();
     double best = between.front().top() - kGrid, reached = between.front().bottom();
     const auto consider = [&](double y) {
-        if (std::abs(y - wish) < std::abs(best - wish))
-            best = y;
+        if (std::abs(y - wish) < std::abs(best - wish)) best = y;
     };
     for (const QRectF& r : between) {
         const double room = r.top() - reached;
@@ -154,8 +149,7 @@ void CanvasScene::routeAll() {
 
 void CanvasScene::routeWiresOf(const std::string& id) {
     const auto found = wiresOf_.find(id);
-    if (found == wiresOf_.end())
-        return;
+    if (found == wiresOf_.end()) return;
     for (WireItem* item : found->second)
         route(*item);
 }
@@ -166,19 +160,19 @@ void CanvasScene::sync(const graph::ChangeSet& changes) {
         return;
     }
     for (const auto& wire : changes.wires_removed)
-        if (std::find(document_.graph().wires().begin(), document_.graph().wires().end(), wire) == document_.graph().wires().end())
+        if (std::find(document_.graph().wires().begin(), document_.graph().wires().end(), wire) ==
+            document_.graph().wires().end())
             removeWireItem(wire);
     for (const auto& id : changes.removed) {
         const auto found = nodes_.find(id);
-        if (found == nodes_.end() || document_.graph().node(id))
-            continue;
-        // Wires go first: they know their ends by id only, but the index of wires per node must not dangle.
+        if (found == nodes_.end() || document_.graph().node(id)) continue;
+        // Wires go first: they know their ends by id only, but the index of wires per node must not
+        // dangle.
         const auto attached = wiresOf_[id];
         for (WireItem* item : attached)
             removeWireItem(graph::Wire(item->wire()));
         wiresOf_.erase(id);
-        if (hoveredNode_ == found->second)
-            hoveredNode_ = nullptr;
+        if (hoveredNode_ == found->second) hoveredNode_ = nullptr;
         delete found->second;
         nodes_.erase(found);
     }
@@ -204,9 +198,9 @@ void CanvasScene::sync(const graph::ChangeSet& changes) {
             reroute.insert(id);
         }
     for (const auto& wire : document_.graph().wires())
-        if (changes.wires_added.count(wire))
-            addWireItem(wire);
-    if (wires_.size() <= kRouteAll && (!changes.moved.empty() || !changes.added.empty() || !changes.removed.empty() || !reroute.empty()))
+        if (changes.wires_added.count(wire)) addWireItem(wire);
+    if (wires_.size() <= kRouteAll && (!changes.moved.empty() || !changes.added.empty() ||
+                                       !changes.removed.empty() || !reroute.empty()))
         routeAll(); // a node may have come to stand in the way of wires that are not its own
     else
         for (const auto& id : reroute)
@@ -215,11 +209,9 @@ void CanvasScene::sync(const graph::ChangeSet& changes) {
     std::set<std::string> nodesLeft;
     std::set<graph::Wire> wiresLeft;
     for (const auto& id : chosenNodes_)
-        if (nodes_.count(id))
-            nodesLeft.insert(id);
+        if (nodes_.count(id)) nodesLeft.insert(id);
     for (const auto& wire : chosenWires_)
-        if (wires_.count(wire))
-            wiresLeft.insert(wire);
+        if (wires_.count(wire)) wiresLeft.insert(wire);
     choose(std::move(nodesLeft), std::move(wiresLeft));
     emit itemsChanged();
 }
@@ -243,7 +235,8 @@ WireItem* CanvasScene::wire(const graph::Wire& wire) const {
 NodeItem* CanvasScene::nodeAt(QPointF pos) const {
     const auto hits = items(pos, Qt::IntersectsItemBoundingRect, Qt::DescendingOrder);
     for (QGraphicsItem* item : hits)
-        if (auto* node = qgraphicsitem_cast<NodeItem*>(item); node && node->body().contains(pos - node->pos()))
+        if (auto* node = qgraphicsitem_cast<NodeItem*>(item);
+            node && node->body().contains(pos - node->pos()))
             return node;
     return nullptr;
 }
@@ -255,8 +248,7 @@ std::optional<PortRef> CanvasScene::portAt(QPointF pos, double radius) const {
     const auto hits = items(around, Qt::IntersectsItemBoundingRect);
     for (QGraphicsItem* item : hits) {
         const auto* node = qgraphicsitem_cast<NodeItem*>(item);
-        if (!node)
-            continue;
+        if (!node) continue;
         for (const auto& port : node->ports()) {
             const double distance = QLineF(pos, node->pos() + port.pos).length();
             if (distance <= nearest) {
@@ -287,16 +279,14 @@ WireItem* CanvasScene::wireAt(QPointF pos, double tolerance) const {
 std::set<std::string> CanvasScene::nodesIn(const QRectF& rect) const {
     std::set<std::string> found;
     for (const auto& [id, item] : nodes_)
-        if (rect.intersects(item->body().translated(item->pos())))
-            found.insert(id);
+        if (rect.intersects(item->body().translated(item->pos()))) found.insert(id);
     return found;
 }
 
 QRectF CanvasScene::boundsOf(const std::set<std::string>& ids) const {
     QRectF bounds;
     for (const auto& [id, item] : nodes_)
-        if (ids.empty() || ids.count(id))
-            bounds = bounds.united(item->sceneBoundingRect());
+        if (ids.empty() || ids.count(id)) bounds = bounds.united(item->sceneBoundingRect());
     if (ids.empty())
         for (const auto& [wire, item] : wires_)
             bounds = bounds.united(item->sceneBoundingRect());
@@ -307,8 +297,7 @@ QString CanvasScene::wireLabel(const graph::Wire& wire) const {
     const auto& facts = document_.analysis().nodes;
     const auto found = facts.find(wire.from);
     const graph::Node* from = document_.graph().node(wire.from);
-    if (!from)
-        return {};
+    if (!from) return {};
     const graph::NodeType* type = graph::find_type(from->type);
     QString label;
     if (type)
@@ -316,12 +305,14 @@ QString CanvasScene::wireLabel(const graph::Wire& wire) const {
             if (type->outputs[i].id == wire.from_port) {
                 if (type->outputs.size() > 1 || type->outputs[i].kind != graph::PortKind::Tensor)
                     label = qs(type->outputs[i].label);
-                if (found != facts.end() && found->second.known && i < found->second.outputs.size()) {
+                if (found != facts.end() && found->second.known &&
+                    i < found->second.outputs.size()) {
                     QStringList dims;
                     const Shape& shape = found->second.outputs[i].shape;
                     for (int d = 0; d < shape.size(); ++d)
                         dims << (d == 0 ? QStringLiteral("N") : QString::number(shape[d]));
-                    const QString text = dims.isEmpty() ? QStringLiteral("one number") : dims.join(QStringLiteral(" × "));
+                    const QString text = dims.isEmpty() ? QStringLiteral("one number")
+                                                        : dims.join(QStringLiteral(" × "));
                     label += (label.isEmpty() ? QString() : QStringLiteral(": ")) + text;
                 }
             }
@@ -340,14 +331,12 @@ void CanvasScene::choose(std::set<std::string> nodes, std::set<graph::Wire> wire
         item->setChosen(chosenNodes_.count(id) > 0);
     for (auto& [wire, item] : wires_)
         item->setChosen(chosenWires_.count(wire) > 0);
-    if (!same)
-        emit chosenChanged();
+    if (!same) emit chosenChanged();
 }
 
 void CanvasScene::previewMove(const std::string& id, QPointF pos) {
     NodeItem* item = node(id);
-    if (!item)
-        return;
+    if (!item) return;
     previewed_.insert(id);
     item->setPos(pos);
     routeWiresOf(id);
@@ -368,18 +357,14 @@ void CanvasScene::endPreview() {
 
 void CanvasScene::setHovered(NodeItem* node, WireItem* wire) {
     if (hoveredNode_ != node) {
-        if (hoveredNode_)
-            hoveredNode_->setHovered(false);
+        if (hoveredNode_) hoveredNode_->setHovered(false);
         hoveredNode_ = node;
-        if (node)
-            node->setHovered(true);
+        if (node) node->setHovered(true);
     }
     if (hoveredWire_ != wire) {
-        if (hoveredWire_)
-            hoveredWire_->setHovered(false);
+        if (hoveredWire_) hoveredWire_->setHovered(false);
         hoveredWire_ = wire;
-        if (wire)
-            wire->setHovered(true);
+        if (wire) wire->setHovered(true);
     }
 }
 

@@ -1,5 +1,6 @@
-// The items of the canvas, kept in step with the document by ChangeSets only, and the questions gestures ask of them:
-// what lies here, which port is near. Selection is a set of ids, not item state. GUI thread.
+// The items of the canvas, kept in step with the document by ChangeSets only, and the questions
+// gestures ask of them: what lies here, which port is near. Selection is a set of ids, not item
+// state. GUI thread.
 #pragma once
 
 #include <QGraphicsScene>
@@ -38,7 +39,7 @@ class CanvasScene : public QGraphicsScene {
     WireItem* wire(const graph::Wire& wire) const;
     const std::map<std::string, NodeItem*>& nodes() const { return nodes_; }
     const std::map<graph::Wire, WireItem*>& wires() const { return wires_; }
-    NodeItem* nodeAt(QPointF pos) const;                              ///< by body, topmost
+    NodeItem* nodeAt(QPointF pos) const;                             ///< by body, topmost
     std::optional<PortRef> portAt(QPointF pos, double radius) const; ///< nearest within `radius`
     WireItem* wireAt(QPointF pos, double tolerance) const;
     std::set<std::string> nodesIn(const QRectF& rect) const;

@@ -31,7 +31,8 @@ bool g_ready = false;
 
 const CanvasStyle& CanvasStyle::get() {
     if (!g_ready) {
-        // First in the line of listeners: whoever repaints on a change of theme finds the new colours here.
+        // First in the line of listeners: whoever repaints on a change of theme finds the new
+        // colours here.
         QObject::connect(&Theme::instance(), &Theme::changed, [] { refresh(); });
         refresh();
     }
@@ -73,7 +74,8 @@ void CanvasStyle::refresh() {
     s.panel = theme.color(Token::PanelRaised);
     s.panelText = theme.color(Token::Text);
     s.refused = theme.color(Token::WireRefused);
-    for (const auto kind : {graph::PortKind::Tensor, graph::PortKind::Labels, graph::PortKind::Loss})
+    for (const auto kind :
+         {graph::PortKind::Tensor, graph::PortKind::Labels, graph::PortKind::Loss})
         s.wireColor[static_cast<int>(kind)] = theme.wire(kind);
     glyphs().clear();
     g_ready = true;
@@ -95,8 +97,7 @@ const QPixmap& CanvasStyle::glyphPixmap(const QString& category, double zoom, do
         scale *= 2;
     const QString key = category + QLatin1Char('@') + QString::number(scale);
     const auto found = glyphs().constFind(key);
-    if (found != glyphs().constEnd())
-        return *found;
+    if (found != glyphs().constEnd()) return *found;
     const int side = static_cast<int>(std::ceil(glyph)) * scale;
     const QPixmap pixmap = Theme::instance().categoryIcon(category).pixmap(QSize(side, side), 1.0);
     return *glyphs().insert(key, pixmap);
@@ -128,7 +129,8 @@ QPainterPath wirePath(QPointF from, QPointF to, double lane) {
         const QPointF corner = corners[i], after = i < 3 ? corners[i + 1] : to;
         const QLineF arriving(corner, before), leaving(corner, after);
         // Round, but never more than half of the shorter side.
-        const double radius = std::min({kLaneReach * 0.8, arriving.length() / (i == 0 ? 1 : 2), leaving.length() / (i == 3 ? 1 : 2)});
+        const double radius = std::min({kLaneReach * 0.8, arriving.length() / (i == 0 ? 1 : 2),
+                                        leaving.length() / (i == 3 ? 1 : 2)});
         if (radius > 0.5) {
             path.lineTo(arriving.pointAt(radius / arriving.length()));
             path.quadTo(corner, leaving.pointAt(radius / leaving.length()));
@@ -146,10 +148,8 @@ QString exactNumber(std::int64_t count) {
 }
 
 QString weightsText(std::int64_t count) {
-    if (count <= 0)
-        return {};
-    if (count == 1)
-        return QStringLiteral("1 weight");
+    if (count <= 0) return {};
+    if (count == 1) return QStringLiteral("1 weight");
     if (count < 10'000) // exact while it is short
         return exactNumber(count) + QStringLiteral(" weights");
     const char* suffix = "k";
@@ -162,7 +162,8 @@ QString weightsText(std::int64_t count) {
         value /= 1e3;
         suffix = "G";
     }
-    return QString::number(value, 'f', value < 99.95 ? 1 : 0) + QLatin1String(suffix) + QStringLiteral(" weights");
+    return QString::number(value, 'f', value < 99.95 ? 1 : 0) + QLatin1String(suffix) +
+           QStringLiteral(" weights");
 }
 
 QString fitSubtitle(const QString& shape, std::int64_t weights, const QFont& font, double width) {
@@ -172,14 +173,12 @@ QString fitSubtitle(const QString& shape, std::int64_t weights, const QFont& fon
     QString tight = shape;
     tight.replace(QStringLiteral(" × "), QStringLiteral("×"));
     for (const QString& wish : {shape + separator + full, tight + separator + full})
-        if (metrics.horizontalAdvance(wish) <= width)
-            return wish;
+        if (metrics.horizontalAdvance(wish) <= width) return wish;
     return metrics.elidedText(tight + separator + full, Qt::ElideRight, width);
 }
 
 QString nodeTitle(const graph::Node& node) {
-    if (!node.name.empty())
-        return qs(node.name);
+    if (!node.name.empty()) return qs(node.name);
     const graph::NodeType* type = graph::find_type(node.type);
     return qs(type ? type->label : node.type);
 }

@@ -1,5 +1,5 @@
-// Sizes, colours and small painting helpers shared by the items of the canvas. All sizes follow the theme's font.
-// Refreshed when the theme changes. GUI thread.
+// Sizes, colours and small painting helpers shared by the items of the canvas. All sizes follow the
+// theme's font. Refreshed when the theme changes. GUI thread.
 #pragma once
 
 #include <QColor>
@@ -17,8 +17,9 @@ namespace wiregrad::studio {
 inline constexpr double kTextZoom = 0.4;
 inline constexpr double kFlatZoom = 0.22;
 inline constexpr double kMinZoom = 0.1, kMaxZoom = 4.0;
-inline constexpr double kGrid = 20;        ///< canvas units
-inline constexpr double kLaneReach = 24; ///< how far a wire with a lane leaves its ports before it turns
+inline constexpr double kGrid = 20; ///< canvas units
+inline constexpr double kLaneReach =
+    24; ///< how far a wire with a lane leaves its ports before it turns
 inline constexpr double kSnapRadius = 15;  ///< pixels
 inline constexpr double kDragDistance = 4; ///< pixels
 
@@ -27,11 +28,12 @@ struct CanvasStyle {
     static void refresh(); ///< done by itself when the theme changes
 
     // --- sizes in canvas units
-    double width = 0, header = 0, row = 0, padding = 0, radius = 0, portRadius = 0, glyph = 0, noteLine = 0;
+    double width = 0, header = 0, row = 0, padding = 0, radius = 0, portRadius = 0, glyph = 0,
+           noteLine = 0;
     QFont title, text, small;
     // --- colours
-    QColor canvas, grid, gridStrong, body, border, nodeText, nodeMuted, shadow, accent, selection, error, warning,
-        info, success, panel, panelText, refused;
+    QColor canvas, grid, gridStrong, body, border, nodeText, nodeMuted, shadow, accent, selection,
+        error, warning, info, success, panel, panelText, refused;
 
     QPen wirePen(graph::PortKind kind, double width) const;
     QColor wire(graph::PortKind kind) const { return wireColor[static_cast<int>(kind)]; }
@@ -55,6 +57,8 @@ QString exactNumber(std::int64_t count);
 /// The name a person gave, or the label of the type.
 QString nodeTitle(const graph::Node& node);
 
-inline QString qs(const std::string& text) { return QString::fromStdString(text); }
+inline QString qs(const std::string& text) {
+    return QString::fromStdString(text);
+}
 
 } // namespace wiregrad::studio

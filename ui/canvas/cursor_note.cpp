@@ -31,7 +31,8 @@ void CursorNote::say(const QString& text, Tone tone, QPointF at) {
         tone_ = tone;
         const QFontMetrics metrics(CanvasStyle::get().text);
         const int sign = metrics.height();
-        const QRect box = metrics.boundingRect(QRect(0, 0, kMaxWidth, 400), Qt::TextWordWrap, text_);
+        const QRect box =
+            metrics.boundingRect(QRect(0, 0, kMaxWidth, 400), Qt::TextWordWrap, text_);
         resize(box.width() + 2 * kPad + sign + 4, std::max(box.height(), sign) + kPad);
         setAccessibleName(text_);
         update();
@@ -40,10 +41,8 @@ void CursorNote::say(const QString& text, Tone tone, QPointF at) {
     const QSize room = parentWidget()->size();
     int x = static_cast<int>(at.x()) + 18;
     int y = static_cast<int>(at.y()) + 18;
-    if (x + width() > room.width())
-        x = std::max(0, static_cast<int>(at.x()) - width() - 10);
-    if (y + height() > room.height())
-        y = std::max(0, static_cast<int>(at.y()) - height() - 10);
+    if (x + width() > room.width()) x = std::max(0, static_cast<int>(at.x()) - width() - 10);
+    if (y + height() > room.height()) y = std::max(0, static_cast<int>(at.y()) - height() - 10);
     move(x, y);
     show();
     raise();
@@ -65,7 +64,9 @@ void CursorNote::paintEvent(QPaintEvent*) {
         painter.drawLine(sign.topLeft() + QPointF(2, 2), sign.bottomRight() - QPointF(2, 2));
         painter.drawLine(sign.topRight() + QPointF(-2, 2), sign.bottomLeft() + QPointF(2, -2));
     } else if (tone_ == Good) {
-        const QPointF tick[] = {{sign.left() + 1, sign.center().y()}, {sign.center().x() - 1, sign.bottom() - 2}, {sign.right(), sign.top() + 2}};
+        const QPointF tick[] = {{sign.left() + 1, sign.center().y()},
+                                {sign.center().x() - 1, sign.bottom() - 2},
+                                {sign.right(), sign.top() + 2}};
         painter.drawPolyline(tick, 3);
     } else {
         painter.drawEllipse(sign.center(), 2, 2);

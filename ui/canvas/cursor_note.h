@@ -1,4 +1,5 @@
-// A small label that follows the cursor during a gesture and says what a release would do. GUI thread.
+// A small label that follows the cursor during a gesture and says what a release would do. GUI
+// thread.
 #pragma once
 
 #include <QString>

@@ -1,5 +1,5 @@
-// One gesture of the mouse: a small object from press to release. It previews on items only and ends in at most one edit;
-// destroying it before the end cancels it. GUI thread.
+// One gesture of the mouse: a small object from press to release. It previews on items only and
+// ends in at most one edit; destroying it before the end cancels it. GUI thread.
 #pragma once
 
 #include <QPointF>
@@ -23,12 +23,12 @@ struct Pointer {
 
 /// A wish to choose a node type: what fits, and what to do with the choice.
 struct SearchRequest {
-    QPointF view;                                          ///< where the popup opens
-    QString text{};                                        ///< first text
-    QString title{};                                       ///< "Connect Conv2d to ..."
-    std::function<bool(const graph::NodeType&)> fits{};    ///< null: all
+    QPointF view;                                                 ///< where the popup opens
+    QString text{};                                               ///< first text
+    QString title{};                                              ///< "Connect Conv2d to ..."
+    std::function<bool(const graph::NodeType&)> fits{};           ///< null: all
     std::function<void(const QString& type, bool wire)> chosen{}; ///< `wire`: Shift was held
-    std::function<void()> closed{};                        ///< always, last
+    std::function<void()> closed{};                               ///< always, last
 };
 
 /// What gestures may ask of the canvas.

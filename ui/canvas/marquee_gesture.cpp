@@ -10,8 +10,8 @@
 namespace wiregrad::studio {
 
 MarqueeGesture::MarqueeGesture(GestureContext& context, const Pointer& at)
-    : Gesture(context), before_(context.scene.chosenNodes()), wiresBefore_(context.scene.chosenWires()),
-      start_(at.scene), startView_(at.view) {
+    : Gesture(context), before_(context.scene.chosenNodes()),
+      wiresBefore_(context.scene.chosenWires()), start_(at.scene), startView_(at.view) {
     QColor fill = CanvasStyle::get().accent;
     QPen pen(fill, 1);
     pen.setCosmetic(true);
@@ -23,13 +23,11 @@ MarqueeGesture::MarqueeGesture(GestureContext& context, const Pointer& at)
 }
 
 MarqueeGesture::~MarqueeGesture() {
-    if (!done_)
-        c_.scene.choose(before_, wiresBefore_);
+    if (!done_) c_.scene.choose(before_, wiresBefore_);
 }
 
 void MarqueeGesture::move(const Pointer& at) {
-    if (!dragged_ && QLineF(at.view, startView_).length() <= kDragDistance)
-        return;
+    if (!dragged_ && QLineF(at.view, startView_).length() <= kDragDistance) return;
     dragged_ = true;
     const QRectF rect = QRectF(start_, at.scene).normalized();
     QPainterPath path;
@@ -39,8 +37,7 @@ void MarqueeGesture::move(const Pointer& at) {
     if (at.modifiers & Qt::ControlModifier) {
         auto toggled = before_;
         for (const auto& id : inside)
-            if (!toggled.erase(id))
-                toggled.insert(id);
+            if (!toggled.erase(id)) toggled.insert(id);
         c_.scene.choose(toggled, wiresBefore_);
     } else if (at.modifiers & Qt::ShiftModifier) {
         inside.insert(before_.begin(), before_.end());
@@ -74,8 +71,7 @@ CutGesture::~CutGesture() {
 }
 
 void CutGesture::move(const Pointer& at) {
-    if (QLineF(line_.back(), at.scene).length() < 2 / c_.zoom())
-        return;
+    if (QLineF(line_.back(), at.scene).length() < 2 / c_.zoom()) return;
     line_ << at.scene;
     QPainterPath path;
     path.addPolygon(line_);
@@ -86,17 +82,16 @@ void CutGesture::move(const Pointer& at) {
         item->setDoomed(crossed);
         count += crossed;
     }
-    c_.hint(count == 1 ? QStringLiteral("Release to cut 1 wire") : QStringLiteral("Release to cut %1 wires").arg(count));
+    c_.hint(count == 1 ? QStringLiteral("Release to cut 1 wire")
+                       : QStringLiteral("Release to cut %1 wires").arg(count));
 }
 
 bool CutGesture::release(const Pointer& at) {
     move(at);
     Draft draft(c_.document.graph());
     for (const auto& [wire, item] : c_.scene.wires())
-        if (item->isDoomed())
-            draft.add({graph::Disconnect{wire}});
-    if (!draft.empty())
-        c_.apply(draft.take());
+        if (item->isDoomed()) draft.add({graph::Disconnect{wire}});
+    if (!draft.empty()) c_.apply(draft.take());
     return true;
 }
 

@@ -13,7 +13,8 @@
 
 namespace wiregrad::studio {
 
-Minimap::Minimap(CanvasScene& scene, QGraphicsView& view) : QWidget(&view), scene_(scene), view_(view) {
+Minimap::Minimap(CanvasScene& scene, QGraphicsView& view)
+    : QWidget(&view), scene_(scene), view_(view) {
     setObjectName(QStringLiteral("canvas.minimap"));
     setAccessibleName(tr("Overview of the graph"));
     setCursor(Qt::ArrowCursor);
@@ -23,13 +24,15 @@ Minimap::Minimap(CanvasScene& scene, QGraphicsView& view) : QWidget(&view), scen
 void Minimap::place() {
     const QSize room = view_.size();
     const QSize size(std::min(200, room.width() / 3), std::min(130, room.height() / 3));
-    setGeometry(room.width() - size.width() - 12, room.height() - size.height() - 12, size.width(), size.height());
+    setGeometry(room.width() - size.width() - 12, room.height() - size.height() - 12, size.width(),
+                size.height());
 }
 
 QTransform Minimap::toMap() const {
     const QRectF visible = view_.mapToScene(view_.viewport()->rect()).boundingRect();
     const QRectF all = scene_.boundsOf({}).united(visible).adjusted(-40, -40, 40, 40);
-    const double scale = std::min(width() / std::max(all.width(), 1.0), height() / std::max(all.height(), 1.0));
+    const double scale =
+        std::min(width() / std::max(all.width(), 1.0), height() / std::max(all.height(), 1.0));
     QTransform transform;
     transform.translate(width() / 2.0, height() / 2.0);
     transform.scale(scale, scale);
@@ -55,7 +58,9 @@ void Minimap::paintEvent(QPaintEvent*) {
     for (const auto& [id, item] : scene_.nodes()) {
         QRectF box = map.mapRect(item->body().translated(item->pos()));
         box.setSize(box.size().expandedTo(QSizeF(2, 2)));
-        painter.setBrush(item->isChosen() ? s.selection : item->hasError() ? s.error : mix(s.panel, s.nodeText, 0.45));
+        painter.setBrush(item->isChosen()   ? s.selection
+                         : item->hasError() ? s.error
+                                            : mix(s.panel, s.nodeText, 0.45));
         painter.drawRect(box);
     }
     const QRectF visible = map.mapRect(view_.mapToScene(view_.viewport()->rect()).boundingRect());

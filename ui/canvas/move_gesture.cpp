@@ -26,18 +26,15 @@ MoveGesture::MoveGesture(GestureContext& context, const std::string& node, const
         c_.scene.choose({node});
     }
     nodes_ = c_.scene.chosenNodes();
-    if (!nodes_.count(node))
-        nodes_ = {node};
+    if (!nodes_.count(node)) nodes_ = {node};
     for (const auto& id : nodes_)
-        if (const NodeItem* item = c_.scene.node(id))
-            start_[id] = item->pos();
+        if (const NodeItem* item = c_.scene.node(id)) start_[id] = item->pos();
 }
 
 MoveGesture::~MoveGesture() {
     c_.scene.endPreview();
     if (into_)
-        if (WireItem* item = c_.scene.wire(*into_))
-            item->setTarget(false);
+        if (WireItem* item = c_.scene.wire(*into_)) item->setTarget(false);
     c_.note.clear();
 }
 
@@ -47,17 +44,17 @@ QPointF MoveGesture::offset(const Pointer& at) const {
     const bool snap = c_.gridSnap() != static_cast<bool>(at.modifiers & Qt::ControlModifier);
     if (snap) {
         const QPointF wish = start_.at(node_) + delta;
-        delta = QPointF(std::round(wish.x() / kGrid) * kGrid, std::round(wish.y() / kGrid) * kGrid) - start_.at(node_);
+        delta =
+            QPointF(std::round(wish.x() / kGrid) * kGrid, std::round(wish.y() / kGrid) * kGrid) -
+            start_.at(node_);
     }
     return delta;
 }
 
 void MoveGesture::move(const Pointer& at) {
-    if (!moved_ && QLineF(at.view, pressedView_).length() <= kDragDistance)
-        return;
+    if (!moved_ && QLineF(at.view, pressedView_).length() <= kDragDistance) return;
     moved_ = true;
-    if (!start_.count(node_))
-        return;
+    if (!start_.count(node_)) return;
     const QPointF delta = offset(at);
     if (copy_) {
         if (!ghosts_) {
@@ -69,7 +66,8 @@ void MoveGesture::move(const Pointer& at) {
         QPainterPath path;
         for (const auto& [id, pos] : start_)
             if (const NodeItem* item = c_.scene.node(id))
-                path.addRoundedRect(item->body().translated(pos + delta), CanvasStyle::get().radius, CanvasStyle::get().radius);
+                path.addRoundedRect(item->body().translated(pos + delta), CanvasStyle::get().radius,
+                                    CanvasStyle::get().radius);
         ghosts_->setPath(path);
         return;
     }
@@ -80,8 +78,7 @@ void MoveGesture::move(const Pointer& at) {
 
 bool MoveGesture::fits(const graph::Wire& wire) {
     const auto known = fits_.find(wire);
-    if (known != fits_.end())
-        return known->second;
+    if (known != fits_.end()) return known->second;
     Draft draft(c_.document.graph());
     return fits_[wire] = insert_on_wire(draft, wire, node_);
 }
@@ -94,8 +91,7 @@ void MoveGesture::findWire(const Pointer& at) {
         const QRectF core = body.adjusted(body.width() * 0.15, 2, -body.width() * 0.15, -2);
         double nearest = 1e300;
         for (const auto& [wire, wireItem] : c_.scene.wires()) {
-            if (wire.from == node_ || wire.to == node_ || !wireItem->enters(core))
-                continue;
+            if (wire.from == node_ || wire.to == node_ || !wireItem->enters(core)) continue;
             const double distance = wireItem->distance(body.center());
             if (distance < nearest && fits(wire)) {
                 nearest = distance;
@@ -105,15 +101,14 @@ void MoveGesture::findWire(const Pointer& at) {
     }
     if (found != into_) {
         if (into_)
-            if (WireItem* old = c_.scene.wire(*into_))
-                old->setTarget(false);
+            if (WireItem* old = c_.scene.wire(*into_)) old->setTarget(false);
         into_ = found;
         if (into_)
-            if (WireItem* fresh = c_.scene.wire(*into_))
-                fresh->setTarget(true);
+            if (WireItem* fresh = c_.scene.wire(*into_)) fresh->setTarget(true);
     }
     if (into_)
-        c_.note.say(QStringLiteral("Insert into this wire (Alt: do not)"), CursorNote::Good, at.view);
+        c_.note.say(QStringLiteral("Insert into this wire (Alt: do not)"), CursorNote::Good,
+                    at.view);
     else
         c_.note.clear();
 }
@@ -122,8 +117,7 @@ bool MoveGesture::release(const Pointer& at) {
     if (!moved_) {
         if (at.modifiers & Qt::ControlModifier) {
             auto nodes = c_.scene.chosenNodes();
-            if (!nodes.erase(node_))
-                nodes.insert(node_);
+            if (!nodes.erase(node_)) nodes.insert(node_);
             c_.scene.choose(nodes, c_.scene.chosenWires());
         } else if (!(at.modifiers & Qt::ShiftModifier)) {
             c_.scene.choose({node_});
@@ -140,23 +134,22 @@ bool MoveGesture::release(const Pointer& at) {
                 left = std::min(left, pos.x());
                 top = std::min(top, pos.y());
             }
-            const auto [edit, ids] = graph::paste_edit(draft.graph(), graph::copy_text(draft.graph(), nodes_), {left + delta.x(), top + delta.y()});
-            if (c_.apply(edit))
-                c_.scene.choose(ids);
+            const auto [edit, ids] =
+                graph::paste_edit(draft.graph(), graph::copy_text(draft.graph(), nodes_),
+                                  {left + delta.x(), top + delta.y()});
+            if (c_.apply(edit)) c_.scene.choose(ids);
             return true;
         }
         for (const auto& [id, pos] : start_) {
             const QPointF to = pos + delta;
-            if (to != pos)
-                draft.add({graph::Move{id, {to.x(), to.y()}}});
+            if (to != pos) draft.add({graph::Move{id, {to.x(), to.y()}}});
         }
         if (into_) {
             insert_on_wire(draft, *into_, node_);
             if (const NodeItem* item = c_.scene.node(node_))
                 make_room(draft, node_, item->pos().x() + item->body().width(), 2 * kGrid);
         }
-        if (!draft.empty())
-            c_.apply(draft.take());
+        if (!draft.empty()) c_.apply(draft.take());
     } catch (const Error& error) {
         c_.hint(QString::fromUtf8(error.what()));
     }

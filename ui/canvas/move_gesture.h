@@ -1,5 +1,5 @@
-// Pressing a node: a click selects, a drag moves the selection; a dragged node dropped on a wire is put into it,
-// Alt from the start drags copies. GUI thread.
+// Pressing a node: a click selects, a drag moves the selection; a dragged node dropped on a wire is
+// put into it, Alt from the start drags copies. GUI thread.
 #pragma once
 
 #include <QGraphicsPathItem>
@@ -32,7 +32,7 @@ class MoveGesture : public Gesture {
     QPointF pressedScene_, pressedView_;
     bool moved_ = false, copy_ = false;
     std::map<graph::Wire, bool> fits_; ///< wires that would take the node, asked once each
-    std::optional<graph::Wire> into_; ///< the wire that would take the node
+    std::optional<graph::Wire> into_;  ///< the wire that would take the node
     std::unique_ptr<QGraphicsPathItem> ghosts_;
 };
 

@@ -23,8 +23,7 @@ std::vector<QString> wrap(const QString& text, const QFont& font, double width, 
     layout.beginLayout();
     while (static_cast<int>(out.size()) < lines) {
         QTextLine line = layout.createLine();
-        if (!line.isValid())
-            break;
+        if (!line.isValid()) break;
         line.setLineWidth(width);
         const bool last = static_cast<int>(out.size()) + 1 == lines;
         const QString rest = text.mid(line.textStart());
@@ -44,8 +43,7 @@ QColor withAlpha(QColor color, int alpha) {
 
 bool NodeItem::refresh(const graph::Graph& graph) {
     const graph::Node* node = graph.node(id_);
-    if (!node)
-        return false;
+    if (!node) return false;
     const graph::NodeType* type = graph::find_type(node->type);
     known_ = type != nullptr;
     muted_ = node->muted;
@@ -54,7 +52,11 @@ bool NodeItem::refresh(const graph::Graph& graph) {
     named_ = !node->name.empty();
     side_ = node->name.empty() ? qs(node->id) : qs(type ? type->label : node->type);
     category_ = type ? qs(type->category) : QString();
-    help_ = type ? qs(type->help) : QStringLiteral("This version does not know the type “%1”. The node is kept as it is.").arg(qs(node->type));
+    help_ =
+        type
+            ? qs(type->help)
+            : QStringLiteral("This version does not know the type “%1”. The node is kept as it is.")
+                  .arg(qs(node->type));
 
     isNote_ = type && type->role == graph::Role::Note;
     note_.clear();
@@ -69,21 +71,59 @@ bool NodeItem::refresh(const graph::Graph& graph) {
     const auto out = graph.wires_out_of(id_);
     if (type) {
         for (const auto& spec : type->inputs) {
-            const bool wired = std::any_of(in.begin(), in.end(), [&](const auto& w) { return w.to_port == spec.id; });
-            ports_.push_back({spec.id, qs(spec.label), qs(spec.help), spec.kind, false, spec.many, spec.optional, wired, PortLook::Normal, {}});
+            const bool wired = std::any_of(in.begin(), in.end(),
+                                           [&](const auto& w) { return w.to_port == spec.id; });
+            ports_.push_back({spec.id,
+                              qs(spec.label),
+                              qs(spec.help),
+                              spec.kind,
+                              false,
+                              spec.many,
+                              spec.optional,
+                              wired,
+                              PortLook::Normal,
+                              {}});
         }
         for (const auto& spec : type->outputs) {
-            const bool wired = std::any_of(out.begin(), out.end(), [&](const auto& w) { return w.from_port == spec.id; });
-            ports_.push_back({spec.id, qs(spec.label), qs(spec.help), spec.kind, true, true, spec.optional, wired, PortLook::Normal, {}});
+            const bool wired = std::any_of(out.begin(), out.end(),
+                                           [&](const auto& w) { return w.from_port == spec.id; });
+            ports_.push_back({spec.id,
+                              qs(spec.label),
+                              qs(spec.help),
+                              spec.kind,
+                              true,
+                              true,
+                              spec.optional,
+                              wired,
+                              PortLook::Normal,
+                              {}});
         }
     }
     // Ports that wires name but the declaration does not have: an unknown type, or a newer one.
     for (const auto& wire : in)
         if (!port(wire.to_port, false))
-            ports_.push_back({wire.to_port, qs(wire.to_port), {}, graph::PortKind::Tensor, false, true, false, true, PortLook::Normal, {}});
+            ports_.push_back({wire.to_port,
+                              qs(wire.to_port),
+                              {},
+                              graph::PortKind::Tensor,
+                              false,
+                              true,
+                              false,
+                              true,
+                              PortLook::Normal,
+                              {}});
     for (const auto& wire : out)
         if (!port(wire.from_port, true))
-            ports_.push_back({wire.from_port, qs(wire.from_port), {}, graph::PortKind::Tensor, true, true, false, true, PortLook::Normal, {}});
+            ports_.push_back({wire.from_port,
+                              qs(wire.from_port),
+                              {},
+                              graph::PortKind::Tensor,
+                              true,
+                              true,
+                              false,
+                              true,
+                              PortLook::Normal,
+                              {}});
     layOut();
     bool moved = before.size() != ports_.size();
     for (std::size_t i = 0; i < ports_.size() && !moved; ++i)
@@ -99,17 +139,21 @@ void NodeItem::layOut() {
         ++(port.output ? outputs : inputs);
     const int rows = std::max({inputs, outputs, 1});
     // One way in and one way out need no words; the subtitle takes their row.
-    const bool silent = outputs == 0 && inputs > 0 && known_ && !muted_; // metrics, optimizers: nothing to say of a shape
+    const bool silent = outputs == 0 && inputs > 0 && known_ &&
+                        !muted_; // metrics, optimizers: nothing to say of a shape
     showLabels_ = !collapsed_ && (inputs > 1 || outputs > 1 || silent);
     const bool hasSubtitle = !collapsed_ && !silent;
     double height = s.header;
     noteLines_.clear();
     if (isNote_ && !collapsed_) {
         for (const QString& paragraph : note_.split(QLatin1Char('\n')))
-            for (const QString& line : paragraph.isEmpty() ? std::vector<QString>{QString()} : wrap(paragraph, s.text, s.width - 2 * s.padding, 12))
-                if (noteLines_.size() < 16)
-                    noteLines_.push_back(line);
-        height += static_cast<double>(std::max<std::size_t>(noteLines_.size(), 1)) * (s.noteLine + 1) + s.padding;
+            for (const QString& line : paragraph.isEmpty()
+                                           ? std::vector<QString>{QString()}
+                                           : wrap(paragraph, s.text, s.width - 2 * s.padding, 12))
+                if (noteLines_.size() < 16) noteLines_.push_back(line);
+        height +=
+            static_cast<double>(std::max<std::size_t>(noteLines_.size(), 1)) * (s.noteLine + 1) +
+            s.padding;
     } else if (!collapsed_)
         height += (showLabels_ && hasSubtitle ? (rows + 1) * s.row : rows * s.row) + s.row * 0.36;
     else
@@ -130,21 +174,24 @@ void NodeItem::layOut() {
 
     const QFontMetricsF titleMetrics(s.title), smallMetrics(s.small);
     const double left = s.padding * 0.75 + s.glyph + s.padding * 0.6;
-    const double room = s.width - left - s.padding - (muted_ || run_ == RunLook::Failed ? s.glyph : 0);
+    const double room =
+        s.width - left - s.padding - (muted_ || run_ == RunLook::Failed ? s.glyph : 0);
     const double wish = titleMetrics.horizontalAdvance(title_);
     // A type's label is worth more than an id; a given name and its type share the room.
-    const double sideWish = named_ ? std::min(smallMetrics.horizontalAdvance(side_), room * 0.5) : 0;
+    const double sideWish =
+        named_ ? std::min(smallMetrics.horizontalAdvance(side_), room * 0.5) : 0;
     const double titleRoom = std::max(room - sideWish - s.padding * 0.6, room * 0.5);
     shownTitle_ = titleMetrics.elidedText(title_, Qt::ElideRight, titleRoom);
     const double sideRoom = room - std::min(wish, titleRoom) - s.padding * 0.6;
-    const bool tooLittle = named_ ? sideRoom < smallMetrics.averageCharWidth() * 4 : sideRoom < smallMetrics.horizontalAdvance(side_);
-    shownSide_ = tooLittle ? QString()
-                                                                : smallMetrics.elidedText(side_, Qt::ElideRight, sideRoom);
+    const bool tooLittle = named_ ? sideRoom < smallMetrics.averageCharWidth() * 4
+                                  : sideRoom < smallMetrics.horizontalAdvance(side_);
+    shownSide_ = tooLittle ? QString() : smallMetrics.elidedText(side_, Qt::ElideRight, sideRoom);
     const double subtitleRoom = s.width - 2 * s.padding;
     shownSubtitle_.clear();
     if (hasSubtitle && !isNote_)
-        shownSubtitle_ = known_ && !muted_ ? fitSubtitle(shape_, weights_, s.small, subtitleRoom)
-                                           : smallMetrics.elidedText(subtitle_, Qt::ElideRight, subtitleRoom);
+        shownSubtitle_ = known_ && !muted_
+                             ? fitSubtitle(shape_, weights_, s.small, subtitleRoom)
+                             : smallMetrics.elidedText(subtitle_, Qt::ElideRight, subtitleRoom);
 
     strip_ = {};
     problemLines_.clear();
@@ -184,7 +231,8 @@ void NodeItem::setFacts(const graph::Analysis& analysis) {
             problem = qs(p->text);
         }
     }
-    if (subtitle == subtitle_ && weights == weights_ && problem == problem_ && worst == severity_ && count == problemCount_)
+    if (subtitle == subtitle_ && weights == weights_ && problem == problem_ && worst == severity_ &&
+        count == problemCount_)
         return;
     subtitle_ = subtitle;
     shape_ = shape;
@@ -196,8 +244,7 @@ void NodeItem::setFacts(const graph::Analysis& analysis) {
 }
 
 void NodeItem::setRun(RunLook look, const QString& error) {
-    if (run_ == look && runError_ == error)
-        return;
+    if (run_ == look && runError_ == error) return;
     run_ = look;
     runError_ = error;
     layOut();
@@ -211,53 +258,44 @@ QRectF NodeItem::titleRect() const {
 
 const NodeItem::Port* NodeItem::port(const std::string& id, bool output) const {
     for (const Port& port : ports_)
-        if (port.output == output && port.id == id)
-            return &port;
+        if (port.output == output && port.id == id) return &port;
     return nullptr;
 }
 
 QPointF NodeItem::portScenePos(const std::string& id, bool output) const {
     const Port* found = port(id, output);
-    return pos() + (found ? found->pos : QPointF(output ? body_.right() : body_.left(), body_.center().y()));
+    return pos() + (found ? found->pos
+                          : QPointF(output ? body_.right() : body_.left(), body_.center().y()));
 }
 
 QString NodeItem::toolTipText() const {
     QString text = QStringLiteral("<b>%1</b>").arg(title_.toHtmlEscaped());
-    if (!side_.isEmpty() && side_ != title_)
-        text += QStringLiteral(" · ") + side_.toHtmlEscaped();
-    if (!subtitle_.isEmpty())
-        text += QStringLiteral("<br>") + subtitle_.toHtmlEscaped();
-    if (weights_ >= 10'000)
-        text += QStringLiteral(" (%1)").arg(exactNumber(weights_));
-    if (!problem_.isEmpty())
-        text += QStringLiteral("<br><br>") + problem_.toHtmlEscaped();
-    if (problemCount_ > 1)
-        text += QStringLiteral("<br>and %1 more").arg(problemCount_ - 1);
-    if (!runError_.isEmpty())
-        text += QStringLiteral("<br><br>") + runError_.toHtmlEscaped();
+    if (!side_.isEmpty() && side_ != title_) text += QStringLiteral(" · ") + side_.toHtmlEscaped();
+    if (!subtitle_.isEmpty()) text += QStringLiteral("<br>") + subtitle_.toHtmlEscaped();
+    if (weights_ >= 10'000) text += QStringLiteral(" (%1)").arg(exactNumber(weights_));
+    if (!problem_.isEmpty()) text += QStringLiteral("<br><br>") + problem_.toHtmlEscaped();
+    if (problemCount_ > 1) text += QStringLiteral("<br>and %1 more").arg(problemCount_ - 1);
+    if (!runError_.isEmpty()) text += QStringLiteral("<br><br>") + runError_.toHtmlEscaped();
     if (!help_.isEmpty())
         text += QStringLiteral("<br><br><i>") + help_.toHtmlEscaped() + QStringLiteral("</i>");
     return text;
 }
 
 void NodeItem::setChosen(bool chosen) {
-    if (chosen_ == chosen)
-        return;
+    if (chosen_ == chosen) return;
     chosen_ = chosen;
     setZValue(chosen ? 2 : 1);
     update();
 }
 
 void NodeItem::setHovered(bool hovered) {
-    if (hovered_ == hovered)
-        return;
+    if (hovered_ == hovered) return;
     hovered_ = hovered;
     update();
 }
 
 void NodeItem::setFaded(bool faded) {
-    if (faded_ == faded)
-        return;
+    if (faded_ == faded) return;
     faded_ = faded;
     update();
 }
@@ -295,14 +333,14 @@ void NodeItem::paintFlat(QPainter& painter, double zoom) const {
     }
     painter.setBrush(mix(s.body, category, muted_ || faded_ ? 0.1 : 0.3));
     painter.drawRect(body_);
-    if (zoom < kFlatZoom)
-        return;
+    if (zoom < kFlatZoom) return;
     painter.fillRect(QRectF(0, 0, 6, body_.height()), category);
     const QColor bar = withAlpha(s.nodeText, faded_ ? 40 : 110);
     painter.fillRect(QRectF(s.padding * 1.4, s.header * 0.36, s.width * 0.5, s.header * 0.28), bar);
     if (!collapsed_ && !subtitle_.isEmpty())
-        painter.fillRect(QRectF(s.padding * 1.4, s.header + s.row * 0.4, s.width * 0.62, s.row * 0.26),
-                         withAlpha(s.nodeMuted, faded_ ? 30 : 80));
+        painter.fillRect(
+            QRectF(s.padding * 1.4, s.header + s.row * 0.4, s.width * 0.62, s.row * 0.26),
+            withAlpha(s.nodeMuted, faded_ ? 30 : 80));
 }
 
 void NodeItem::paintPorts(QPainter& painter) const {
@@ -313,8 +351,7 @@ void NodeItem::paintPorts(QPainter& painter) const {
         const QColor color = s.wire(port.kind);
         double radius = s.portRadius;
         double alpha = 1;
-        if (port.look == PortLook::Faded)
-            alpha = 0.25;
+        if (port.look == PortLook::Faded) alpha = 0.25;
         if (port.look == PortLook::Lit || port.look == PortLook::Target) {
             const double halo = radius * (port.look == PortLook::Target ? 2.3 : 1.7);
             painter.setPen(Qt::NoPen);
@@ -327,12 +364,18 @@ void NodeItem::paintPorts(QPainter& painter) const {
         painter.setBrush(port.wired ? color : s.body);
         // The kind is told by shape too: round tensors, square labels, diamond losses.
         if (port.many && !port.output) {
-            painter.drawRoundedRect(QRectF(port.pos.x() - radius, port.pos.y() - radius * 1.6, radius * 2, radius * 3.2), radius, radius);
+            painter.drawRoundedRect(QRectF(port.pos.x() - radius, port.pos.y() - radius * 1.6,
+                                           radius * 2, radius * 3.2),
+                                    radius, radius);
         } else if (port.kind == graph::PortKind::Labels) {
-            painter.drawRoundedRect(QRectF(port.pos.x() - radius * 0.92, port.pos.y() - radius * 0.92, radius * 1.84, radius * 1.84), 1.5, 1.5);
+            painter.drawRoundedRect(QRectF(port.pos.x() - radius * 0.92,
+                                           port.pos.y() - radius * 0.92, radius * 1.84,
+                                           radius * 1.84),
+                                    1.5, 1.5);
         } else if (port.kind == graph::PortKind::Loss) {
             const double r = radius * 1.22;
-            const QPointF diamond[] = {port.pos + QPointF(0, -r), port.pos + QPointF(r, 0), port.pos + QPointF(0, r), port.pos + QPointF(-r, 0)};
+            const QPointF diamond[] = {port.pos + QPointF(0, -r), port.pos + QPointF(r, 0),
+                                       port.pos + QPointF(0, r), port.pos + QPointF(-r, 0)};
             painter.drawConvexPolygon(diamond, 4);
         } else {
             painter.drawEllipse(port.pos, radius, radius);
@@ -340,7 +383,8 @@ void NodeItem::paintPorts(QPainter& painter) const {
         if (showLabels_) {
             painter.setPen(s.nodeMuted);
             const double width = s.width * 0.5 - s.padding;
-            const QRectF box(port.output ? s.width - s.padding - width : s.padding, port.pos.y() - s.row * 0.5, width, s.row);
+            const QRectF box(port.output ? s.width - s.padding - width : s.padding,
+                             port.pos.y() - s.row * 0.5, width, s.row);
             painter.drawText(box, (port.output ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter,
                              metrics.elidedText(port.label, Qt::ElideRight, width));
         }
@@ -349,32 +393,37 @@ void NodeItem::paintPorts(QPainter& painter) const {
 }
 
 void NodeItem::paintProblem(QPainter& painter) const {
-    if (strip_.isEmpty())
-        return;
+    if (strip_.isEmpty()) return;
     const CanvasStyle& s = CanvasStyle::get();
     const QColor color = severity_ == graph::Severity::Error     ? s.error
                          : severity_ == graph::Severity::Warning ? s.warning
                                                                  : s.info;
     painter.setPen(QPen(withAlpha(color, 120), 1));
     painter.setBrush(mix(s.body, color, 0.12));
-    painter.drawRoundedRect(strip_.adjusted(0.5, 0.5, -0.5, -0.5), s.radius * 0.75, s.radius * 0.75);
-    // A sign besides the colour: a disc with "!" for errors, a triangle for warnings, "i" for information.
+    painter.drawRoundedRect(strip_.adjusted(0.5, 0.5, -0.5, -0.5), s.radius * 0.75,
+                            s.radius * 0.75);
+    // A sign besides the colour: a disc with "!" for errors, a triangle for warnings, "i" for
+    // information.
     const double side = s.glyph * 0.78;
-    const QRectF sign(strip_.left() + s.padding * 0.5, strip_.top() + s.padding * 0.375 + (s.noteLine - side) / 2, side, side);
+    const QRectF sign(strip_.left() + s.padding * 0.5,
+                      strip_.top() + s.padding * 0.375 + (s.noteLine - side) / 2, side, side);
     painter.setPen(Qt::NoPen);
     painter.setBrush(color);
     if (severity_ == graph::Severity::Warning) {
-        const QPointF triangle[] = {{sign.center().x(), sign.top()}, sign.bottomRight(), sign.bottomLeft()};
+        const QPointF triangle[] = {
+            {sign.center().x(), sign.top()}, sign.bottomRight(), sign.bottomLeft()};
         painter.drawConvexPolygon(triangle, 3);
     } else {
         painter.drawEllipse(sign);
     }
     QPen mark(s.body, side * 0.13, Qt::SolidLine, Qt::RoundCap);
     painter.setPen(mark);
-    const double cx = sign.center().x(), top = sign.top() + side * 0.25, low = sign.top() + side * 0.58;
+    const double cx = sign.center().x(), top = sign.top() + side * 0.25,
+                 low = sign.top() + side * 0.58;
     const double dot = sign.top() + side * 0.78;
     if (severity_ == graph::Severity::Info) {
-        painter.drawLine(QPointF(cx, sign.top() + side * 0.45), QPointF(cx, sign.top() + side * 0.76));
+        painter.drawLine(QPointF(cx, sign.top() + side * 0.45),
+                         QPointF(cx, sign.top() + side * 0.76));
         painter.drawPoint(QPointF(cx, sign.top() + side * 0.25));
     } else {
         const double down = severity_ == graph::Severity::Warning ? side * 0.1 : 0;
@@ -386,7 +435,8 @@ void NodeItem::paintProblem(QPainter& painter) const {
     const double left = s.padding * 0.5 + side + s.padding * 0.4;
     double y = strip_.top() + s.padding * 0.375;
     for (const QString& line : problemLines_) {
-        painter.drawText(QRectF(left, y, strip_.width() - left - s.padding * 0.25, s.noteLine), Qt::AlignLeft | Qt::AlignVCenter, line);
+        painter.drawText(QRectF(left, y, strip_.width() - left - s.padding * 0.25, s.noteLine),
+                         Qt::AlignLeft | Qt::AlignVCenter, line);
         y += s.noteLine;
     }
 }
@@ -433,7 +483,8 @@ void NodeItem::paint(QPainter* p, const QStyleOptionGraphicsItem* option, QWidge
     // Header: glyph, title, type.
     const QRectF glyph(s.padding * 0.75, (headerHeight - s.glyph) / 2, s.glyph, s.glyph);
     if (known_) {
-        const QPixmap& pixmap = s.glyphPixmap(category_, zoom, painter.device()->devicePixelRatio());
+        const QPixmap& pixmap =
+            s.glyphPixmap(category_, zoom, painter.device()->devicePixelRatio());
         if (!pixmap.isNull()) {
             painter.setRenderHint(QPainter::SmoothPixmapTransform);
             painter.drawPixmap(glyph, pixmap, QRectF(pixmap.rect()));
@@ -447,13 +498,17 @@ void NodeItem::paint(QPainter* p, const QStyleOptionGraphicsItem* option, QWidge
     double right = s.width - s.padding;
     painter.setPen(s.nodeText);
     painter.setFont(s.title);
-    painter.drawText(QRectF(left, 0, right - left, headerHeight), Qt::AlignLeft | Qt::AlignVCenter, shownTitle_);
+    painter.drawText(QRectF(left, 0, right - left, headerHeight), Qt::AlignLeft | Qt::AlignVCenter,
+                     shownTitle_);
     if (run_ == RunLook::Failed || muted_) {
-        const QRectF sign(right - s.glyph * 0.75, (headerHeight - s.glyph * 0.75) / 2, s.glyph * 0.75, s.glyph * 0.75);
-        painter.setPen(QPen(run_ == RunLook::Failed ? s.error : s.nodeMuted, 1.6, Qt::SolidLine, Qt::RoundCap));
+        const QRectF sign(right - s.glyph * 0.75, (headerHeight - s.glyph * 0.75) / 2,
+                          s.glyph * 0.75, s.glyph * 0.75);
+        painter.setPen(QPen(run_ == RunLook::Failed ? s.error : s.nodeMuted, 1.6, Qt::SolidLine,
+                            Qt::RoundCap));
         painter.drawEllipse(sign);
         if (run_ == RunLook::Failed) {
-            painter.drawLine(QPointF(sign.center().x(), sign.top() + sign.height() * 0.25), QPointF(sign.center().x(), sign.top() + sign.height() * 0.55));
+            painter.drawLine(QPointF(sign.center().x(), sign.top() + sign.height() * 0.25),
+                             QPointF(sign.center().x(), sign.top() + sign.height() * 0.55));
             painter.drawPoint(QPointF(sign.center().x(), sign.top() + sign.height() * 0.76));
         } else {
             const double r = sign.width() * 0.35;
@@ -463,18 +518,21 @@ void NodeItem::paint(QPainter* p, const QStyleOptionGraphicsItem* option, QWidge
     }
     painter.setPen(s.nodeMuted);
     painter.setFont(s.small);
-    painter.drawText(QRectF(left, 0, right - left, headerHeight), Qt::AlignRight | Qt::AlignVCenter, shownSide_);
+    painter.drawText(QRectF(left, 0, right - left, headerHeight), Qt::AlignRight | Qt::AlignVCenter,
+                     shownSide_);
 
     if (!collapsed_ && !shownSubtitle_.isEmpty()) {
         const double y = body_.bottom() - s.row * 1.18;
-        painter.drawText(QRectF(s.padding, y, s.width - 2 * s.padding, s.row), Qt::AlignLeft | Qt::AlignVCenter, shownSubtitle_);
+        painter.drawText(QRectF(s.padding, y, s.width - 2 * s.padding, s.row),
+                         Qt::AlignLeft | Qt::AlignVCenter, shownSubtitle_);
     }
     if (!noteLines_.empty()) {
         painter.setPen(s.nodeText);
         painter.setFont(s.text);
         double y = s.header + s.padding * 0.5;
         for (const QString& line : noteLines_) {
-            painter.drawText(QRectF(s.padding, y, s.width - 2 * s.padding, s.noteLine + 1), Qt::AlignLeft | Qt::AlignVCenter, line);
+            painter.drawText(QRectF(s.padding, y, s.width - 2 * s.padding, s.noteLine + 1),
+                             Qt::AlignLeft | Qt::AlignVCenter, line);
             y += s.noteLine + 1;
         }
     }

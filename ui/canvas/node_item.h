@@ -1,5 +1,5 @@
-// One node on the canvas, painted whole: header, ports, subtitle, problem strip, rings. Holds an id, not a model pointer.
-// GUI thread.
+// One node on the canvas, painted whole: header, ports, subtitle, problem strip, rings. Holds an
+// id, not a model pointer. GUI thread.
 #pragma once
 
 #include <QGraphicsItem>
@@ -31,7 +31,9 @@ class NodeItem : public QGraphicsItem {
         QPointF pos; ///< item coordinates
     };
 
-    explicit NodeItem(std::string id) : id_(std::move(id)) { setAcceptedMouseButtons(Qt::NoButton); }
+    explicit NodeItem(std::string id) : id_(std::move(id)) {
+        setAcceptedMouseButtons(Qt::NoButton);
+    }
 
     int type() const override { return Type; }
     QRectF boundingRect() const override { return bounds_; }
@@ -44,15 +46,18 @@ class NodeItem : public QGraphicsItem {
     void setFacts(const graph::Analysis& analysis);
     void setRun(RunLook look, const QString& error = {});
 
-    QRectF body() const { return body_; }                         ///< item coordinates, without problem strip
-    QRectF titleRect() const;                                     ///< item coordinates
+    QRectF body() const { return body_; } ///< item coordinates, without problem strip
+    QRectF titleRect() const;             ///< item coordinates
     const std::vector<Port>& ports() const { return ports_; }
     const Port* port(const std::string& id, bool output) const;
     QPointF portScenePos(const std::string& id, bool output) const;
     QString toolTipText() const;
     QString subtitle() const { return subtitle_; }
     QString problemText() const { return problem_; }
-    bool hasError() const { return run_ == RunLook::Failed || (!problem_.isEmpty() && severity_ == graph::Severity::Error); }
+    bool hasError() const {
+        return run_ == RunLook::Failed ||
+               (!problem_.isEmpty() && severity_ == graph::Severity::Error);
+    }
 
     void setChosen(bool chosen);
     bool isChosen() const { return chosen_; }
@@ -73,7 +78,8 @@ class NodeItem : public QGraphicsItem {
     std::int64_t weights_ = 0;
     int problemCount_ = 0;
     graph::Severity severity_ = graph::Severity::Info;
-    bool known_ = true, named_ = false, isNote_ = false, muted_ = false, collapsed_ = false, showLabels_ = false;
+    bool known_ = true, named_ = false, isNote_ = false, muted_ = false, collapsed_ = false,
+         showLabels_ = false;
     bool chosen_ = false, hovered_ = false, faded_ = false;
     RunLook run_ = RunLook::Idle;
     double flash_ = 0;

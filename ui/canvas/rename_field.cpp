@@ -11,7 +11,8 @@ RenameField::RenameField(QWidget* parent) : QLineEdit(parent) {
     hide();
 }
 
-void RenameField::open(const QRect& place, const QFont& font, const QString& text, std::function<void(const QString&)> done) {
+void RenameField::open(const QRect& place, const QFont& font, const QString& text,
+                       std::function<void(const QString&)> done) {
     done_ = std::move(done);
     open_ = true;
     setFont(font);
@@ -24,17 +25,14 @@ void RenameField::open(const QRect& place, const QFont& font, const QString& tex
 }
 
 void RenameField::finish(bool keep) {
-    if (!open_)
-        return;
+    if (!open_) return;
     open_ = false;
     const auto done = std::move(done_);
     done_ = nullptr;
     const bool hadFocus = hasFocus();
     hide();
-    if (hadFocus)
-        parentWidget()->setFocus(Qt::OtherFocusReason);
-    if (keep && done)
-        done(text().trimmed());
+    if (hadFocus) parentWidget()->setFocus(Qt::OtherFocusReason);
+    if (keep && done) done(text().trimmed());
 }
 
 bool RenameField::event(QEvent* event) {

@@ -1,4 +1,5 @@
-// A line edit over a node's title. Enter keeps, Esc drops, losing the focus keeps. No shortcut acts while it is open. GUI thread.
+// A line edit over a node's title. Enter keeps, Esc drops, losing the focus keeps. No shortcut acts
+// while it is open. GUI thread.
 #pragma once
 
 #include <QLineEdit>
@@ -10,7 +11,8 @@ namespace wiregrad::studio {
 class RenameField : public QLineEdit {
   public:
     explicit RenameField(QWidget* parent);
-    void open(const QRect& place, const QFont& font, const QString& text, std::function<void(const QString&)> done);
+    void open(const QRect& place, const QFont& font, const QString& text,
+              std::function<void(const QString&)> done);
     bool isOpen() const { return open_; }
     void finish(bool keep);
 

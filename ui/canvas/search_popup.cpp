@@ -63,16 +63,17 @@ SearchPopup::~SearchPopup() {
 }
 
 void SearchPopup::open(SearchRequest request) {
-    if (isVisible())
-        dismiss();
+    if (isVisible()) dismiss();
     request_ = std::move(request);
     closing_ = false;
     const QFontMetrics metrics(Theme::instance().font(1.0));
     const int width = std::min(metrics.averageCharWidth() * 58, parentWidget()->width() - 16);
     const int height = std::min(metrics.height() * 22, parentWidget()->height() - 16);
     resize(width, height);
-    const int x = std::clamp(static_cast<int>(request_.view.x()) - width / 4, 8, std::max(8, parentWidget()->width() - width - 8));
-    const int y = std::clamp(static_cast<int>(request_.view.y()) - 12, 8, std::max(8, parentWidget()->height() - height - 8));
+    const int x = std::clamp(static_cast<int>(request_.view.x()) - width / 4, 8,
+                             std::max(8, parentWidget()->width() - width - 8));
+    const int y = std::clamp(static_cast<int>(request_.view.y()) - 12, 8,
+                             std::max(8, parentWidget()->height() - height - 8));
     move(x, y);
     title_->setText(request_.title);
     title_->setVisible(!request_.title.isEmpty());
@@ -92,9 +93,9 @@ void SearchPopup::refill() {
     const bool any = model_->rowCount() > 0;
     list_->setVisible(any);
     nothing_->setVisible(!any);
-    if (any)
-        list_->setCurrentIndex(model_->index(0));
-    nothing_->setText(request_.fits ? tr("Nothing of that name fits this port") : tr("No layer of that name"));
+    if (any) list_->setCurrentIndex(model_->index(0));
+    nothing_->setText(request_.fits ? tr("Nothing of that name fits this port")
+                                    : tr("No layer of that name"));
 }
 
 QStringList SearchPopup::shownTypes() const {
@@ -106,8 +107,7 @@ QStringList SearchPopup::shownTypes() const {
 
 void SearchPopup::step(int rows) {
     const int count = model_->rowCount();
-    if (count == 0)
-        return;
+    if (count == 0) return;
     const int row = std::clamp(list_->currentIndex().row() + rows, 0, count - 1);
     list_->setCurrentIndex(model_->index(row));
     list_->scrollTo(model_->index(row));
@@ -115,8 +115,7 @@ void SearchPopup::step(int rows) {
 
 void SearchPopup::accept(bool wire) {
     const graph::NodeType* type = model_->type(list_->currentIndex().row());
-    if (!type)
-        return;
+    if (!type) return;
     // The request ends before the choice is acted on: what it does may open another search.
     SearchRequest request = std::move(request_);
     request_ = {};
@@ -124,24 +123,19 @@ void SearchPopup::accept(bool wire) {
     hide();
     parentWidget()->setFocus(Qt::OtherFocusReason);
     Settings::addRecentType(qs(type->id));
-    if (request.chosen)
-        request.chosen(qs(type->id), wire);
-    if (request.closed)
-        request.closed();
+    if (request.chosen) request.chosen(qs(type->id), wire);
+    if (request.closed) request.closed();
 }
 
 void SearchPopup::dismiss() {
-    if (closing_)
-        return;
+    if (closing_) return;
     closing_ = true;
     const bool hadFocus = field_->hasFocus();
     SearchRequest request = std::move(request_);
     request_ = {};
     hide();
-    if (hadFocus)
-        parentWidget()->setFocus(Qt::OtherFocusReason);
-    if (request.closed)
-        request.closed();
+    if (hadFocus) parentWidget()->setFocus(Qt::OtherFocusReason);
+    if (request.closed) request.closed();
 }
 
 bool SearchPopup::eventFilter(QObject* watched, QEvent* event) {
@@ -153,21 +147,33 @@ bool SearchPopup::eventFilter(QObject* watched, QEvent* event) {
         const auto* key = static_cast<QKeyEvent*>(event);
         switch (key->key()) {
         case Qt::Key_Down:
-        case Qt::Key_Tab: step(1); return true;
+        case Qt::Key_Tab:
+            step(1);
+            return true;
         case Qt::Key_Up:
-        case Qt::Key_Backtab: step(-1); return true;
-        case Qt::Key_PageDown: step(8); return true;
-        case Qt::Key_PageUp: step(-8); return true;
+        case Qt::Key_Backtab:
+            step(-1);
+            return true;
+        case Qt::Key_PageDown:
+            step(8);
+            return true;
+        case Qt::Key_PageUp:
+            step(-8);
+            return true;
         case Qt::Key_Return:
-        case Qt::Key_Enter: accept(key->modifiers() & Qt::ShiftModifier); return true;
-        case Qt::Key_Escape: dismiss(); return true;
-        default: break;
+        case Qt::Key_Enter:
+            accept(key->modifiers() & Qt::ShiftModifier);
+            return true;
+        case Qt::Key_Escape:
+            dismiss();
+            return true;
+        default:
+            break;
         }
     }
     if (watched == field_ && event->type() == QEvent::FocusOut) {
         const auto reason = static_cast<QFocusEvent*>(event)->reason();
-        if (reason != Qt::PopupFocusReason && reason != Qt::ActiveWindowFocusReason)
-            dismiss();
+        if (reason != Qt::PopupFocusReason && reason != Qt::ActiveWindowFocusReason) dismiss();
     }
     return QFrame::eventFilter(watched, event);
 }

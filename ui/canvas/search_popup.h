@@ -1,4 +1,5 @@
-// The search for a node type, opened over the canvas: type, arrows, Enter; Esc leaves no trace. GUI thread.
+// The search for a node type, opened over the canvas: type, arrows, Enter; Esc leaves no trace. GUI
+// thread.
 #pragma once
 
 #include <QFrame>

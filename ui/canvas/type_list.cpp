@@ -19,7 +19,9 @@ QString typeSummary(const graph::NodeType& type) {
 }
 
 QString typeToolTip(const graph::NodeType& type) {
-    QString text = QStringLiteral("<b>%1</b> · %2<br>%3").arg(qs(type.label).toHtmlEscaped(), qs(type.category).toHtmlEscaped(), qs(type.help).toHtmlEscaped());
+    QString text = QStringLiteral("<b>%1</b> · %2<br>%3")
+                       .arg(qs(type.label).toHtmlEscaped(), qs(type.category).toHtmlEscaped(),
+                            qs(type.help).toHtmlEscaped());
     if (!type.formula.empty())
         text += QStringLiteral("<br><br><code>%1</code>").arg(qs(type.formula).toHtmlEscaped());
     QStringList also;
@@ -30,7 +32,8 @@ QString typeToolTip(const graph::NodeType& type) {
     return text;
 }
 
-void TypeListModel::search(const QString& text, const std::function<bool(const graph::NodeType&)>& fits) {
+void TypeListModel::search(const QString& text,
+                           const std::function<bool(const graph::NodeType&)>& fits) {
     std::vector<std::string> recents;
     for (const QString& type : Settings::recentTypes())
         recents.push_back(type.toStdString());
@@ -40,12 +43,12 @@ void TypeListModel::search(const QString& text, const std::function<bool(const g
     const bool all = text.trimmed().isEmpty();
     if (all)
         for (const auto& id : recents)
-            if (const auto* type = graph::find_type(id); type && (!fits || fits(*type)) && seen.insert(type).second)
+            if (const auto* type = graph::find_type(id);
+                type && (!fits || fits(*type)) && seen.insert(type).second)
                 types_.push_back(type);
     if (all) {
         for (const auto& type : graph::node_types())
-            if ((!fits || fits(type)) && seen.insert(&type).second)
-                types_.push_back(&type);
+            if ((!fits || fits(type)) && seen.insert(&type).second) types_.push_back(&type);
     } else {
         for (const auto& hit : graph::search_types(text.trimmed().toStdString(), recents))
             if (hit.type && (!fits || fits(*hit.type)) && seen.insert(hit.type).second)
@@ -59,26 +62,36 @@ int TypeListModel::rowCount(const QModelIndex& parent) const {
 }
 
 const graph::NodeType* TypeListModel::type(int row) const {
-    return row < 0 || row >= static_cast<int>(types_.size()) ? nullptr : types_[static_cast<std::size_t>(row)];
+    return row < 0 || row >= static_cast<int>(types_.size())
+               ? nullptr
+               : types_[static_cast<std::size_t>(row)];
 }
 
 QVariant TypeListModel::data(const QModelIndex& index, int role) const {
     const graph::NodeType* found = type(index.row());
-    if (!found)
-        return {};
+    if (!found) return {};
     switch (role) {
-    case Qt::DisplayRole: return qs(found->label);
-    case Qt::DecorationRole: return Theme::instance().categoryIcon(qs(found->category));
-    case Qt::ToolTipRole: return typeToolTip(*found);
-    case Qt::AccessibleTextRole: return QString(qs(found->label) + QStringLiteral(", ") + qs(found->category));
-    case Qt::AccessibleDescriptionRole: return qs(found->help);
-    case kTypeIdRole: return qs(found->id);
-    case kTypeHelpRole: return typeSummary(*found);
-    default: return {};
+    case Qt::DisplayRole:
+        return qs(found->label);
+    case Qt::DecorationRole:
+        return Theme::instance().categoryIcon(qs(found->category));
+    case Qt::ToolTipRole:
+        return typeToolTip(*found);
+    case Qt::AccessibleTextRole:
+        return QString(qs(found->label) + QStringLiteral(", ") + qs(found->category));
+    case Qt::AccessibleDescriptionRole:
+        return qs(found->help);
+    case kTypeIdRole:
+        return qs(found->id);
+    case kTypeHelpRole:
+        return typeSummary(*found);
+    default:
+        return {};
     }
 }
 
-void TypeDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const {
+void TypeDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option,
+                         const QModelIndex& index) const {
     const CanvasStyle& s = CanvasStyle::get();
     const Theme& theme = Theme::instance();
     painter->save();
@@ -106,15 +119,19 @@ void TypeDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, 
     painter->setPen(s.panelText);
     painter->setFont(title);
     if (help.isEmpty()) {
-        painter->drawText(words, Qt::AlignLeft | Qt::AlignVCenter, titleMetrics.elidedText(label, Qt::ElideRight, words.width()));
+        painter->drawText(words, Qt::AlignLeft | Qt::AlignVCenter,
+                          titleMetrics.elidedText(label, Qt::ElideRight, words.width()));
     } else {
         const int top = words.center().y() - (titleMetrics.height() + smallMetrics.height()) / 2;
-        painter->drawText(QRect(words.left(), top, words.width(), titleMetrics.height()), Qt::AlignLeft | Qt::AlignVCenter,
+        painter->drawText(QRect(words.left(), top, words.width(), titleMetrics.height()),
+                          Qt::AlignLeft | Qt::AlignVCenter,
                           titleMetrics.elidedText(label, Qt::ElideRight, words.width()));
         painter->setPen(theme.color(Token::TextMuted));
         painter->setFont(s.small);
-        painter->drawText(QRect(words.left(), top + titleMetrics.height(), words.width(), smallMetrics.height()),
-                          Qt::AlignLeft | Qt::AlignVCenter, smallMetrics.elidedText(help, Qt::ElideRight, words.width()));
+        painter->drawText(
+            QRect(words.left(), top + titleMetrics.height(), words.width(), smallMetrics.height()),
+            Qt::AlignLeft | Qt::AlignVCenter,
+            smallMetrics.elidedText(help, Qt::ElideRight, words.width()));
     }
     painter->restore();
 }

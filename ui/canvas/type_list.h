@@ -1,4 +1,5 @@
-// The list of node types that the search popup and the palette share: glyph, label, one line of help. GUI thread.
+// The list of node types that the search popup and the palette share: glyph, label, one line of
+// help. GUI thread.
 #pragma once
 
 #include <QAbstractListModel>
@@ -33,8 +34,10 @@ class TypeListModel : public QAbstractListModel {
 /// Two lines beside a glyph: what it is called and what it does.
 class TypeDelegate : public QStyledItemDelegate {
   public:
-    explicit TypeDelegate(bool withHelp, QObject* parent = nullptr) : QStyledItemDelegate(parent), withHelp_(withHelp) {}
-    void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override;
+    explicit TypeDelegate(bool withHelp, QObject* parent = nullptr)
+        : QStyledItemDelegate(parent), withHelp_(withHelp) {}
+    void paint(QPainter* painter, const QStyleOptionViewItem& option,
+               const QModelIndex& index) const override;
     QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override;
 
   private:

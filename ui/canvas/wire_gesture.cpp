@@ -42,8 +42,7 @@ WireGesture::WireGesture(GestureContext& context, const PortRef& start, bool all
     }
     for (const auto& wire : taken_) {
         graph::apply(base_, {graph::Disconnect{wire}});
-        if (WireItem* item = c_.scene.wire(wire))
-            item->setVisible(false);
+        if (WireItem* item = c_.scene.wire(wire)) item->setVisible(false);
     }
     for (const auto& end : fixed_) {
         auto line = std::make_unique<QGraphicsPathItem>();
@@ -58,8 +57,7 @@ WireGesture::WireGesture(GestureContext& context, const PortRef& start, bool all
 
 WireGesture::~WireGesture() {
     for (const auto& wire : taken_)
-        if (WireItem* item = c_.scene.wire(wire))
-            item->setVisible(true);
+        if (WireItem* item = c_.scene.wire(wire)) item->setVisible(true);
     for (const auto& [id, item] : c_.scene.nodes()) {
         item->resetPortLooks();
         item->setFaded(false);
@@ -84,10 +82,12 @@ void WireGesture::lightPorts() {
             bool ok = port.output == wantOutput_ && !isFixed;
             for (const auto& end : fixed_)
                 ok = ok && graph::refuse_wire(base_, wireTo(end, ref)).empty();
-            if (port.output == wantOutput_)
-                allowed_[ref] = ok;
+            if (port.output == wantOutput_) allowed_[ref] = ok;
             any = any || ok || isFixed;
-            item->setPortLook(port.id, port.output, ok ? PortLook::Lit : isFixed ? PortLook::Normal : PortLook::Faded);
+            item->setPortLook(port.id, port.output,
+                              ok        ? PortLook::Lit
+                              : isFixed ? PortLook::Normal
+                                        : PortLook::Faded);
         }
         item->setFaded(!any);
     }
@@ -104,12 +104,12 @@ std::optional<PortRef> WireGesture::targetAt(const Pointer& at) const {
     const auto hits = c_.scene.items(around, Qt::IntersectsItemBoundingRect);
     for (QGraphicsItem* hit : hits) {
         const auto* item = qgraphicsitem_cast<NodeItem*>(hit);
-        if (!item)
-            continue;
+        if (!item) continue;
         for (const auto& port : item->ports()) {
             const PortRef ref{item->id(), port.id, port.output};
             const auto known = allowed_.find(ref);
-            if (known == allowed_.end() || std::find(fixed_.begin(), fixed_.end(), ref) != fixed_.end())
+            if (known == allowed_.end() ||
+                std::find(fixed_.begin(), fixed_.end(), ref) != fixed_.end())
                 continue;
             const double distance = QLineF(at.scene, item->pos() + port.pos).length();
             const double rank = distance + (known->second ? 0 : radius);
@@ -119,26 +119,23 @@ std::optional<PortRef> WireGesture::targetAt(const Pointer& at) const {
             }
         }
     }
-    if (best)
-        return best;
+    if (best) return best;
     const NodeItem* item = c_.scene.nodeAt(at.scene);
-    if (!item || fixed_.empty())
-        return std::nullopt;
+    if (!item || fixed_.empty()) return std::nullopt;
     const PortRef& end = fixed_.front();
     if (const auto wire = matching_wire(base_, end.node, end.port, end.output, item->id(), true))
-        return end.output ? PortRef{wire->to, wire->to_port, false} : PortRef{wire->from, wire->from_port, true};
+        return end.output ? PortRef{wire->to, wire->to_port, false}
+                          : PortRef{wire->from, wire->from_port, true};
     // Nothing matches: the first port that looks the right way says why.
     if (item->id() != end.node)
         for (const auto& port : item->ports())
-            if (port.output == wantOutput_)
-                return PortRef{item->id(), port.id, port.output};
+            if (port.output == wantOutput_) return PortRef{item->id(), port.id, port.output};
     return std::nullopt;
 }
 
 const WireGesture::Verdict& WireGesture::judge(const PortRef& target) {
     const auto known = verdicts_.find(target);
-    if (known != verdicts_.end())
-        return known->second;
+    if (known != verdicts_.end()) return known->second;
     Verdict verdict;
     try {
         graph::Graph trial = base_;
@@ -158,8 +155,7 @@ const WireGesture::Verdict& WireGesture::judge(const PortRef& target) {
                     graph::apply(trial, {graph::Disconnect{there}});
             }
             verdict.refusal = graph::explain_wire(trial, wire);
-            if (!verdict.refusal.empty())
-                break;
+            if (!verdict.refusal.empty()) break;
         }
     } catch (const Error& error) {
         verdict = {error.what(), true};
@@ -170,16 +166,14 @@ const WireGesture::Verdict& WireGesture::judge(const PortRef& target) {
 void WireGesture::draw(QPointF loose) {
     for (std::size_t i = 0; i < fixed_.size(); ++i) {
         const NodeItem* item = c_.scene.node(fixed_[i].node);
-        if (!item)
-            continue;
+        if (!item) continue;
         const QPointF anchor = item->portScenePos(fixed_[i].port, fixed_[i].output);
         lines_[i]->setPath(fixed_[i].output ? wirePath(anchor, loose) : wirePath(loose, anchor));
     }
 }
 
 void WireGesture::move(const Pointer& at) {
-    if (QLineF(at.view, pressedAt_).length() > kDragDistance)
-        dragged_ = true;
+    if (QLineF(at.view, pressedAt_).length() > kDragDistance) dragged_ = true;
     if (target_)
         if (NodeItem* item = c_.scene.node(target_->node))
             item->setPortLook(target_->port, target_->output,
@@ -192,44 +186,46 @@ void WireGesture::move(const Pointer& at) {
         const Verdict& verdict = judge(*target_);
         refused = !verdict.refusal.empty() && (verdict.final || !force);
         if (NodeItem* item = c_.scene.node(target_->node)) {
-            if (!refused)
-                item->setPortLook(target_->port, target_->output, PortLook::Target);
+            if (!refused) item->setPortLook(target_->port, target_->output, PortLook::Target);
             draw(refused ? at.scene : item->portScenePos(target_->port, target_->output));
         }
         if (refused) {
             QString text = qs(verdict.refusal);
-            if (!verdict.final)
-                text += QStringLiteral("\nShift: connect anyway");
+            if (!verdict.final) text += QStringLiteral("\nShift: connect anyway");
             c_.note.say(text, CursorNote::Refused, at.view);
             c_.hint(qs(verdict.refusal));
         } else {
             const graph::Node* node = base_.node(target_->node);
             const NodeItem* item = c_.scene.node(target_->node);
-            const NodeItem::Port* port = item ? item->port(target_->port, target_->output) : nullptr;
-            QString text = QStringLiteral("Connect to %1").arg(node ? nodeTitle(*node) : qs(target_->node));
-            if (port && item->ports().size() > 2)
-                text += QStringLiteral(" · ") + port->label;
+            const NodeItem::Port* port =
+                item ? item->port(target_->port, target_->output) : nullptr;
+            QString text =
+                QStringLiteral("Connect to %1").arg(node ? nodeTitle(*node) : qs(target_->node));
+            if (port && item->ports().size() > 2) text += QStringLiteral(" · ") + port->label;
             const auto wires = base_.wires_into(target_->node);
             const bool replaces = !target_->output && port && !port->many &&
-                                  std::any_of(wires.begin(), wires.end(), [&](const Wire& w) { return w.to_port == target_->port; });
-            if (replaces)
-                text += QStringLiteral(" (replaces its wire)");
+                                  std::any_of(wires.begin(), wires.end(), [&](const Wire& w) {
+                                      return w.to_port == target_->port;
+                                  });
+            if (replaces) text += QStringLiteral(" (replaces its wire)");
             c_.note.say(text, CursorNote::Good, at.view);
             c_.hint(text);
         }
     } else {
         draw(at.scene);
         if (dragged_ || sticky_) {
-            const QString text = taken_.empty() ? QStringLiteral("Release on a port, or on empty canvas to add a node")
-                                                : QStringLiteral("Release on another port, or on empty canvas to remove the wire");
+            const QString text =
+                taken_.empty()
+                    ? QStringLiteral("Release on a port, or on empty canvas to add a node")
+                    : QStringLiteral(
+                          "Release on another port, or on empty canvas to remove the wire");
             c_.hint(text);
         }
         c_.note.clear();
     }
     for (std::size_t i = 0; i < lines_.size(); ++i) {
         QPen pen = s.wirePen(c_.scene.kindOf(fixed_[i]), 2.4);
-        if (refused)
-            pen.setColor(s.refused);
+        if (refused) pen.setColor(s.refused);
         lines_[i]->setPen(pen);
     }
 }
@@ -241,8 +237,7 @@ bool WireGesture::release(const Pointer& at) {
         move(at);
         return false;
     }
-    if (sticky_ && !dragged_)
-        return false;
+    if (sticky_ && !dragged_) return false;
     return finish(at);
 }
 
@@ -264,8 +259,7 @@ bool WireGesture::finish(const Pointer& at) {
         bool same = !taken_.empty();
         for (std::size_t i = 0; i < fixed_.size(); ++i)
             same = same && wireTo(fixed_[i], *target_) == taken_[i];
-        if (same)
-            return true;
+        if (same) return true;
         try {
             for (const auto& wire : taken_)
                 draft.add({graph::Disconnect{wire}});
@@ -278,8 +272,7 @@ bool WireGesture::finish(const Pointer& at) {
         c_.apply(draft.take());
         return true;
     }
-    if (c_.scene.nodeAt(at.scene))
-        return true;
+    if (c_.scene.nodeAt(at.scene)) return true;
     if (taken_.empty()) {
         searchFor(at);
         return true;
@@ -299,23 +292,26 @@ void WireGesture::searchFor(const Pointer& at) {
     auto loose = std::shared_ptr<QGraphicsPathItem>(lines_.front().release());
     SearchRequest request;
     request.view = at.view;
-    request.title = (end.output ? QStringLiteral("Connect %1 to …") : QStringLiteral("Feed %1 from …")).arg(node ? nodeTitle(*node) : QString());
+    request.title =
+        (end.output ? QStringLiteral("Connect %1 to …") : QStringLiteral("Feed %1 from …"))
+            .arg(node ? nodeTitle(*node) : QString());
     request.fits = [context, end](const graph::NodeType& type) {
         return type_fits(context->document.graph(), end.node, end.port, end.output, type);
     };
     request.chosen = [context, end, scene = at.scene](const QString& type, bool) {
         const CanvasStyle& s = CanvasStyle::get();
         // The new node's first port row comes to lie where the wire was let go.
-        const graph::Position position{end.output ? scene.x() : scene.x() - s.width, scene.y() - s.header - s.row * 0.68};
+        const graph::Position position{end.output ? scene.x() : scene.x() - s.width,
+                                       scene.y() - s.header - s.row * 0.68};
         Draft draft(context->document.graph());
         try {
             graph::Node fresh = graph::make_node(draft.graph(), type.toStdString(), position);
             const std::string id = fresh.id;
             draft.add({graph::AddNode{std::move(fresh)}});
-            if (const auto wire = matching_wire(draft.graph(), end.node, end.port, end.output, id, false))
+            if (const auto wire =
+                    matching_wire(draft.graph(), end.node, end.port, end.output, id, false))
                 draft.add(graph::connect_edit(draft.graph(), *wire));
-            if (context->apply(draft.take()))
-                context->scene.choose({id});
+            if (context->apply(draft.take())) context->scene.choose({id});
         } catch (const Error& error) {
             context->hint(QString::fromUtf8(error.what()));
         }

@@ -1,4 +1,5 @@
-// Drawing a wire: drag or click-click, from either end; re-routing wires that are already there. GUI thread.
+// Drawing a wire: drag or click-click, from either end; re-routing wires that are already there.
+// GUI thread.
 #pragma once
 
 #include <QGraphicsPathItem>
@@ -14,7 +15,8 @@ namespace wiregrad::studio {
 
 class WireGesture : public Gesture {
   public:
-    /// `all`: take every wire of the port along (Ctrl), else pull one off an occupied input or start a new one.
+    /// `all`: take every wire of the port along (Ctrl), else pull one off an occupied input or
+    /// start a new one.
     WireGesture(GestureContext& context, const PortRef& start, bool all, const Pointer& at);
     ~WireGesture() override;
 

@@ -21,8 +21,7 @@ WireItem::WireItem(graph::Wire wire, graph::PortKind kind) : wire_(std::move(wir
 }
 
 void WireItem::setEnds(QPointF from, QPointF to, std::optional<double> lane) {
-    if (from == from_ && to == to_ && lane == lane_ && !path_.isEmpty())
-        return;
+    if (from == from_ && to == to_ && lane == lane_ && !path_.isEmpty()) return;
     prepareGeometryChange();
     from_ = from;
     to_ = to;
@@ -47,7 +46,8 @@ double WireItem::distance(QPointF p) const {
     for (int i = 0; i + 1 < line.size(); ++i) {
         const QPointF a = line[i], d = line[i + 1] - a;
         const double length = QPointF::dotProduct(d, d);
-        const double t = length > 0 ? std::clamp(QPointF::dotProduct(p - a, d) / length, 0.0, 1.0) : 0.0;
+        const double t =
+            length > 0 ? std::clamp(QPointF::dotProduct(p - a, d) / length, 0.0, 1.0) : 0.0;
         best = std::min(best, QLineF(p, a + t * d).length());
     }
     return best;
@@ -60,31 +60,40 @@ bool WireItem::crosses(const QPolygonF& cut) const {
         if (!QRectF(blade.p1(), blade.p2()).normalized().adjusted(-1, -1, 1, 1).intersects(bounds_))
             continue;
         for (int j = 0; j + 1 < line.size(); ++j)
-            if (QLineF(line[j], line[j + 1]).intersects(blade, nullptr) == QLineF::BoundedIntersection)
+            if (QLineF(line[j], line[j + 1]).intersects(blade, nullptr) ==
+                QLineF::BoundedIntersection)
                 return true;
     }
     return false;
 }
 
 bool WireItem::enters(const QRectF& rect) const {
-    if (!rect.intersects(bounds_))
-        return false;
+    if (!rect.intersects(bounds_)) return false;
     const QPolygonF& line = polyline();
     return std::any_of(line.begin(), line.end(), [&](QPointF p) { return rect.contains(p); });
 }
 
 void WireItem::set(bool& flag, bool value) {
-    if (flag == value)
-        return;
+    if (flag == value) return;
     flag = value;
     update();
 }
 
-void WireItem::setChosen(bool chosen) { set(chosen_, chosen); }
-void WireItem::setHovered(bool hovered) { set(hovered_, hovered); }
-void WireItem::setDoomed(bool doomed) { set(doomed_, doomed); }
-void WireItem::setTarget(bool target) { set(target_, target); }
-void WireItem::setFaded(bool faded) { set(faded_, faded); }
+void WireItem::setChosen(bool chosen) {
+    set(chosen_, chosen);
+}
+void WireItem::setHovered(bool hovered) {
+    set(hovered_, hovered);
+}
+void WireItem::setDoomed(bool doomed) {
+    set(doomed_, doomed);
+}
+void WireItem::setTarget(bool target) {
+    set(target_, target);
+}
+void WireItem::setFaded(bool faded) {
+    set(faded_, faded);
+}
 
 void WireItem::paint(QPainter* painter, const QStyleOptionGraphicsItem* option, QWidget*) {
     const CanvasStyle& s = CanvasStyle::get();
@@ -93,8 +102,7 @@ void WireItem::paint(QPainter* painter, const QStyleOptionGraphicsItem* option, 
     if (zoom < kTextZoom && !chosen_ && !hovered_ && !doomed_ && !target_) {
         // Far out a hairline costs a fraction of a stroked curve and reads the same.
         QColor color = s.wire(kind_);
-        if (faded_)
-            color.setAlpha(70);
+        if (faded_) color.setAlpha(70);
         painter->setPen(QPen(color, 0));
         painter->drawPath(path_);
         return;
@@ -108,8 +116,7 @@ void WireItem::paint(QPainter* painter, const QStyleOptionGraphicsItem* option, 
         halo.setAlpha(140);
         painter->setPen(QPen(halo, 8, Qt::SolidLine, Qt::RoundCap));
         painter->drawPath(path_);
-        if (target_)
-            pen.setColor(s.accent);
+        if (target_) pen.setColor(s.accent);
     } else if (faded_) {
         QColor color = pen.color();
         color.setAlpha(80);

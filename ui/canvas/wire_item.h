@@ -1,4 +1,5 @@
-// One wire on the canvas: a curve in the colour and pattern of its kind. Identified by the wire's value. GUI thread.
+// One wire on the canvas: a curve in the colour and pattern of its kind. Identified by the wire's
+// value. GUI thread.
 #pragma once
 
 #include <QGraphicsItem>

@@ -28,8 +28,8 @@ class SearchField : public QLineEdit {
         if (event->type() == QEvent::ShortcutOverride) {
             const auto* key = static_cast<QKeyEvent*>(event);
             // A focused field would otherwise leave undo and delete to the graph.
-            if (!(key->modifiers() & (Qt::ControlModifier | Qt::AltModifier)) || key->matches(QKeySequence::Undo) ||
-                key->matches(QKeySequence::Redo)) {
+            if (!(key->modifiers() & (Qt::ControlModifier | Qt::AltModifier)) ||
+                key->matches(QKeySequence::Undo) || key->matches(QKeySequence::Redo)) {
                 event->accept();
                 return true;
             }
@@ -39,9 +39,10 @@ class SearchField : public QLineEdit {
     void keyPressEvent(QKeyEvent* event) override {
         if (event->key() == Qt::Key_Down || event->key() == Qt::Key_Up) {
             QTreeWidgetItem* now = tree_.currentItem();
-            QTreeWidgetItem* next = !now ? tree_.topLevelItem(0) : event->key() == Qt::Key_Down ? tree_.itemBelow(now) : tree_.itemAbove(now);
-            if (next)
-                tree_.setCurrentItem(next);
+            QTreeWidgetItem* next = !now                           ? tree_.topLevelItem(0)
+                                    : event->key() == Qt::Key_Down ? tree_.itemBelow(now)
+                                                                   : tree_.itemAbove(now);
+            if (next) tree_.setCurrentItem(next);
         } else if (event->key() == Qt::Key_Return || event->key() == Qt::Key_Enter) {
             if (const QString type = TypeTree::typeOf(tree_.currentItem()); !type.isEmpty())
                 emit tree_.chosen(type);
@@ -64,8 +65,7 @@ QTreeWidgetItem* typeItem(const graph::NodeType& type, bool withGlyph) {
     item->setData(0, kTypeIdRole, qs(type.id));
     item->setToolTip(0, typeToolTip(type));
     item->setData(0, Qt::AccessibleDescriptionRole, qs(type.help));
-    if (withGlyph)
-        item->setIcon(0, Theme::instance().categoryIcon(qs(type.category)));
+    if (withGlyph) item->setIcon(0, Theme::instance().categoryIcon(qs(type.category)));
     item->setFlags(Qt::ItemIsEnabled | Qt::ItemIsSelectable | Qt::ItemIsDragEnabled);
     return item;
 }
@@ -106,7 +106,8 @@ PalettePanel::PalettePanel(Document& document, Canvas& canvas, QWidget* parent)
 
     connect(field_, &QLineEdit::textChanged, this, &PalettePanel::fill);
     connect(tree_, &TypeTree::chosen, this, &PalettePanel::add);
-    connect(tree_, &QTreeWidget::currentItemChanged, this, [this](QTreeWidgetItem* item) { describe(TypeTree::typeOf(item)); });
+    connect(tree_, &QTreeWidget::currentItemChanged, this,
+            [this](QTreeWidgetItem* item) { describe(TypeTree::typeOf(item)); });
     // What was used last moves to the top, wherever it was added from.
     connect(&document_, &Document::changed, this, [this](const graph::ChangeSet& changes) {
         if (!changes.added.empty() && field_->text().isEmpty())
@@ -125,20 +126,22 @@ void PalettePanel::focusSearch() {
 QStringList PalettePanel::openSections() const {
     QStringList open;
     for (int i = 0; i < tree_->topLevelItemCount(); ++i)
-        if (tree_->topLevelItem(i)->isExpanded())
-            open << tree_->topLevelItem(i)->text(0);
+        if (tree_->topLevelItem(i)->isExpanded()) open << tree_->topLevelItem(i)->text(0);
     return open;
 }
 
 void PalettePanel::fill() {
     const QString text = field_->text().trimmed();
     const Theme& theme = Theme::instance();
-    // Which sections are open, and how far it is scrolled, survive a refill; at first the common ones are open.
-    static const QStringList kFirstOpen = {tr("Recent"), QStringLiteral("Data"), QStringLiteral("Layers"), QStringLiteral("Convolution"), QStringLiteral("Activation")};
-    const bool sections = tree_->topLevelItemCount() > 0 && tree_->topLevelItem(0)->childCount() > 0;
+    // Which sections are open, and how far it is scrolled, survive a refill; at first the common
+    // ones are open.
+    static const QStringList kFirstOpen = {tr("Recent"), QStringLiteral("Data"),
+                                           QStringLiteral("Layers"), QStringLiteral("Convolution"),
+                                           QStringLiteral("Activation")};
+    const bool sections =
+        tree_->topLevelItemCount() > 0 && tree_->topLevelItem(0)->childCount() > 0;
     QStringList open = sections ? openSections() : property("open").toStringList();
-    if (open.isEmpty())
-        open = kFirstOpen;
+    if (open.isEmpty()) open = kFirstOpen;
     setProperty("open", open);
     const QString current = TypeTree::typeOf(tree_->currentItem());
 
@@ -153,13 +156,14 @@ void PalettePanel::fill() {
             tree_->setCurrentItem(tree_->topLevelItem(0));
             describe(TypeTree::typeOf(tree_->topLevelItem(0)));
         } else {
-            help_->setText(tr("Nothing is called “%1”. Try “dense”, “cnn” or “softmax”.").arg(text.toHtmlEscaped()));
+            help_->setText(tr("Nothing is called “%1”. Try “dense”, “cnn” or “softmax”.")
+                               .arg(text.toHtmlEscaped()));
         }
         return;
     }
-    const auto section = [&](const QString& name, const QIcon& icon, const std::vector<const graph::NodeType*>& types) {
-        if (types.empty())
-            return;
+    const auto section = [&](const QString& name, const QIcon& icon,
+                             const std::vector<const graph::NodeType*>& types) {
+        if (types.empty()) return;
         auto* heading = new QTreeWidgetItem(tree_);
         heading->setText(0, name);
         heading->setIcon(0, icon);
@@ -177,13 +181,14 @@ void PalettePanel::fill() {
     for (const char* category : graph::kCategories) {
         std::vector<const graph::NodeType*> types;
         for (const auto& type : graph::node_types())
-            if (type.category == category)
-                types.push_back(&type);
-        section(QString::fromLatin1(category), theme.categoryIcon(QString::fromLatin1(category)), types);
+            if (type.category == category) types.push_back(&type);
+        section(QString::fromLatin1(category), theme.categoryIcon(QString::fromLatin1(category)),
+                types);
     }
     if (!current.isEmpty())
         for (QTreeWidgetItemIterator it(tree_); *it; ++it)
-            if (TypeTree::typeOf(*it) == current && (*it)->parent() && (*it)->parent()->isExpanded()) {
+            if (TypeTree::typeOf(*it) == current && (*it)->parent() &&
+                (*it)->parent()->isExpanded()) {
                 tree_->setCurrentItem(*it);
                 break;
             }
@@ -192,7 +197,8 @@ void PalettePanel::fill() {
 QStringList PalettePanel::shownTypes() const {
     QStringList out;
     for (QTreeWidgetItemIterator it(tree_); *it; ++it)
-        if (const QString type = TypeTree::typeOf(*it); !type.isEmpty() && (!(*it)->parent() || (*it)->parent()->isExpanded()))
+        if (const QString type = TypeTree::typeOf(*it);
+            !type.isEmpty() && (!(*it)->parent() || (*it)->parent()->isExpanded()))
             out << type;
     return out;
 }
@@ -207,10 +213,13 @@ void PalettePanel::describe(const QString& id) {
     const graph::NodeType* type = graph::find_type(id.toStdString());
     if (!type) {
         help_->setText(QStringLiteral("<span style='color:%1'>%2</span>")
-                           .arg(Theme::instance().color(Token::TextMuted).name(), tr("Drag a layer onto the canvas, or double-click to add it behind the selection.")));
+                           .arg(Theme::instance().color(Token::TextMuted).name(),
+                                tr("Drag a layer onto the canvas, or double-click to add it behind "
+                                   "the selection.")));
         return;
     }
-    QString text = QStringLiteral("<b>%1</b><br>%2").arg(qs(type->label).toHtmlEscaped(), qs(type->help).toHtmlEscaped());
+    QString text = QStringLiteral("<b>%1</b><br>%2")
+                       .arg(qs(type->label).toHtmlEscaped(), qs(type->help).toHtmlEscaped());
     if (!type->formula.empty())
         text += QStringLiteral("<br><code>%1</code>").arg(qs(type->formula).toHtmlEscaped());
     help_->setText(text);

@@ -1,5 +1,6 @@
-// The palette: every node type by category, with search, recents and help. Drag one onto the canvas, or double-click it to
-// add it behind the selection. Knows types from graph::node_types() only. GUI thread.
+// The palette: every node type by category, with search, recents and help. Drag one onto the
+// canvas, or double-click it to add it behind the selection. Knows types from graph::node_types()
+// only. GUI thread.
 #pragma once
 
 #include <QWidget>

@@ -27,12 +27,10 @@ TypeTree::TypeTree(QWidget* parent) : QTreeWidget(parent) {
     setVerticalScrollMode(QAbstractItemView::ScrollPerPixel);
     setItemDelegate(new TypeTreeDelegate(this));
     connect(this, &QTreeWidget::itemClicked, this, [](QTreeWidgetItem* item) {
-        if (typeOf(item).isEmpty())
-            item->setExpanded(!item->isExpanded());
+        if (typeOf(item).isEmpty()) item->setExpanded(!item->isExpanded());
     });
     connect(this, &QTreeWidget::itemDoubleClicked, this, [this](QTreeWidgetItem* item) {
-        if (const QString type = typeOf(item); !type.isEmpty())
-            emit chosen(type);
+        if (const QString type = typeOf(item); !type.isEmpty()) emit chosen(type);
     });
 }
 
@@ -41,8 +39,7 @@ QString TypeTree::typeOf(const QTreeWidgetItem* item) {
 }
 
 QMimeData* TypeTree::mimeData(const QList<QTreeWidgetItem*>& items) const {
-    if (items.isEmpty() || typeOf(items.front()).isEmpty())
-        return nullptr;
+    if (items.isEmpty() || typeOf(items.front()).isEmpty()) return nullptr;
     auto* data = new QMimeData;
     data->setData(QLatin1String(kTypeMime), typeOf(items.front()).toUtf8());
     return data;
@@ -51,8 +48,7 @@ QMimeData* TypeTree::mimeData(const QList<QTreeWidgetItem*>& items) const {
 void TypeTree::startDrag(Qt::DropActions) {
     const auto items = selectedItems();
     QMimeData* data = mimeData(items);
-    if (!data)
-        return;
+    if (!data) return;
     // A small node travels under the cursor, so that it is clear what will land.
     const CanvasStyle& s = CanvasStyle::get();
     const Theme& theme = Theme::instance();
@@ -67,11 +63,13 @@ void TypeTree::startDrag(Qt::DropActions) {
     painter.setPen(QPen(s.accent, 1.5));
     painter.setBrush(mix(s.body, theme.category(category), 0.18));
     painter.drawRoundedRect(QRectF(1, 1, s.width - 2, s.header - 2), s.radius, s.radius);
-    painter.drawPixmap(QRectF(s.padding * 0.75, (s.header - s.glyph) / 2, s.glyph, s.glyph), s.glyphPixmap(category, 1, ratio),
+    painter.drawPixmap(QRectF(s.padding * 0.75, (s.header - s.glyph) / 2, s.glyph, s.glyph),
+                       s.glyphPixmap(category, 1, ratio),
                        QRectF(s.glyphPixmap(category, 1, ratio).rect()));
     painter.setPen(s.nodeText);
     painter.setFont(s.title);
-    painter.drawText(QRectF(s.padding * 1.35 + s.glyph, 0, s.width, s.header), Qt::AlignVCenter, items.front()->text(0));
+    painter.drawText(QRectF(s.padding * 1.35 + s.glyph, 0, s.width, s.header), Qt::AlignVCenter,
+                     items.front()->text(0));
     painter.end();
     auto* drag = new QDrag(this);
     drag->setMimeData(data);
@@ -92,11 +90,13 @@ void TypeTree::keyPressEvent(QKeyEvent* event) {
     QTreeWidget::keyPressEvent(event);
 }
 
-void TypeTreeDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const {
+void TypeTreeDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option,
+                             const QModelIndex& index) const {
     const Theme& theme = Theme::instance();
     const QString text = index.data(Qt::DisplayRole).toString();
     const bool heading = index.data(kTypeIdRole).toString().isEmpty();
-    const bool chosen = option.state & QStyle::State_Selected, hovered = option.state & QStyle::State_MouseOver;
+    const bool chosen = option.state & QStyle::State_Selected,
+               hovered = option.state & QStyle::State_MouseOver;
     painter->save();
     painter->setRenderHint(QPainter::Antialiasing);
     const QRect box = option.rect;
@@ -113,7 +113,10 @@ void TypeTreeDelegate::paint(QPainter* painter, const QStyleOptionViewItem& opti
     int left = box.left() + pad;
     if (heading) {
         const QRect chevron(left, box.center().y() - side / 2 + 1, side - 2, side - 2);
-        theme.icon((option.state & QStyle::State_Open) ? QStringLiteral("chevron-down") : QStringLiteral("chevron-right")).paint(painter, chevron);
+        theme
+            .icon((option.state & QStyle::State_Open) ? QStringLiteral("chevron-down")
+                                                      : QStringLiteral("chevron-right"))
+            .paint(painter, chevron);
         left = chevron.right() + theme.space(1);
     } else {
         left += index.parent().isValid() ? side + theme.space(1) : 0;
@@ -131,12 +134,14 @@ void TypeTreeDelegate::paint(QPainter* painter, const QStyleOptionViewItem& opti
         const QString count = index.data(kTypeHelpRole).toString();
         painter->setFont(theme.font(0.84));
         painter->setPen(theme.color(Token::TextMuted));
-        painter->drawText(QRect(left, box.top(), right - left, box.height()), Qt::AlignRight | Qt::AlignVCenter, count);
+        painter->drawText(QRect(left, box.top(), right - left, box.height()),
+                          Qt::AlignRight | Qt::AlignVCenter, count);
         right -= QFontMetrics(theme.font(0.84)).horizontalAdvance(count) + theme.space(2);
     }
     painter->setFont(font);
     painter->setPen(theme.color(Token::Text));
-    painter->drawText(QRect(left, box.top(), right - left, box.height()), Qt::AlignLeft | Qt::AlignVCenter,
+    painter->drawText(QRect(left, box.top(), right - left, box.height()),
+                      Qt::AlignLeft | Qt::AlignVCenter,
                       QFontMetrics(font).elidedText(text, Qt::ElideRight, right - left));
     painter->restore();
 }

@@ -1,4 +1,5 @@
-// The tree of the palette: headings with a glyph, types below; a dragged type travels as text. GUI thread.
+// The tree of the palette: headings with a glyph, types below; a dragged type travels as text. GUI
+// thread.
 #pragma once
 
 #include <QStyledItemDelegate>
@@ -28,7 +29,8 @@ class TypeTree : public QTreeWidget {
 class TypeTreeDelegate : public QStyledItemDelegate {
   public:
     using QStyledItemDelegate::QStyledItemDelegate;
-    void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override;
+    void paint(QPainter* painter, const QStyleOptionViewItem& option,
+               const QModelIndex& index) const override;
     QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override;
 };
 

@@ -16,14 +16,16 @@ QPixmap IconEngine::pixmap(const QSize& size, QIcon::Mode mode, QIcon::State sta
 }
 
 QPixmap IconEngine::scaledPixmap(const QSize& size, QIcon::Mode mode, QIcon::State, qreal scale) {
-    if (size.isEmpty())
-        return {};
+    if (size.isEmpty()) return {};
     const QColor colour = colour_(mode);
     const QString key = QStringLiteral("wiregrad-icon:%1:%2x%3:%4:%5")
-                            .arg(file_).arg(size.width()).arg(size.height()).arg(colour.rgba()).arg(scale);
+                            .arg(file_)
+                            .arg(size.width())
+                            .arg(size.height())
+                            .arg(colour.rgba())
+                            .arg(scale);
     QPixmap pixmap;
-    if (QPixmapCache::find(key, &pixmap))
-        return pixmap;
+    if (QPixmapCache::find(key, &pixmap)) return pixmap;
     pixmap = QPixmap(size);
     pixmap.fill(Qt::transparent);
     QSvgRenderer renderer(file_);

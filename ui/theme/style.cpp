@@ -14,14 +14,17 @@ namespace wiregrad::studio {
 
 namespace {
 
-QColor token(Token t) { return Theme::instance().color(t); }
+QColor token(Token t) {
+    return Theme::instance().color(t);
+}
 
 QColor mixed(const QColor& a, const QColor& b, double share) {
     const auto mix = [share](int x, int y) { return int(std::lround(x + (y - x) * share)); };
     return QColor(mix(a.red(), b.red()), mix(a.green(), b.green()), mix(a.blue(), b.blue()));
 }
 
-void roundRect(QPainter* painter, const QRect& rect, double radius, const QColor& fill, const QColor& line) {
+void roundRect(QPainter* painter, const QRect& rect, double radius, const QColor& fill,
+               const QColor& line) {
     painter->save();
     painter->setRenderHint(QPainter::Antialiasing);
     painter->setPen(line.alpha() ? QPen(line, 1) : QPen(Qt::NoPen));
@@ -33,12 +36,10 @@ void roundRect(QPainter* painter, const QRect& rect, double radius, const QColor
 /// The fill of anything that is pressed by a click.
 QColor buttonFill(const QStyleOption& option) {
     const QColor base = token(Token::PanelRaised);
-    if (!(option.state & QStyle::State_Enabled))
-        return token(Token::Panel);
+    if (!(option.state & QStyle::State_Enabled)) return token(Token::Panel);
     if (option.state & (QStyle::State_Sunken | QStyle::State_On))
         return mixed(base, token(Token::Accent), 0.30);
-    if (option.state & QStyle::State_MouseOver)
-        return mixed(base, token(Token::Text), 0.08);
+    if (option.state & QStyle::State_MouseOver) return mixed(base, token(Token::Text), 0.08);
     return base;
 }
 
@@ -62,9 +63,12 @@ void Style::drawControl(ControlElement element, const QStyleOption* option, QPai
             const bool over = item->state & State_Selected;
             if (open || over)
                 roundRect(painter, item->rect.adjusted(1, 2, -1, -2), 4,
-                          mixed(token(Token::Panel), open ? token(Token::Accent) : token(Token::Text), open ? 0.35 : 0.10),
+                          mixed(token(Token::Panel),
+                                open ? token(Token::Accent) : token(Token::Text),
+                                open ? 0.35 : 0.10),
                           Qt::transparent);
-            drawItemText(painter, item->rect, Qt::AlignCenter | Qt::TextShowMnemonic | Qt::TextSingleLine, item->palette,
+            drawItemText(painter, item->rect,
+                         Qt::AlignCenter | Qt::TextShowMnemonic | Qt::TextSingleLine, item->palette,
                          item->state & State_Enabled, item->text, QPalette::WindowText);
             return;
         }
@@ -78,10 +82,12 @@ void Style::drawControl(ControlElement element, const QStyleOption* option, QPai
             painter->setFont(Theme::instance().font(0.95, QFont::DemiBold));
             const int pad = Theme::instance().space(2);
             const int buttons = (dock->closable ? 1 : 0) + (dock->floatable ? 1 : 0);
-            const QRect text = dock->rect.adjusted(pad, 0, -pad - buttons * Theme::instance().space(5), 0);
+            const QRect text =
+                dock->rect.adjusted(pad, 0, -pad - buttons * Theme::instance().space(5), 0);
             painter->setPen(token(Token::TextMuted));
-            painter->drawText(text, Qt::AlignVCenter | Qt::AlignLeft,
-                              painter->fontMetrics().elidedText(dock->title, Qt::ElideRight, text.width()));
+            painter->drawText(
+                text, Qt::AlignVCenter | Qt::AlignLeft,
+                painter->fontMetrics().elidedText(dock->title, Qt::ElideRight, text.width()));
             painter->restore();
             return;
         }
@@ -89,17 +95,23 @@ void Style::drawControl(ControlElement element, const QStyleOption* option, QPai
     case CE_TabBarTabShape:
         if (const auto* tab = qstyleoption_cast<const QStyleOptionTab*>(option)) {
             const bool selected = tab->state & State_Selected;
-            const bool below = tab->shape == QTabBar::RoundedSouth || tab->shape == QTabBar::TriangularSouth;
-            painter->fillRect(tab->rect, selected ? token(Token::PanelRaised) : token(Token::Panel));
+            const bool below =
+                tab->shape == QTabBar::RoundedSouth || tab->shape == QTabBar::TriangularSouth;
+            painter->fillRect(tab->rect,
+                              selected ? token(Token::PanelRaised) : token(Token::Panel));
             if (!selected && (tab->state & State_MouseOver))
                 painter->fillRect(tab->rect, mixed(token(Token::Panel), token(Token::Text), 0.06));
             if (selected) {
                 const QRect r = tab->rect;
-                const bool side = tab->shape == QTabBar::RoundedWest || tab->shape == QTabBar::RoundedEast;
+                const bool side =
+                    tab->shape == QTabBar::RoundedWest || tab->shape == QTabBar::RoundedEast;
                 if (side)
-                    painter->fillRect(QRect(r.left(), r.top(), 2, r.height()), token(Token::Accent));
+                    painter->fillRect(QRect(r.left(), r.top(), 2, r.height()),
+                                      token(Token::Accent));
                 else
-                    painter->fillRect(QRect(r.left(), below ? r.bottom() - 1 : r.top(), r.width(), 2), token(Token::Accent));
+                    painter->fillRect(
+                        QRect(r.left(), below ? r.bottom() - 1 : r.top(), r.width(), 2),
+                        token(Token::Accent));
             }
             return;
         }
@@ -118,12 +130,12 @@ void Style::drawControl(ControlElement element, const QStyleOption* option, QPai
                     fill = mixed(fill, token(Token::Text), 0.12);
                 line = fill;
             }
-            if (flat && !(button->state & (State_Sunken | State_On | State_MouseOver)))
-                return;
+            if (flat && !(button->state & (State_Sunken | State_On | State_MouseOver))) return;
             roundRect(painter, button->rect, 5, fill, line);
             if (button->features & QStyleOptionButton::HasMenu) {
                 QStyleOption arrow = *button;
-                arrow.rect = QRect(button->rect.right() - 18, button->rect.top(), 12, button->rect.height());
+                arrow.rect =
+                    QRect(button->rect.right() - 18, button->rect.top(), 12, button->rect.height());
                 proxy()->drawPrimitive(PE_IndicatorArrowDown, &arrow, painter, widget);
             }
             return;
@@ -132,7 +144,8 @@ void Style::drawControl(ControlElement element, const QStyleOption* option, QPai
     case CE_PushButtonLabel:
         if (const auto* button = qstyleoption_cast<const QStyleOptionButton*>(option)) {
             QStyleOptionButton copy = *button;
-            if ((button->features & QStyleOptionButton::DefaultButton) && (button->state & State_Enabled))
+            if ((button->features & QStyleOptionButton::DefaultButton) &&
+                (button->state & State_Enabled))
                 copy.palette.setColor(QPalette::ButtonText, token(Token::AccentText));
             QProxyStyle::drawControl(element, &copy, painter, widget);
             return;
@@ -145,12 +158,16 @@ void Style::drawControl(ControlElement element, const QStyleOption* option, QPai
         if (const auto* bar = qstyleoption_cast<const QStyleOptionProgressBar*>(option)) {
             QRect rect = bar->rect.adjusted(1, 1, -1, -1);
             if (bar->maximum > bar->minimum) {
-                const double share = double(bar->progress - bar->minimum) / double(bar->maximum - bar->minimum);
+                const double share =
+                    double(bar->progress - bar->minimum) / double(bar->maximum - bar->minimum);
                 rect.setWidth(int(std::lround(rect.width() * std::clamp(share, 0.0, 1.0))));
                 if (rect.width() > 1)
-                    roundRect(painter, rect, 2.5, mixed(token(Token::Accent), token(Token::Panel), 0.45), Qt::transparent); // text is read on it
+                    roundRect(painter, rect, 2.5,
+                              mixed(token(Token::Accent), token(Token::Panel), 0.45),
+                              Qt::transparent); // text is read on it
             } else {
-                roundRect(painter, rect, 2.5, mixed(token(Token::Accent), token(Token::Panel), 0.7), Qt::transparent);
+                roundRect(painter, rect, 2.5, mixed(token(Token::Accent), token(Token::Panel), 0.7),
+                          Qt::transparent);
             }
             return;
         }
@@ -170,7 +187,8 @@ void Style::drawControl(ControlElement element, const QStyleOption* option, QPai
     case CE_Splitter:
         painter->fillRect(option->rect, token(Token::Panel));
         return;
-    default: break;
+    default:
+        break;
     }
     QProxyStyle::drawControl(element, option, painter, widget);
 }
@@ -183,7 +201,8 @@ void Style::drawPrimitive(PrimitiveElement element, const QStyleOption* option, 
         const bool over = (option->state & State_MouseOver) && (option->state & State_Enabled);
         if (active || over)
             roundRect(painter, option->rect, 4, buttonFill(*option),
-                      active ? mixed(token(Token::Border), token(Token::Accent), 0.5) : token(Token::Border));
+                      active ? mixed(token(Token::Border), token(Token::Accent), 0.5)
+                             : token(Token::Border));
         return;
     }
     case PE_PanelLineEdit:
@@ -199,7 +218,8 @@ void Style::drawPrimitive(PrimitiveElement element, const QStyleOption* option, 
         if (framed)
             roundRect(painter, option->rect, 4, option->palette.color(QPalette::Base), line);
         else
-            painter->fillRect(option->rect.adjusted(1, 1, -1, -1), option->palette.color(QPalette::Base));
+            painter->fillRect(option->rect.adjusted(1, 1, -1, -1),
+                              option->palette.color(QPalette::Base));
         return;
     }
     case PE_IndicatorDockWidgetResizeHandle: {
@@ -228,58 +248,81 @@ void Style::drawPrimitive(PrimitiveElement element, const QStyleOption* option, 
             painter->drawLine(option->rect.left() + 5, c.y(), option->rect.right() - 5, c.y());
         return;
     }
-    default: break;
+    default:
+        break;
     }
     QProxyStyle::drawPrimitive(element, option, painter, widget);
 }
 
-void Style::drawComplexControl(ComplexControl control, const QStyleOptionComplex* option, QPainter* painter,
-                               const QWidget* widget) const {
+void Style::drawComplexControl(ComplexControl control, const QStyleOptionComplex* option,
+                               QPainter* painter, const QWidget* widget) const {
     if (control == CC_ScrollBar) {
         if (const auto* bar = qstyleoption_cast<const QStyleOptionSlider*>(option)) {
             painter->fillRect(bar->rect, token(Token::Panel));
-            if (bar->maximum <= bar->minimum)
-                return;
+            if (bar->maximum <= bar->minimum) return;
             QRect handle = proxy()->subControlRect(CC_ScrollBar, bar, SC_ScrollBarSlider, widget);
             handle.adjust(2, 2, -2, -2);
-            const bool active = (bar->state & State_MouseOver) || (bar->activeSubControls & SC_ScrollBarSlider);
+            const bool active =
+                (bar->state & State_MouseOver) || (bar->activeSubControls & SC_ScrollBarSlider);
             roundRect(painter, handle, std::min(handle.width(), handle.height()) / 2.0,
-                      mixed(token(Token::Panel), token(Token::TextMuted), active ? 0.75 : 0.45), Qt::transparent);
+                      mixed(token(Token::Panel), token(Token::TextMuted), active ? 0.75 : 0.45),
+                      Qt::transparent);
             return;
         }
     }
     QProxyStyle::drawComplexControl(control, option, painter, widget);
 }
 
-int Style::pixelMetric(PixelMetric metric, const QStyleOption* option, const QWidget* widget) const {
+int Style::pixelMetric(PixelMetric metric, const QStyleOption* option,
+                       const QWidget* widget) const {
     const Theme& theme = Theme::instance();
     switch (metric) {
-    case PM_ToolBarIconSize: return theme.space(5);
-    case PM_SmallIconSize: return theme.space(4);
-    case PM_ToolBarItemSpacing: return theme.space(1) / 2;
-    case PM_ToolBarItemMargin: return theme.space(1);
-    case PM_ToolBarFrameWidth: return 0;
-    case PM_DockWidgetTitleMargin: return theme.space(1);
-    case PM_DockWidgetFrameWidth: return 0;
-    case PM_DockWidgetSeparatorExtent: return theme.space(1);
-    case PM_ScrollBarExtent: return theme.space(3);
-    case PM_MenuBarPanelWidth: return 0;
-    case PM_TabBarTabHSpace: return theme.space(6);
-    case PM_TabBarTabVSpace: return theme.space(2);
+    case PM_ToolBarIconSize:
+        return theme.space(5);
+    case PM_SmallIconSize:
+        return theme.space(4);
+    case PM_ToolBarItemSpacing:
+        return theme.space(1) / 2;
+    case PM_ToolBarItemMargin:
+        return theme.space(1);
+    case PM_ToolBarFrameWidth:
+        return 0;
+    case PM_DockWidgetTitleMargin:
+        return theme.space(1);
+    case PM_DockWidgetFrameWidth:
+        return 0;
+    case PM_DockWidgetSeparatorExtent:
+        return theme.space(1);
+    case PM_ScrollBarExtent:
+        return theme.space(3);
+    case PM_MenuBarPanelWidth:
+        return 0;
+    case PM_TabBarTabHSpace:
+        return theme.space(6);
+    case PM_TabBarTabVSpace:
+        return theme.space(2);
     case PM_TabBarBaseOverlap:
-    case PM_TabBarTabOverlap: return 0;
-    default: return QProxyStyle::pixelMetric(metric, option, widget);
+    case PM_TabBarTabOverlap:
+        return 0;
+    default:
+        return QProxyStyle::pixelMetric(metric, option, widget);
     }
 }
 
-int Style::styleHint(StyleHint hint, const QStyleOption* option, const QWidget* widget, QStyleHintReturn* data) const {
+int Style::styleHint(StyleHint hint, const QStyleOption* option, const QWidget* widget,
+                     QStyleHintReturn* data) const {
     switch (hint) {
-    case SH_DockWidget_ButtonsHaveFrame: return 0;
+    case SH_DockWidget_ButtonsHaveFrame:
+        return 0;
     case SH_EtchDisabledText:
-    case SH_DitherDisabledText: return 0;
-    case SH_ToolTip_WakeUpDelay: return 500;
-    case SH_Slider_AbsoluteSetButtons: return Qt::LeftButton;
-    default: return QProxyStyle::styleHint(hint, option, widget, data);
+    case SH_DitherDisabledText:
+        return 0;
+    case SH_ToolTip_WakeUpDelay:
+        return 500;
+    case SH_Slider_AbsoluteSetButtons:
+        return Qt::LeftButton;
+    default:
+        return QProxyStyle::styleHint(hint, option, widget, data);
     }
 }
 
@@ -288,21 +331,33 @@ QSize Style::sizeFromContents(ContentsType type, const QStyleOption* option, con
     QSize result = QProxyStyle::sizeFromContents(type, option, size, widget);
     const Theme& theme = Theme::instance();
     switch (type) {
-    case CT_PushButton: result.setHeight(std::max(result.height(), theme.space(7))); break;
-    case CT_MenuBarItem: result += QSize(theme.space(1), theme.space(1)); break;
-    case CT_LineEdit: result.setHeight(std::max(result.height(), theme.space(6))); break;
-    default: break;
+    case CT_PushButton:
+        result.setHeight(std::max(result.height(), theme.space(7)));
+        break;
+    case CT_MenuBarItem:
+        result += QSize(theme.space(1), theme.space(1));
+        break;
+    case CT_LineEdit:
+        result.setHeight(std::max(result.height(), theme.space(6)));
+        break;
+    default:
+        break;
     }
     return result;
 }
 
-QIcon Style::standardIcon(StandardPixmap pixmap, const QStyleOption* option, const QWidget* widget) const {
+QIcon Style::standardIcon(StandardPixmap pixmap, const QStyleOption* option,
+                          const QWidget* widget) const {
     switch (pixmap) {
     case SP_TitleBarCloseButton:
-    case SP_DockWidgetCloseButton: return Theme::instance().icon(QStringLiteral("close"));
-    case SP_TitleBarNormalButton: return Theme::instance().icon(QStringLiteral("float"));
-    case SP_LineEditClearButton: return Theme::instance().icon(QStringLiteral("close"));
-    default: return QProxyStyle::standardIcon(pixmap, option, widget);
+    case SP_DockWidgetCloseButton:
+        return Theme::instance().icon(QStringLiteral("close"));
+    case SP_TitleBarNormalButton:
+        return Theme::instance().icon(QStringLiteral("float"));
+    case SP_LineEditClearButton:
+        return Theme::instance().icon(QStringLiteral("close"));
+    default:
+        return QProxyStyle::standardIcon(pixmap, option, widget);
     }
 }
 

@@ -12,7 +12,9 @@
 #include "ui/theme/tokens.h"
 
 // Q_INIT_RESOURCE must be called outside every namespace.
-static void initResources() { Q_INIT_RESOURCE(wiregrad_icons); }
+static void initResources() {
+    Q_INIT_RESOURCE(wiregrad_icons);
+}
 
 namespace wiregrad::studio {
 
@@ -76,16 +78,19 @@ Theme& Theme::instance() {
 void Theme::apply(const QString& name) {
     dark_ = name == QLatin1String("dark") || (name != QLatin1String("light") && desktopIsDark());
     if (auto* app = qobject_cast<QApplication*>(QCoreApplication::instance())) {
-        if (!dynamic_cast<Style*>(app->style()))
-            app->setStyle(new Style);
+        if (!dynamic_cast<Style*>(app->style())) app->setStyle(new Style);
         app->setPalette(makePalette(*this));
     }
     emit changed();
 }
 
-bool Theme::isDark() const { return dark_; }
+bool Theme::isDark() const {
+    return dark_;
+}
 
-QColor Theme::color(Token token) const { return QColor::fromRgba(tokenTable(dark_)[std::size_t(token)]); }
+QColor Theme::color(Token token) const {
+    return QColor::fromRgba(tokenTable(dark_)[std::size_t(token)]);
+}
 
 QColor Theme::category(const QString& category) const {
     for (std::size_t i = 0; i < std::size(graph::kCategories); ++i)
@@ -96,9 +101,12 @@ QColor Theme::category(const QString& category) const {
 
 QColor Theme::wire(graph::PortKind kind) const {
     switch (kind) {
-    case graph::PortKind::Labels: return color(Token::WireLabels);
-    case graph::PortKind::Loss: return color(Token::WireLoss);
-    case graph::PortKind::Tensor: break;
+    case graph::PortKind::Labels:
+        return color(Token::WireLabels);
+    case graph::PortKind::Loss:
+        return color(Token::WireLoss);
+    case graph::PortKind::Tensor:
+        break;
     }
     return color(Token::WireTensor);
 }
@@ -115,10 +123,12 @@ QIcon Theme::icon(const QString& name) const {
 }
 
 QIcon Theme::categoryIcon(const QString& category) const {
-    return QIcon(new IconEngine(QStringLiteral(":/icons/cat-%1.svg").arg(category.toLower()), [category](QIcon::Mode mode) {
-        const Theme& theme = Theme::instance();
-        return mode == QIcon::Selected ? theme.color(Token::AccentText) : theme.category(category);
-    }));
+    return QIcon(new IconEngine(QStringLiteral(":/icons/cat-%1.svg").arg(category.toLower()),
+                                [category](QIcon::Mode mode) {
+                                    const Theme& theme = Theme::instance();
+                                    return mode == QIcon::Selected ? theme.color(Token::AccentText)
+                                                                   : theme.category(category);
+                                }));
 }
 
 QFont Theme::font(double relativeSize, int weight) const {

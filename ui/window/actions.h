@@ -13,11 +13,11 @@
 namespace wiregrad::studio {
 
 struct ActionSpec {
-    QString id;       ///< "edit.undo"
-    QString text;     ///< "Undo"
-    QString icon{};   ///< name for Theme::icon, may be empty
+    QString id;     ///< "edit.undo"
+    QString text;   ///< "Undo"
+    QString icon{}; ///< name for Theme::icon, may be empty
     QList<QKeySequence> shortcuts{};
-    QString help{};   ///< tooltip and status tip, one sentence
+    QString help{}; ///< tooltip and status tip, one sentence
     bool checkable = false;
 };
 

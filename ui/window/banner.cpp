@@ -15,20 +15,27 @@ namespace {
 
 Token tokenOf(Banner::Kind kind) {
     switch (kind) {
-    case Banner::Kind::Warning: return Token::Warning;
-    case Banner::Kind::Error: return Token::Error;
+    case Banner::Kind::Warning:
+        return Token::Warning;
+    case Banner::Kind::Error:
+        return Token::Error;
     case Banner::Kind::Info:
-    case Banner::Kind::Question: break;
+    case Banner::Kind::Question:
+        break;
     }
     return Token::Info;
 }
 
 QString iconOf(Banner::Kind kind) {
     switch (kind) {
-    case Banner::Kind::Warning: return QStringLiteral("warning");
-    case Banner::Kind::Error: return QStringLiteral("error");
-    case Banner::Kind::Question: return QStringLiteral("help");
-    case Banner::Kind::Info: break;
+    case Banner::Kind::Warning:
+        return QStringLiteral("warning");
+    case Banner::Kind::Error:
+        return QStringLiteral("error");
+    case Banner::Kind::Question:
+        return QStringLiteral("help");
+    case Banner::Kind::Info:
+        break;
     }
     return QStringLiteral("info");
 }
@@ -64,7 +71,9 @@ Banner::Banner(QWidget* parent) : QFrame(parent), icon_(new QLabel(this)), text_
     hide();
 }
 
-QString Banner::text() const { return isHidden() ? QString() : text_->text(); }
+QString Banner::text() const {
+    return isHidden() ? QString() : text_->text();
+}
 
 void Banner::say(Kind kind, const QString& sentence, std::vector<Button> buttons) {
     Saying saying{kind, sentence, std::move(buttons)};
@@ -91,8 +100,7 @@ void Banner::show(const Saying& saying) {
         button->setFocusPolicy(Qt::TabFocus);
         connect(button, &QPushButton::clicked, this, [this, action = spec.clicked] {
             dismiss();
-            if (action)
-                action();
+            if (action) action();
         });
         buttons_->addWidget(button);
     }
@@ -109,22 +117,19 @@ void Banner::dismiss() {
     timer_.stop();
     hide();
     text_->clear();
-    if (waiting_.empty())
-        return;
+    if (waiting_.empty()) return;
     const Saying next = std::move(waiting_.front());
     waiting_.erase(waiting_.begin());
     show(next);
 }
 
 bool Banner::eventFilter(QObject* object, QEvent* event) {
-    if (object == parent() && event->type() == QEvent::Resize)
-        place();
+    if (object == parent() && event->type() == QEvent::Resize) place();
     return QFrame::eventFilter(object, event);
 }
 
 void Banner::place() {
-    if (isHidden())
-        return;
+    if (isHidden()) return;
     const int margin = Theme::instance().space(3);
     const int width = std::min(parentWidget()->width() - 2 * margin, Theme::instance().space(190));
     layout()->activate();

@@ -1,5 +1,6 @@
-// A sentence over the top edge of the canvas: an error, a warning or a question, with buttons. Never modal. One at a
-// time; a new one replaces the old one unless that asks something. GUI thread.
+// A sentence over the top edge of the canvas: an error, a warning or a question, with buttons.
+// Never modal. One at a time; a new one replaces the old one unless that asks something. GUI
+// thread.
 #pragma once
 
 #include <QFrame>
@@ -26,7 +27,8 @@ class Banner : public QFrame {
 
     /// Lies over the top of `parent` and follows its width.
     explicit Banner(QWidget* parent);
-    /// Infos and warnings go away by themselves after a while; errors and questions stay until they are answered.
+    /// Infos and warnings go away by themselves after a while; errors and questions stay until they
+    /// are answered.
     void say(Kind kind, const QString& sentence, std::vector<Button> buttons = {});
     void dismiss();
     QString text() const;

@@ -26,15 +26,11 @@ int match(const QString& letters, const QString& text) {
     int score = 0;
     qsizetype at = -1;
     for (const QChar letter : letters) {
-        if (letter.isSpace())
-            continue;
+        if (letter.isSpace()) continue;
         const qsizetype next = text.indexOf(letter, at + 1, Qt::CaseInsensitive);
-        if (next < 0)
-            return -1;
-        if (next == 0 || text[next - 1].isSpace())
-            score += 4;
-        if (next == at + 1)
-            score += 2;
+        if (next < 0) return -1;
+        if (next == 0 || text[next - 1].isSpace()) score += 4;
+        if (next == at + 1) score += 2;
         at = next;
     }
     return score;
@@ -43,8 +39,8 @@ int match(const QString& letters, const QString& text) {
 } // namespace
 
 CommandPalette::CommandPalette(const Actions& actions, QWidget* parent)
-    : QDialog(parent, Qt::Popup | Qt::FramelessWindowHint), actions_(actions), field_(new QLineEdit(this)),
-      list_(new QListWidget(this)) {
+    : QDialog(parent, Qt::Popup | Qt::FramelessWindowHint), actions_(actions),
+      field_(new QLineEdit(this)), list_(new QListWidget(this)) {
     setObjectName(QStringLiteral("commands"));
     setAttribute(Qt::WA_DeleteOnClose);
     const Theme& theme = Theme::instance();
@@ -70,17 +66,19 @@ void CommandPalette::fill() {
     QList<std::pair<int, QAction*>> hits;
     for (QAction* action : actions_.all()) {
         const int score = match(field_->text(), nameOf(*action));
-        if (score >= 0)
-            hits.append({score, action});
+        if (score >= 0) hits.append({score, action});
     }
-    std::stable_sort(hits.begin(), hits.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+    std::stable_sort(hits.begin(), hits.end(),
+                     [](const auto& a, const auto& b) { return a.first > b.first; });
     for (const auto& [score, action] : hits) {
         const QString keys = action->shortcut().toString(QKeySequence::NativeText);
-        auto* item = new QListWidgetItem(action->icon(), keys.isEmpty() ? nameOf(*action) : nameOf(*action) + QStringLiteral("    ") + keys, list_);
+        auto* item = new QListWidgetItem(
+            action->icon(),
+            keys.isEmpty() ? nameOf(*action) : nameOf(*action) + QStringLiteral("    ") + keys,
+            list_);
         item->setData(Qt::UserRole, action->objectName());
         item->setToolTip(action->statusTip());
-        if (!action->isEnabled())
-            item->setFlags(Qt::NoItemFlags);
+        if (!action->isEnabled()) item->setFlags(Qt::NoItemFlags);
     }
     list_->setCurrentRow(0);
 }
@@ -118,9 +116,9 @@ ShortcutsDialog::ShortcutsDialog(const Actions& actions, QWidget* parent) : QDia
         QStringList keys;
         for (const QKeySequence& key : action->shortcuts())
             keys << key.toString(QKeySequence::NativeText);
-        if (keys.isEmpty())
-            continue;
-        auto* row = new QTreeWidgetItem({nameOf(*action), keys.join(QStringLiteral(", ")), action->statusTip()});
+        if (keys.isEmpty()) continue;
+        auto* row = new QTreeWidgetItem(
+            {nameOf(*action), keys.join(QStringLiteral(", ")), action->statusTip()});
         row->setIcon(0, action->icon());
         table->addTopLevelItem(row);
     }

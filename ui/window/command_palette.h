@@ -1,4 +1,5 @@
-// Every command by name: type a few letters, Enter runs it. Fed from the table of actions. GUI thread.
+// Every command by name: type a few letters, Enter runs it. Fed from the table of actions. GUI
+// thread.
 #pragma once
 
 #include <QDialog>

@@ -17,8 +17,9 @@ namespace {
 
 /// From the first minute to the deepest network; others follow by name.
 const QStringList& order() {
-    static const QStringList names = {"spirals",   "digits-mlp", "digits-lenet", "iris",      "cnn-small",
-                                      "resnet18", "autoencoder", "char-lstm",    "char-gpt", "unet-small"};
+    static const QStringList names = {"spirals",   "digits-mlp", "digits-lenet", "iris",
+                                      "cnn-small", "resnet18",   "autoencoder",  "char-lstm",
+                                      "char-gpt",  "unet-small"};
     return names;
 }
 
@@ -32,18 +33,18 @@ std::vector<Example> load() {
 #endif
     };
     for (const QString& folder : folders) {
-        if (folder.isEmpty())
-            continue;
-        for (const QFileInfo& file : QDir(folder).entryInfoList({QStringLiteral("*.wiregrad")}, QDir::Files)) {
+        if (folder.isEmpty()) continue;
+        for (const QFileInfo& file :
+             QDir(folder).entryInfoList({QStringLiteral("*.wiregrad")}, QDir::Files)) {
             try {
                 found.push_back({file.completeBaseName(), file.absoluteFilePath(),
                                  graph::load_project(file.absoluteFilePath().toStdString())});
             } catch (const Error& error) {
-                qWarning("The example %s cannot be read: %s", qPrintable(file.fileName()), error.what());
+                qWarning("The example %s cannot be read: %s", qPrintable(file.fileName()),
+                         error.what());
             }
         }
-        if (!found.empty())
-            break;
+        if (!found.empty()) break;
     }
     const auto rank = [](const Example& e) {
         const auto at = order().indexOf(e.name);
@@ -64,15 +65,16 @@ const std::vector<Example>& examples() {
 
 const Example* findExample(const QString& name) {
     for (const Example& example : examples())
-        if (example.name == name)
-            return &example;
+        if (example.name == name) return &example;
     return nullptr;
 }
 
 QString plainText(const std::string& markdown) {
     QTextDocument document;
     document.setMarkdown(QString::fromStdString(markdown));
-    return document.toPlainText().replace(QRegularExpression(QStringLiteral("\\s+")), QStringLiteral(" ")).trimmed();
+    return document.toPlainText()
+        .replace(QRegularExpression(QStringLiteral("\\s+")), QStringLiteral(" "))
+        .trimmed();
 }
 
 } // namespace wiregrad::studio

@@ -1,4 +1,5 @@
-// The built-in example projects: where they lie and in which order the gallery shows them. GUI thread.
+// The built-in example projects: where they lie and in which order the gallery shows them. GUI
+// thread.
 #pragma once
 
 #include <QString>

@@ -42,22 +42,19 @@ QString factsOf(const graph::Graph& graph) {
     QString data;
     for (const auto& [id, node] : graph.nodes()) {
         const graph::NodeType* type = graph::find_type(node.type);
-        if (!type)
-            continue;
-        if (type->role == graph::Role::Layer)
-            ++layers;
-        if (type->role != graph::Role::Dataset)
-            continue;
+        if (!type) continue;
+        if (type->role == graph::Role::Layer) ++layers;
+        if (type->role != graph::Role::Dataset) continue;
         const auto source = node.params.find("source");
         const graph::ParamSpec* spec = type->param("source");
         if (source != node.params.end() && spec)
             for (const graph::Choice& choice : spec->choices)
-                if (const auto* value = std::get_if<std::string>(&source->second); value && *value == choice.value)
+                if (const auto* value = std::get_if<std::string>(&source->second);
+                    value && *value == choice.value)
                     data = QString::fromStdString(choice.label);
     }
     QString text = layers == 1 ? Gallery::tr("1 layer") : Gallery::tr("%1 layers").arg(layers);
-    if (!data.isEmpty())
-        text += QStringLiteral(" · ") + data;
+    if (!data.isEmpty()) text += QStringLiteral(" · ") + data;
     return text;
 }
 
@@ -68,11 +65,13 @@ void drawLines(QPainter& painter, const QRect& place, const QString& text, int l
     for (int line = 0; line < lines && !rest.isEmpty(); ++line) {
         QString now = rest;
         if (line + 1 < lines) {
-            while (metrics.horizontalAdvance(now) > place.width() - 2 && now.contains(QLatin1Char(' ')))
+            while (metrics.horizontalAdvance(now) > place.width() - 2 &&
+                   now.contains(QLatin1Char(' ')))
                 now.truncate(now.lastIndexOf(QLatin1Char(' ')));
         }
         rest = rest.mid(now.size()).trimmed();
-        painter.drawText(place.left(), place.top() + metrics.ascent() + line * metrics.lineSpacing(),
+        painter.drawText(place.left(),
+                         place.top() + metrics.ascent() + line * metrics.lineSpacing(),
                          metrics.elidedText(now, Qt::ElideRight, place.width()));
     }
 }
@@ -83,10 +82,10 @@ constexpr int kDescriptionLines = 3;
 
 // --- card
 
-ExampleCard::ExampleCard(const Example& example, QWidget* parent) : QAbstractButton(parent), example_(example) {
+ExampleCard::ExampleCard(const Example& example, QWidget* parent)
+    : QAbstractButton(parent), example_(example) {
     title_ = QString::fromStdString(example.graph.title());
-    if (title_.isEmpty())
-        title_ = example.name;
+    if (title_.isEmpty()) title_ = example.name;
     description_ = plainText(example.graph.description());
     facts_ = factsOf(example.graph);
     setObjectName(QStringLiteral("gallery.open.") + example.name);
@@ -96,7 +95,8 @@ ExampleCard::ExampleCard(const Example& example, QWidget* parent) : QAbstractBut
     setCursor(Qt::PointingHandCursor);
     setFocusPolicy(Qt::StrongFocus);
     setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
-    train_ = new QPushButton(Theme::instance().icon(QStringLiteral("run")), Gallery::tr("Open and train"), this);
+    train_ = new QPushButton(Theme::instance().icon(QStringLiteral("run")),
+                             Gallery::tr("Open and train"), this);
     train_->setObjectName(QStringLiteral("gallery.train.") + example.name);
     train_->setFont(Theme::instance().font(0.92));
     train_->setCursor(Qt::PointingHandCursor);
@@ -105,18 +105,20 @@ ExampleCard::ExampleCard(const Example& example, QWidget* parent) : QAbstractBut
 QSize ExampleCard::sizeHint() const {
     const Theme& theme = Theme::instance();
     const QFontMetrics metrics(theme.font());
-    return {theme.space(64), theme.space(28) + metrics.lineSpacing() * (2 + kDescriptionLines) + theme.space(12)};
+    return {theme.space(64),
+            theme.space(28) + metrics.lineSpacing() * (2 + kDescriptionLines) + theme.space(12)};
 }
 
 void ExampleCard::resizeEvent(QResizeEvent*) {
     const int pad = Theme::instance().space(3);
     const QSize size = train_->sizeHint();
-    train_->setGeometry(width() - pad - size.width(), height() - pad - size.height(), size.width(), size.height());
+    train_->setGeometry(width() - pad - size.width(), height() - pad - size.height(), size.width(),
+                        size.height());
 }
 
 bool ExampleCard::event(QEvent* event) {
-    if (event->type() == QEvent::HoverEnter || event->type() == QEvent::HoverLeave || event->type() == QEvent::Enter ||
-        event->type() == QEvent::Leave)
+    if (event->type() == QEvent::HoverEnter || event->type() == QEvent::HoverLeave ||
+        event->type() == QEvent::Enter || event->type() == QEvent::Leave)
         update();
     return QAbstractButton::event(event);
 }
@@ -147,7 +149,8 @@ void ExampleCard::paintEvent(QPaintEvent*) {
     painter.setFont(theme.font(1.08, QFont::DemiBold));
     painter.setPen(theme.color(Token::Text));
     const QFontMetrics titleMetrics(painter.font());
-    painter.drawText(text.left(), text.top() + titleMetrics.ascent(), titleMetrics.elidedText(title_, Qt::ElideRight, text.width()));
+    painter.drawText(text.left(), text.top() + titleMetrics.ascent(),
+                     titleMetrics.elidedText(title_, Qt::ElideRight, text.width()));
     text.setTop(text.top() + titleMetrics.lineSpacing() + theme.space(1) / 2);
     painter.setFont(theme.font(0.95));
     painter.setPen(theme.color(Token::TextMuted));
@@ -171,12 +174,14 @@ Gallery::Gallery(QWidget* parent) : QWidget(parent) {
     auto* head = new QHBoxLayout;
     head->setSpacing(theme.space(3));
     auto* logo = new QLabel(sheet_);
-    logo->setPixmap(QIcon(QStringLiteral(":/icons/wiregrad.svg")).pixmap(theme.space(12), theme.space(12)));
+    logo->setPixmap(
+        QIcon(QStringLiteral(":/icons/wiregrad.svg")).pixmap(theme.space(12), theme.space(12)));
     auto* words = new QVBoxLayout;
     words->setSpacing(0);
     auto* title = new QLabel(tr("Wire a network, watch it learn"), sheet_);
     title->setFont(theme.font(1.6, QFont::DemiBold));
-    auto* under = new QLabel(tr("Start from an example. Each one trains on this machine, without a download."), sheet_);
+    auto* under = new QLabel(
+        tr("Start from an example. Each one trains on this machine, without a download."), sheet_);
     under->setForegroundRole(QPalette::PlaceholderText);
     words->addWidget(title);
     words->addWidget(under);
@@ -251,8 +256,7 @@ void Gallery::fillRecent() {
         delete item;
     }
     const QStringList files = Settings::recentFiles().mid(0, 3);
-    if (files.isEmpty())
-        return;
+    if (files.isEmpty()) return;
     const Theme& theme = Theme::instance();
     auto* heading = new QLabel(tr("Recent"), sheet_);
     heading->setFont(theme.font(1.0, QFont::DemiBold));
@@ -282,7 +286,8 @@ void Gallery::place() {
     const int rows = int(all_.size() + columns_ - 1) / std::max(1, columns_);
     const int cardHeight = all_.isEmpty() ? 0 : all_.front()->sizeHint().height();
     const int recentHeight = recent_->isEmpty() ? 0 : recent_->sizeHint().height() + theme.space(4);
-    const int wanted = theme.space(12 + 10 + 4) + rows * (cardHeight + theme.space(4)) - theme.space(4) + recentHeight + 2;
+    const int wanted = theme.space(12 + 10 + 4) + rows * (cardHeight + theme.space(4)) -
+                       theme.space(4) + recentHeight + 2;
     const int height = std::min(this->height() - theme.space(10), wanted);
     sheet_->setGeometry((this->width() - width) / 2, (this->height() - height) / 2, width, height);
 }
@@ -290,8 +295,7 @@ void Gallery::place() {
 void Gallery::arrangeCards() {
     const Theme& theme = Theme::instance();
     const int columns = std::clamp((sheet_->width() - theme.space(12)) / theme.space(70), 1, 3);
-    if (columns == columns_)
-        return;
+    if (columns == columns_) return;
     columns_ = columns;
     for (ExampleCard* card : all_)
         grid_->removeWidget(card);
@@ -305,14 +309,12 @@ void Gallery::arrangeCards() {
 }
 
 bool Gallery::eventFilter(QObject* object, QEvent* event) {
-    if (object == parent() && event->type() == QEvent::Resize && isVisible())
-        place();
+    if (object == parent() && event->type() == QEvent::Resize && isVisible()) place();
     return QWidget::eventFilter(object, event);
 }
 
 void Gallery::resizeEvent(QResizeEvent*) {
-    if (isVisible())
-        place();
+    if (isVisible()) place();
 }
 
 void Gallery::paintEvent(QPaintEvent*) {
@@ -322,7 +324,9 @@ void Gallery::paintEvent(QPaintEvent*) {
     painter.fillRect(rect(), veil);
 }
 
-void Gallery::mousePressEvent(QMouseEvent*) { hide(); }
+void Gallery::mousePressEvent(QMouseEvent*) {
+    hide();
+}
 
 void Gallery::keyPressEvent(QKeyEvent* event) {
     if (event->key() == Qt::Key_Escape)

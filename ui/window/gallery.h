@@ -1,5 +1,5 @@
-// First start and "New from example": the examples as cards, over the whole window. One click opens an example, "Open
-// and train" starts it. Esc or a click beside the sheet closes. GUI thread.
+// First start and "New from example": the examples as cards, over the whole window. One click opens
+// an example, "Open and train" starts it. Esc or a click beside the sheet closes. GUI thread.
 #pragma once
 
 #include <QAbstractButton>

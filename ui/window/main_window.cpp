@@ -32,7 +32,9 @@ constexpr int kLayoutVersion = 1;
 const QString kGeometryKey = QStringLiteral("window.geometry");
 const QString kStateKey = QStringLiteral("window.state");
 
-QString fileFilter() { return MainWindow::tr("Wiregrad projects (*.wiregrad)"); }
+QString fileFilter() {
+    return MainWindow::tr("Wiregrad projects (*.wiregrad)");
+}
 
 } // namespace
 
@@ -68,13 +70,27 @@ MainWindow::~MainWindow() {
     qDeleteAll(d->dockOrder);
 }
 
-Document& MainWindow::document() { return d->document; }
-TrainSession& MainWindow::session() { return d->session; }
-Canvas& MainWindow::canvas() { return *d->canvas; }
-Actions& MainWindow::actions() { return d->actions; }
-Banner& MainWindow::banner() { return *d->banner; }
-Gallery& MainWindow::gallery() { return *d->gallery; }
-RunBar& MainWindow::runBar() { return *d->runBar; }
+Document& MainWindow::document() {
+    return d->document;
+}
+TrainSession& MainWindow::session() {
+    return d->session;
+}
+Canvas& MainWindow::canvas() {
+    return *d->canvas;
+}
+Actions& MainWindow::actions() {
+    return d->actions;
+}
+Banner& MainWindow::banner() {
+    return *d->banner;
+}
+Gallery& MainWindow::gallery() {
+    return *d->gallery;
+}
+RunBar& MainWindow::runBar() {
+    return *d->runBar;
+}
 
 void MainWindow::connectParts() {
     Document& document = d->document;
@@ -82,23 +98,26 @@ void MainWindow::connectParts() {
     connect(d->canvas, &Canvas::selectionChanged, d->properties, &PropertiesPanel::showNodes);
     connect(d->canvas, &Canvas::focusChanged, d->inspector, &InspectorPanel::look);
     connect(d->canvas, &Canvas::hint, d->hint, &QLabel::setText);
-    connect(d->canvas, &Canvas::zoomChanged, this, [this](double zoom) { d->zoom->setText(tr("%1 %").arg(int(zoom * 100 + 0.5))); });
+    connect(d->canvas, &Canvas::zoomChanged, this,
+            [this](double zoom) { d->zoom->setText(tr("%1 %").arg(int(zoom * 100 + 0.5))); });
     d->zoom->setText(tr("%1 %").arg(int(d->canvas->zoom() * 100 + 0.5)));
     // Actions and menus give their help to the status bar's own message line.
-    connect(statusBar(), &QStatusBar::messageChanged, this, [this](const QString& text) { d->hint->setVisible(text.isEmpty()); });
-    connect(d->problems, &ProblemsPanel::activated, this, [this](const QString& node, const QString& port) {
-        if (node.isEmpty())
-            return;
-        d->canvas->select({node});
-        d->canvas->reveal(node, port);
-        d->canvas->setFocus();
-    });
+    connect(statusBar(), &QStatusBar::messageChanged, this,
+            [this](const QString& text) { d->hint->setVisible(text.isEmpty()); });
+    connect(d->problems, &ProblemsPanel::activated, this,
+            [this](const QString& node, const QString& port) {
+                if (node.isEmpty()) return;
+                d->canvas->select({node});
+                d->canvas->reveal(node, port);
+                d->canvas->setFocus();
+            });
     connect(d->problems, &ProblemsPanel::countChanged, this, [this] { countProblems(); });
     countProblems();
 
     connect(&document, &Document::refused, this, [this](const QString& sentence) {
         if (d->session.isActive())
-            d->banner->say(Banner::Kind::Warning, sentence, {{tr("Stop the run"), [this] { d->session.stop(); }}});
+            d->banner->say(Banner::Kind::Warning, sentence,
+                           {{tr("Stop the run"), [this] { d->session.stop(); }}});
         else
             d->banner->say(Banner::Kind::Warning, sentence);
     });
@@ -109,8 +128,7 @@ void MainWindow::connectParts() {
     connect(&document, &Document::pathChanged, this, [this] { updateTitle(); });
     connect(&document, &Document::modifiedChanged, this, [this] { updateTitle(); });
     connect(&document, &Document::changed, this, [this](const graph::ChangeSet& changes) {
-        if (changes.everything)
-            updateTitle();
+        if (changes.everything) updateTitle();
     });
     connect(&document, &Document::analysed, this, [this] { updateTotals(); });
 
@@ -141,8 +159,10 @@ void MainWindow::connectParts() {
         d->log->append(sentence);
     });
 
-    connect(d->gallery, &Gallery::exampleChosen, this, [this](const QString& name, bool train) { openExample(name, train); });
-    connect(d->gallery, &Gallery::fileChosen, this, [this](const QString& path) { openFile(path); });
+    connect(d->gallery, &Gallery::exampleChosen, this,
+            [this](const QString& name, bool train) { openExample(name, train); });
+    connect(d->gallery, &Gallery::fileChosen, this,
+            [this](const QString& path) { openFile(path); });
     connect(d->gallery, &Gallery::newChosen, this, [this] { newProject(); });
     connect(d->gallery, &Gallery::openChosen, this, [this] { openFile({}); });
 }
@@ -150,8 +170,7 @@ void MainWindow::connectParts() {
 // --- files
 
 void MainWindow::newProject() {
-    if (!mayDiscard())
-        return;
+    if (!mayDiscard()) return;
     d->exampleName.clear();
     d->document.newProject();
     d->canvas->setFocus();
@@ -160,13 +179,13 @@ void MainWindow::newProject() {
 bool MainWindow::openFile(const QString& asked) {
     QString path = asked;
     if (path.isEmpty()) {
-        const QString folder = Settings::value(QStringLiteral("folder"), QStandardPaths::writableLocation(QStandardPaths::DocumentsLocation));
+        const QString folder =
+            Settings::value(QStringLiteral("folder"),
+                            QStandardPaths::writableLocation(QStandardPaths::DocumentsLocation));
         path = QFileDialog::getOpenFileName(this, tr("Open a project"), folder, fileFilter());
-        if (path.isEmpty())
-            return false;
+        if (path.isEmpty()) return false;
     }
-    if (!mayDiscard())
-        return false;
+    if (!mayDiscard()) return false;
     try {
         d->document.load(path);
     } catch (const Error& error) {
@@ -188,8 +207,7 @@ bool MainWindow::openExample(const QString& name, bool train) {
         d->banner->say(Banner::Kind::Error, tr("There is no example \"%1\".").arg(name));
         return false;
     }
-    if (!mayDiscard())
-        return false;
+    if (!mayDiscard()) return false;
     try {
         d->document.loadExample(example->path);
     } catch (const Error& error) {
@@ -200,24 +218,28 @@ bool MainWindow::openExample(const QString& name, bool train) {
     d->gallery->hide();
     d->canvas->fitAll();
     d->canvas->setFocus();
-    if (train)
-        startRun();
+    if (train) startRun();
     return true;
 }
 
-bool MainWindow::save() { return d->document.path().isEmpty() ? saveAs() : saveTo(d->document.path()); }
+bool MainWindow::save() {
+    return d->document.path().isEmpty() ? saveAs() : saveTo(d->document.path());
+}
 
 bool MainWindow::saveAs() {
     QString suggestion = d->document.path();
     if (suggestion.isEmpty()) {
-        const QString folder = Settings::value(QStringLiteral("folder"), QStandardPaths::writableLocation(QStandardPaths::DocumentsLocation));
-        suggestion = folder + QLatin1Char('/') + (d->exampleName.isEmpty() ? tr("network") : d->exampleName) + QStringLiteral(".wiregrad");
+        const QString folder =
+            Settings::value(QStringLiteral("folder"),
+                            QStandardPaths::writableLocation(QStandardPaths::DocumentsLocation));
+        suggestion = folder + QLatin1Char('/') +
+                     (d->exampleName.isEmpty() ? tr("network") : d->exampleName) +
+                     QStringLiteral(".wiregrad");
     }
-    QString path = QFileDialog::getSaveFileName(this, tr("Save the project"), suggestion, fileFilter());
-    if (path.isEmpty())
-        return false;
-    if (QFileInfo(path).suffix().isEmpty())
-        path += QStringLiteral(".wiregrad");
+    QString path =
+        QFileDialog::getSaveFileName(this, tr("Save the project"), suggestion, fileFilter());
+    if (path.isEmpty()) return false;
+    if (QFileInfo(path).suffix().isEmpty()) path += QStringLiteral(".wiregrad");
     return saveTo(path);
 }
 
@@ -225,8 +247,10 @@ bool MainWindow::saveTo(const QString& path) {
     try {
         d->document.save(path);
     } catch (const Error& error) {
-        d->banner->say(Banner::Kind::Error, tr("The project was not saved. %1").arg(QString::fromStdString(error.what())),
-                       {{tr("Save elsewhere …"), [this] { saveAs(); }}});
+        d->banner->say(
+            Banner::Kind::Error,
+            tr("The project was not saved. %1").arg(QString::fromStdString(error.what())),
+            {{tr("Save elsewhere …"), [this] { saveAs(); }}});
         return false;
     }
     Settings::addRecentFile(path);
@@ -238,14 +262,14 @@ bool MainWindow::saveTo(const QString& path) {
 void MainWindow::fillRecentMenu() {
     d->recentMenu->clear();
     for (const QString& path : Settings::recentFiles())
-        d->recentMenu->addAction(QDir::toNativeSeparators(path), this, [this, path] { openFile(path); });
+        d->recentMenu->addAction(QDir::toNativeSeparators(path), this,
+                                 [this, path] { openFile(path); });
     if (d->recentMenu->isEmpty())
         d->recentMenu->addAction(tr("Nothing opened yet"))->setEnabled(false);
 }
 
 bool MainWindow::mayDiscard() {
-    if (!d->document.isModified())
-        return true;
+    if (!d->document.isModified()) return true;
     QMessageBox question(this);
     question.setObjectName(QStringLiteral("window.close"));
     question.setIcon(QMessageBox::Question);
@@ -255,9 +279,12 @@ bool MainWindow::mayDiscard() {
     question.setStandardButtons(QMessageBox::Save | QMessageBox::Discard | QMessageBox::Cancel);
     question.setDefaultButton(QMessageBox::Save);
     switch (question.exec()) {
-    case QMessageBox::Save: return save();
-    case QMessageBox::Discard: return true;
-    default: return false;
+    case QMessageBox::Save:
+        return save();
+    case QMessageBox::Discard:
+        return true;
+    default:
+        return false;
     }
 }
 
@@ -274,8 +301,7 @@ void MainWindow::closeEvent(QCloseEvent* event) {
 
 void MainWindow::showEvent(QShowEvent* event) {
     QMainWindow::showEvent(event);
-    if (d->sized)
-        return;
+    if (d->sized) return;
     d->sized = true;
     sizeDocks();
     // Once more when the first layout has given the window its real size.
@@ -287,14 +313,12 @@ void MainWindow::showEvent(QShowEvent* event) {
 
 void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
     const QList<QUrl> urls = event->mimeData()->urls();
-    if (!urls.isEmpty() && urls.front().isLocalFile())
-        event->acceptProposedAction();
+    if (!urls.isEmpty() && urls.front().isLocalFile()) event->acceptProposedAction();
 }
 
 void MainWindow::dropEvent(QDropEvent* event) {
     const QList<QUrl> urls = event->mimeData()->urls();
-    if (urls.isEmpty() || !urls.front().isLocalFile())
-        return;
+    if (urls.isEmpty() || !urls.front().isLocalFile()) return;
     const QString path = urls.front().toLocalFile();
     event->acceptProposedAction();
     if (QFileInfo(path).suffix() == QLatin1String("wiregrad")) {
@@ -311,8 +335,7 @@ void MainWindow::dropEvent(QDropEvent* event) {
 
 bool MainWindow::offerRestore() {
     const std::vector<Abandoned> found = Recovery::abandoned(d->recoveryFolder);
-    if (found.empty())
-        return false;
+    if (found.empty()) return false;
     for (const Abandoned& one : found) {
         const QString name = !one.originalPath.isEmpty() ? QFileInfo(one.originalPath).fileName()
                              : one.title.isEmpty()       ? tr("an unsaved network")
@@ -322,14 +345,14 @@ bool MainWindow::offerRestore() {
                            .arg(name, QLocale().toString(one.time, QLocale::ShortFormat)),
                        {{tr("Restore"),
                          [this, one] {
-                             if (!mayDiscard())
-                                 return;
+                             if (!mayDiscard()) return;
                              try {
                                  d->recovery.restore(one);
                                  d->gallery->hide();
                                  d->canvas->fitAll();
                              } catch (const Error& error) {
-                                 d->banner->say(Banner::Kind::Error, QString::fromStdString(error.what()));
+                                 d->banner->say(Banner::Kind::Error,
+                                                QString::fromStdString(error.what()));
                              }
                          }},
                         {tr("Discard"), [one] { Recovery::discard(one); }}});
@@ -346,13 +369,15 @@ void MainWindow::startRun() {
         return;
     }
     for (const graph::Problem& problem : analysis.problems) {
-        if (problem.severity != graph::Severity::Error)
-            continue;
+        if (problem.severity != graph::Severity::Error) continue;
         const QString node = QString::fromStdString(problem.node);
         std::vector<Banner::Button> buttons;
         if (!node.isEmpty())
             buttons.push_back({tr("Show it"), [this, node] { d->canvas->reveal(node); }});
-        d->banner->say(Banner::Kind::Error, tr("This network cannot be trained yet. %1").arg(QString::fromStdString(problem.text)), std::move(buttons));
+        d->banner->say(
+            Banner::Kind::Error,
+            tr("This network cannot be trained yet. %1").arg(QString::fromStdString(problem.text)),
+            std::move(buttons));
         break;
     }
     d->docks[QStringLiteral("problems")]->show();
@@ -360,8 +385,7 @@ void MainWindow::startRun() {
 }
 
 void MainWindow::runEnded() {
-    if (d->session.state() != train::RunState::Failed)
-        return;
+    if (d->session.state() != train::RunState::Failed) return;
     const QString node = d->session.errorNode();
     std::vector<Banner::Button> buttons;
     if (!node.isEmpty()) {
@@ -378,7 +402,9 @@ void MainWindow::updateRunActions() {
     using train::RunState;
     const RunState state = d->session.state();
     const bool active = d->session.isActive();
-    const auto enable = [this](const char* id, bool on) { d->actions.action(QLatin1String(id))->setEnabled(on); };
+    const auto enable = [this](const char* id, bool on) {
+        d->actions.action(QLatin1String(id))->setEnabled(on);
+    };
     QAction* start = d->actions.action(QStringLiteral("run.start"));
     start->setText(state == RunState::Paused ? tr("&Resume") : tr("&Run"));
     enable("run.start", !active || state == RunState::Paused);
@@ -393,7 +419,8 @@ void MainWindow::updateRunActions() {
 
 void MainWindow::countProblems() {
     const int count = d->problems->errors() + d->problems->warnings();
-    d->docks[QStringLiteral("problems")]->setWindowTitle(count > 0 ? tr("Problems (%1)").arg(count) : tr("Problems"));
+    d->docks[QStringLiteral("problems")]->setWindowTitle(count > 0 ? tr("Problems (%1)").arg(count)
+                                                                   : tr("Problems"));
 }
 
 void MainWindow::updateTitle() {
@@ -403,17 +430,17 @@ void MainWindow::updateTitle() {
 
 QString MainWindow::totalsText() const {
     const graph::Analysis& analysis = d->document.analysis();
-    if (d->document.graph().nodes().empty())
-        return {};
+    if (d->document.graph().nodes().empty()) return {};
     QStringList parts = {tr("%1 weights").arg(countText(analysis.weights))};
-    if (analysis.flops > 0)
-        parts << tr("%1 a sample").arg(flopsText(analysis.flops));
+    if (analysis.flops > 0) parts << tr("%1 a sample").arg(flopsText(analysis.flops));
     if (analysis.training_bytes > 0)
         parts << tr("%1 to train").arg(bytesText(analysis.training_bytes));
     return parts.join(QStringLiteral("   ·   "));
 }
 
-void MainWindow::updateTotals() { d->totals->setText(totalsText()); }
+void MainWindow::updateTotals() {
+    d->totals->setText(totalsText());
+}
 
 } // namespace wiregrad::studio
 

@@ -1,4 +1,5 @@
-// The window: puts document, run, canvas and panels together and tells each of the others. GUI thread.
+// The window: puts document, run, canvas and panels together and tells each of the others. GUI
+// thread.
 #pragma once
 
 #include <QMainWindow>
@@ -33,10 +34,11 @@ class MainWindow : public QMainWindow {
     Gallery& gallery();
     RunBar& runBar();
 
-    /// Each says what went wrong in the banner and returns false then. They ask about unsaved changes first.
+    /// Each says what went wrong in the banner and returns false then. They ask about unsaved
+    /// changes first.
     bool openFile(const QString& path);
     bool openExample(const QString& name, bool train);
-    bool save();   ///< asks for a place when there is none
+    bool save(); ///< asks for a place when there is none
     bool saveAs();
     void newProject();
     /// Offers what a killed program left behind, in the banner. False when there is nothing.

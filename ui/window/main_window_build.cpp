@@ -23,73 +23,96 @@ using K = QKeySequence;
 
 void MainWindow::registerActions() {
     Actions& a = d->actions;
-    const auto add = [this, &a](const char* id, const QString& text, const char* icon, const QList<QKeySequence>& keys,
-                                const QString& help, std::function<void()> run, bool checkable = false) {
-        QAction* action = a.add({QLatin1String(id), text, QLatin1String(icon), keys, help, checkable}, std::move(run));
+    const auto add = [this, &a](const char* id, const QString& text, const char* icon,
+                                const QList<QKeySequence>& keys, const QString& help,
+                                std::function<void()> run, bool checkable = false) {
+        QAction* action = a.add(
+            {QLatin1String(id), text, QLatin1String(icon), keys, help, checkable}, std::move(run));
         addAction(action); // its keys work while no menu is open
         return action;
     };
-    add("file.new", tr("&New"), "new", {K::New}, tr("Start with an empty canvas"), [this] { newProject(); });
-    add("file.examples", tr("New from &example …"), "gallery", {K(Qt::CTRL | Qt::SHIFT | Qt::Key_N)},
-        tr("Choose one of the built-in networks"), [this] { d->gallery->open(); });
-    add("file.open", tr("&Open …"), "open", {K::Open}, tr("Open a project from a file"), [this] { openFile({}); });
-    add("file.save", tr("&Save"), "save", {K::Save}, tr("Save the project, and its weights beside it"), [this] { save(); });
-    add("file.saveAs", tr("Save &as …"), "", {K(Qt::CTRL | Qt::SHIFT | Qt::Key_S)}, tr("Save the project under another name"),
-        [this] { saveAs(); });
-    add("file.quit", tr("&Quit"), "", {K(Qt::CTRL | Qt::Key_Q)}, tr("Leave Wiregrad"), [this] { close(); });
+    add("file.new", tr("&New"), "new", {K::New}, tr("Start with an empty canvas"),
+        [this] { newProject(); });
+    add("file.examples", tr("New from &example …"), "gallery",
+        {K(Qt::CTRL | Qt::SHIFT | Qt::Key_N)}, tr("Choose one of the built-in networks"),
+        [this] { d->gallery->open(); });
+    add("file.open", tr("&Open …"), "open", {K::Open}, tr("Open a project from a file"),
+        [this] { openFile({}); });
+    add("file.save", tr("&Save"), "save", {K::Save},
+        tr("Save the project, and its weights beside it"), [this] { save(); });
+    add("file.saveAs", tr("Save &as …"), "", {K(Qt::CTRL | Qt::SHIFT | Qt::Key_S)},
+        tr("Save the project under another name"), [this] { saveAs(); });
+    add("file.quit", tr("&Quit"), "", {K(Qt::CTRL | Qt::Key_Q)}, tr("Leave Wiregrad"),
+        [this] { close(); });
 
-    add("edit.undo", tr("&Undo"), "undo", {K(Qt::CTRL | Qt::Key_Z)}, tr("Take back the last change"), [this] { d->document.undo(); });
-    add("edit.redo", tr("&Redo"), "redo", {K(Qt::CTRL | Qt::Key_Y), K(Qt::CTRL | Qt::SHIFT | Qt::Key_Z)},
+    add("edit.undo", tr("&Undo"), "undo", {K(Qt::CTRL | Qt::Key_Z)},
+        tr("Take back the last change"), [this] { d->document.undo(); });
+    add("edit.redo", tr("&Redo"), "redo",
+        {K(Qt::CTRL | Qt::Key_Y), K(Qt::CTRL | Qt::SHIFT | Qt::Key_Z)},
         tr("Do again what was taken back"), [this] { d->document.redo(); });
 
     // Valid in every panel, also in a floating one.
-    const auto run = [&add](const char* id, const QString& text, const char* icon, QKeySequence key, const QString& help,
-                            std::function<void()> what) {
-        add(id, text, icon, {key}, help, std::move(what))->setShortcutContext(Qt::ApplicationShortcut);
+    const auto run = [&add](const char* id, const QString& text, const char* icon, QKeySequence key,
+                            const QString& help, std::function<void()> what) {
+        add(id, text, icon, {key}, help, std::move(what))
+            ->setShortcutContext(Qt::ApplicationShortcut);
     };
-    run("run.start", tr("&Run"), "run", K(Qt::CTRL | Qt::Key_Return), tr("Train the network, or go on after a pause"), [this] {
-        if (d->session.state() == train::RunState::Paused)
-            d->session.resume();
-        else
-            startRun();
-    });
-    run("run.pause", tr("&Pause"), "pause", K(Qt::CTRL | Qt::Key_Period), tr("Pause after this step, or go on"), [this] {
-        if (d->session.state() == train::RunState::Paused)
-            d->session.resume();
-        else
-            d->session.pause();
-    });
-    run("run.step", tr("One &step"), "step", K(Qt::Key_F10), tr("Train on one batch, then pause"), [this] { d->session.stepOnce(); });
-    run("run.epoch", tr("One &epoch"), "step-epoch", K(Qt::SHIFT | Qt::Key_F10), tr("Train to the end of the epoch, then pause"),
-        [this] { d->session.stepEpoch(); });
-    run("run.stop", tr("S&top"), "stop", K(Qt::CTRL | Qt::ALT | Qt::Key_Return), tr("End this run and keep its weights"),
-        [this] { d->session.stop(); });
+    run("run.start", tr("&Run"), "run", K(Qt::CTRL | Qt::Key_Return),
+        tr("Train the network, or go on after a pause"), [this] {
+            if (d->session.state() == train::RunState::Paused)
+                d->session.resume();
+            else
+                startRun();
+        });
+    run("run.pause", tr("&Pause"), "pause", K(Qt::CTRL | Qt::Key_Period),
+        tr("Pause after this step, or go on"), [this] {
+            if (d->session.state() == train::RunState::Paused)
+                d->session.resume();
+            else
+                d->session.pause();
+        });
+    run("run.step", tr("One &step"), "step", K(Qt::Key_F10), tr("Train on one batch, then pause"),
+        [this] { d->session.stepOnce(); });
+    run("run.epoch", tr("One &epoch"), "step-epoch", K(Qt::SHIFT | Qt::Key_F10),
+        tr("Train to the end of the epoch, then pause"), [this] { d->session.stepEpoch(); });
+    run("run.stop", tr("S&top"), "stop", K(Qt::CTRL | Qt::ALT | Qt::Key_Return),
+        tr("End this run and keep its weights"), [this] { d->session.stop(); });
 
     auto* themes = new QActionGroup(this);
     const auto theme = [&](const char* id, const QString& text, const QString& name) {
-        QAction* action = add(id, text, "", {}, tr("Use the %1 colours").arg(name), [name] {
-            Settings::setTheme(name);
-            Theme::instance().apply(name);
-        }, true);
+        QAction* action = add(
+            id, text, "", {}, tr("Use the %1 colours").arg(name),
+            [name] {
+                Settings::setTheme(name);
+                Theme::instance().apply(name);
+            },
+            true);
         themes->addAction(action);
         action->setChecked(Settings::theme() == name);
     };
     theme("view.theme.system", tr("As the &desktop"), QStringLiteral("system"));
     theme("view.theme.light", tr("&Light"), QStringLiteral("light"));
     theme("view.theme.dark", tr("D&ark"), QStringLiteral("dark"));
-    add("view.theme.toggle", tr("Switch light and dark"), "theme", {}, tr("Switch between light and dark colours"), [this] {
-        const bool dark = !Theme::instance().isDark();
-        d->actions.action(dark ? QStringLiteral("view.theme.dark") : QStringLiteral("view.theme.light"))->trigger();
-    });
-    add("view.resetLayout", tr("&Reset panels"), "reset", {}, tr("Put every panel back to its first place"), [this] { resetLayout(); });
-    add("view.fullScreen", tr("&Full screen"), "", {K(Qt::Key_F11)}, tr("Fill the screen, or leave it again"), [this] {
-        setWindowState(windowState() ^ Qt::WindowFullScreen);
-    });
-    add("help.commands", tr("&Command palette …"), "search", {K(Qt::CTRL | Qt::SHIFT | Qt::Key_P)}, tr("Find any command by its name"),
+    add("view.theme.toggle", tr("Switch light and dark"), "theme", {},
+        tr("Switch between light and dark colours"), [this] {
+            const bool dark = !Theme::instance().isDark();
+            d->actions
+                .action(dark ? QStringLiteral("view.theme.dark")
+                             : QStringLiteral("view.theme.light"))
+                ->trigger();
+        });
+    add("view.resetLayout", tr("&Reset panels"), "reset", {},
+        tr("Put every panel back to its first place"), [this] { resetLayout(); });
+    add("view.fullScreen", tr("&Full screen"), "", {K(Qt::Key_F11)},
+        tr("Fill the screen, or leave it again"),
+        [this] { setWindowState(windowState() ^ Qt::WindowFullScreen); });
+    add("help.commands", tr("&Command palette …"), "search", {K(Qt::CTRL | Qt::SHIFT | Qt::Key_P)},
+        tr("Find any command by its name"),
         [this] { (new CommandPalette(d->actions, this))->show(); });
-    add("help.shortcuts", tr("&Keyboard …"), "", {K(Qt::CTRL | Qt::Key_F1)}, tr("All keys in one table"),
-        [this] { (new ShortcutsDialog(d->actions, this))->show(); });
-    add("help.about", tr("&About Wiregrad …"), "info", {}, tr("Version and licences"), [this] { (new AboutDialog(this))->show(); });
+    add("help.shortcuts", tr("&Keyboard …"), "", {K(Qt::CTRL | Qt::Key_F1)},
+        tr("All keys in one table"), [this] { (new ShortcutsDialog(d->actions, this))->show(); });
+    add("help.about", tr("&About Wiregrad …"), "info", {}, tr("Version and licences"),
+        [this] { (new AboutDialog(this))->show(); });
 }
 
 void MainWindow::buildCentre() {
@@ -111,7 +134,8 @@ void MainWindow::buildDocks() {
     setCorner(Qt::BottomLeftCorner, Qt::LeftDockWidgetArea);
     setCorner(Qt::BottomRightCorner, Qt::RightDockWidgetArea);
     setTabPosition(Qt::AllDockWidgetAreas, QTabWidget::North);
-    const auto dock = [this](const QString& id, const QString& title, const char* icon, QWidget* content, Qt::DockWidgetArea area) {
+    const auto dock = [this](const QString& id, const QString& title, const char* icon,
+                             QWidget* content, Qt::DockWidgetArea area) {
         auto* widget = new QDockWidget(title, this);
         widget->setObjectName(QStringLiteral("dock.") + id);
         widget->setWindowIcon(Theme::instance().icon(QLatin1String(icon)));
@@ -130,12 +154,18 @@ void MainWindow::buildDocks() {
     d->log = new LogPanel(d->session, this);
     d->history = new HistoryPanel(d->document, this);
     dock(QStringLiteral("palette"), tr("Layers"), "palette", d->palette, Qt::LeftDockWidgetArea);
-    dock(QStringLiteral("properties"), tr("Properties"), "properties", d->properties, Qt::RightDockWidgetArea);
-    dock(QStringLiteral("inspector"), tr("Inspector"), "inspector", d->inspector, Qt::RightDockWidgetArea);
-    QDockWidget* monitor = dock(QStringLiteral("monitor"), tr("Monitor"), "monitor", d->monitor, Qt::BottomDockWidgetArea);
-    QDockWidget* problems = dock(QStringLiteral("problems"), tr("Problems"), "problems", d->problems, Qt::BottomDockWidgetArea);
-    QDockWidget* log = dock(QStringLiteral("log"), tr("Log"), "log", d->log, Qt::BottomDockWidgetArea);
-    QDockWidget* history = dock(QStringLiteral("history"), tr("History"), "history", d->history, Qt::BottomDockWidgetArea);
+    dock(QStringLiteral("properties"), tr("Properties"), "properties", d->properties,
+         Qt::RightDockWidgetArea);
+    dock(QStringLiteral("inspector"), tr("Inspector"), "inspector", d->inspector,
+         Qt::RightDockWidgetArea);
+    QDockWidget* monitor = dock(QStringLiteral("monitor"), tr("Monitor"), "monitor", d->monitor,
+                                Qt::BottomDockWidgetArea);
+    QDockWidget* problems = dock(QStringLiteral("problems"), tr("Problems"), "problems",
+                                 d->problems, Qt::BottomDockWidgetArea);
+    QDockWidget* log =
+        dock(QStringLiteral("log"), tr("Log"), "log", d->log, Qt::BottomDockWidgetArea);
+    QDockWidget* history = dock(QStringLiteral("history"), tr("History"), "history", d->history,
+                                Qt::BottomDockWidgetArea);
     tabifyDockWidget(monitor, problems);
     tabifyDockWidget(problems, log);
     tabifyDockWidget(log, history);
@@ -150,11 +180,11 @@ void MainWindow::buildDocks() {
 }
 
 void MainWindow::updateDockTitles() {
-    // A panel among tabs is named by its tab (which also drags it out); a title below would say it twice.
+    // A panel among tabs is named by its tab (which also drags it out); a title below would say it
+    // twice.
     for (QDockWidget* dock : d->dockOrder) {
         const bool among = !dock->isFloating() && !tabifiedDockWidgets(dock).isEmpty();
-        if (among == (dock->titleBarWidget() != nullptr))
-            continue;
+        if (among == (dock->titleBarWidget() != nullptr)) continue;
         QWidget* old = dock->titleBarWidget();
         dock->setTitleBarWidget(among ? new QWidget(dock) : nullptr);
         delete old;
@@ -171,8 +201,7 @@ void MainWindow::buildToolBar() {
         bar->addAction(action);
         auto* button = qobject_cast<QToolButton*>(bar->widgetForAction(action));
         button->setObjectName(QStringLiteral("toolbar.") + QLatin1String(id));
-        if (withText)
-            button->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+        if (withText) button->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
     };
     put("file.new");
     put("file.open");
@@ -207,24 +236,29 @@ void MainWindow::buildMenus() {
     };
     QMenu* file = menuBar()->addMenu(tr("&File"));
     fill(file, {"file.new", "file.examples"});
-    QMenu* exampleMenu = file->addMenu(Theme::instance().icon(QStringLiteral("example")), tr("E&xamples"));
+    QMenu* exampleMenu =
+        file->addMenu(Theme::instance().icon(QStringLiteral("example")), tr("E&xamples"));
     for (const Example& example : examples()) {
         const QString title = QString::fromStdString(example.graph.title());
-        exampleMenu->addAction(title.isEmpty() ? example.name : title, this, [this, name = example.name] { openExample(name, false); });
+        exampleMenu->addAction(title.isEmpty() ? example.name : title, this,
+                               [this, name = example.name] { openExample(name, false); });
     }
     fill(file, {"", "file.open"});
-    d->recentMenu = file->addMenu(Theme::instance().icon(QStringLiteral("recent")), tr("Open &recent"));
+    d->recentMenu =
+        file->addMenu(Theme::instance().icon(QStringLiteral("recent")), tr("Open &recent"));
     connect(d->recentMenu, &QMenu::aboutToShow, this, [this] { fillRecentMenu(); });
     fill(file, {"", "file.save", "file.saveAs", "", "file.quit"});
 
     fill(menuBar()->addMenu(tr("&Edit")),
-         {"edit.undo", "edit.redo", "", "edit.cut", "edit.copy", "edit.paste", "edit.duplicate", "edit.duplicateWired", "", "edit.delete",
-          "edit.dissolve", "", "select.all", "select.none", "select.downstream", "select.upstream"});
-    fill(menuBar()->addMenu(tr("&Graph")), {"node.add", "", "node.connect", "node.rename", "node.mute", "node.collapse", "",
-                                            "node.straighten", "graph.layout"});
+         {"edit.undo", "edit.redo", "", "edit.cut", "edit.copy", "edit.paste", "edit.duplicate",
+          "edit.duplicateWired", "", "edit.delete", "edit.dissolve", "", "select.all",
+          "select.none", "select.downstream", "select.upstream"});
+    fill(menuBar()->addMenu(tr("&Graph")),
+         {"node.add", "", "node.connect", "node.rename", "node.mute", "node.collapse", "",
+          "node.straighten", "graph.layout"});
     QMenu* view = menuBar()->addMenu(tr("&View"));
-    fill(view, {"view.fit", "view.fitSelection", "view.zoomReset", "view.zoomIn", "view.zoomOut", "", "view.minimap", "view.gridSnap",
-                "view.wheelZooms", ""});
+    fill(view, {"view.fit", "view.fitSelection", "view.zoomReset", "view.zoomIn", "view.zoomOut",
+                "", "view.minimap", "view.gridSnap", "view.wheelZooms", ""});
     QMenu* panels = view->addMenu(tr("&Panels"));
     for (QDockWidget* dock : d->dockOrder)
         panels->addAction(dock->toggleViewAction());
@@ -233,8 +267,10 @@ void MainWindow::buildMenus() {
     fill(view->addMenu(Theme::instance().icon(QStringLiteral("theme")), tr("&Theme")),
          {"view.theme.system", "view.theme.light", "view.theme.dark"});
     fill(view, {"", "view.fullScreen"});
-    fill(menuBar()->addMenu(tr("&Run")), {"run.start", "run.pause", "run.step", "run.epoch", "run.stop"});
-    fill(menuBar()->addMenu(tr("&Help")), {"file.examples", "help.commands", "help.shortcuts", "", "help.about"});
+    fill(menuBar()->addMenu(tr("&Run")),
+         {"run.start", "run.pause", "run.step", "run.epoch", "run.stop"});
+    fill(menuBar()->addMenu(tr("&Help")),
+         {"file.examples", "help.commands", "help.shortcuts", "", "help.about"});
 }
 
 void MainWindow::buildStatusBar() {
@@ -249,7 +285,8 @@ void MainWindow::buildStatusBar() {
     d->zoom = new QLabel(this);
     d->zoom->setObjectName(QStringLiteral("status.zoom"));
     d->zoom->setContentsMargins(gap, 0, gap, 0);
-    d->zoom->setMinimumWidth(d->zoom->fontMetrics().horizontalAdvance(QStringLiteral("100 %")) + 2 * gap);
+    d->zoom->setMinimumWidth(d->zoom->fontMetrics().horizontalAdvance(QStringLiteral("100 %")) +
+                             2 * gap);
     d->zoom->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
     statusBar()->addWidget(d->hint, 1);
     statusBar()->addPermanentWidget(d->totals);
@@ -270,11 +307,12 @@ void MainWindow::sizeDocks() {
     const int left = std::clamp(width() * 15 / 100, theme.space(44), theme.space(64));
     const int right = std::clamp(width() * 22 / 100, theme.space(66), theme.space(92));
     const int bottom = std::clamp(height() * 28 / 100, theme.space(44), theme.space(80));
-    resizeDocks({d->docks[QStringLiteral("palette")], d->docks[QStringLiteral("properties")], d->docks[QStringLiteral("inspector")]},
+    resizeDocks({d->docks[QStringLiteral("palette")], d->docks[QStringLiteral("properties")],
+                 d->docks[QStringLiteral("inspector")]},
                 {left, right, right}, Qt::Horizontal);
     resizeDocks({d->docks[QStringLiteral("monitor")]}, {bottom}, Qt::Vertical);
-    resizeDocks({d->docks[QStringLiteral("properties")], d->docks[QStringLiteral("inspector")]}, {height() * 48 / 100, height() * 52 / 100},
-                Qt::Vertical);
+    resizeDocks({d->docks[QStringLiteral("properties")], d->docks[QStringLiteral("inspector")]},
+                {height() * 48 / 100, height() * 52 / 100}, Qt::Vertical);
 }
 
 } // namespace wiregrad::studio

@@ -48,7 +48,7 @@ struct MainWindow::Impl {
     QLabel* totals = nullptr;
     QLabel* zoom = nullptr;
     QByteArray standardLayout;
-    bool sized = false; ///< docks got their first widths
+    bool sized = false;  ///< docks got their first widths
     QString exampleName; ///< of an unsaved example, for the name offered when saving
 
     explicit Impl(const QString& folder) : recovery(document, folder), recoveryFolder(folder) {}

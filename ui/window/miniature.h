@@ -1,4 +1,5 @@
-// A small picture of a graph: boxes in the colours of their categories and the wires between them. GUI thread.
+// A small picture of a graph: boxes in the colours of their categories and the wires between them.
+// GUI thread.
 #pragma once
 
 #include <QPainter>

@@ -1,4 +1,5 @@
-// The right part of the toolbar: state of the run in words, progress with time left, device. GUI thread.
+// The right part of the toolbar: state of the run in words, progress with time left, device. GUI
+// thread.
 #pragma once
 
 #include <QElapsedTimer>

@@ -31,8 +31,7 @@ TestPositions::TestPositions(MainWindow& window) : QObject(&window), window_(win
     timer_.setInterval(kEveryMs);
     connect(&timer_, &QTimer::timeout, this, [this] {
         const QByteArray now = text();
-        if (now == last_)
-            return;
+        if (now == last_) return;
         last_ = now;
         std::fwrite(now.constData(), 1, std::size_t(now.size()), stdout);
         std::fputc('\n', stdout);
@@ -44,8 +43,10 @@ TestPositions::TestPositions(MainWindow& window) : QObject(&window), window_(win
 QByteArray TestPositions::text() const {
     QJsonObject widgets;
     const auto put = [&widgets](const QWidget* widget) {
-        if (widget->isVisible() && !widget->objectName().isEmpty() && !widget->objectName().startsWith(QLatin1String("qt_")))
-            widgets.insert(widget->objectName(), onScreen(*widget, QRectF(widget->rect()).center()));
+        if (widget->isVisible() && !widget->objectName().isEmpty() &&
+            !widget->objectName().startsWith(QLatin1String("qt_")))
+            widgets.insert(widget->objectName(),
+                           onScreen(*widget, QRectF(widget->rect()).center()));
     };
     for (const auto* button : window_.findChildren<QAbstractButton*>())
         put(button);
@@ -60,14 +61,19 @@ QByteArray TestPositions::text() const {
         QJsonObject inputs, outputs;
         if (const graph::NodeType* type = graph::find_type(node.type)) {
             for (const graph::PortSpec& port : type->inputs)
-                inputs.insert(QString::fromStdString(port.id),
-                              onScreen(*canvas.viewport(), canvas.portPosition(name, QString::fromStdString(port.id), false)));
+                inputs.insert(
+                    QString::fromStdString(port.id),
+                    onScreen(*canvas.viewport(),
+                             canvas.portPosition(name, QString::fromStdString(port.id), false)));
             for (const graph::PortSpec& port : type->outputs)
-                outputs.insert(QString::fromStdString(port.id),
-                               onScreen(*canvas.viewport(), canvas.portPosition(name, QString::fromStdString(port.id), true)));
+                outputs.insert(
+                    QString::fromStdString(port.id),
+                    onScreen(*canvas.viewport(),
+                             canvas.portPosition(name, QString::fromStdString(port.id), true)));
         }
         nodes.insert(name, QJsonObject{{QStringLiteral("type"), QString::fromStdString(node.type)},
-                                       {QStringLiteral("centre"), onScreen(*canvas.viewport(), canvas.nodeCentre(name))},
+                                       {QStringLiteral("centre"),
+                                        onScreen(*canvas.viewport(), canvas.nodeCentre(name))},
                                        {QStringLiteral("inputs"), inputs},
                                        {QStringLiteral("outputs"), outputs}});
     }
@@ -75,22 +81,25 @@ QByteArray TestPositions::text() const {
     for (const graph::Wire& wire : window_.document().graph().wires())
         wires.append(QString::fromStdString(wire.str()));
     const TrainSession& session = window_.session();
-    const Curve* loss = session.lossNames().empty() ? nullptr : session.metrics().find("train/" + session.lossNames().front());
+    const Curve* loss = session.lossNames().empty()
+                            ? nullptr
+                            : session.metrics().find("train/" + session.lossNames().front());
     const RunProgress progress = session.progress();
-    return QJsonDocument(QJsonObject{
-                             {QStringLiteral("widgets"), widgets},
-                             {QStringLiteral("nodes"), nodes},
-                             {QStringLiteral("wires"), wires},
-                             {QStringLiteral("state"), session.stateText()},
-                             {QStringLiteral("active"), session.isActive()},
-                             {QStringLiteral("step"), double(progress.step)},
-                             {QStringLiteral("loss"), loss ? QJsonValue(loss->lastValue()) : QJsonValue()},
-                             {QStringLiteral("modified"), window_.document().isModified()},
-                             {QStringLiteral("path"), window_.document().path()},
-                             {QStringLiteral("focused"), window_.isActiveWindow()},
-                             {QStringLiteral("gallery"), window_.gallery().isVisible()},
-                             {QStringLiteral("banner"), window_.banner().text()},
-                         })
+    return QJsonDocument(
+               QJsonObject{
+                   {QStringLiteral("widgets"), widgets},
+                   {QStringLiteral("nodes"), nodes},
+                   {QStringLiteral("wires"), wires},
+                   {QStringLiteral("state"), session.stateText()},
+                   {QStringLiteral("active"), session.isActive()},
+                   {QStringLiteral("step"), double(progress.step)},
+                   {QStringLiteral("loss"), loss ? QJsonValue(loss->lastValue()) : QJsonValue()},
+                   {QStringLiteral("modified"), window_.document().isModified()},
+                   {QStringLiteral("path"), window_.document().path()},
+                   {QStringLiteral("focused"), window_.isActiveWindow()},
+                   {QStringLiteral("gallery"), window_.gallery().isVisible()},
+                   {QStringLiteral("banner"), window_.banner().text()},
+               })
         .toJson(QJsonDocument::Compact);
 }
 

@@ -1,5 +1,5 @@
-// For tests from outside the process: prints, one JSON object a line, where things are on the screen and what the window
-// shows, whenever that changes. GUI thread.
+// For tests from outside the process: prints, one JSON object a line, where things are on the
+// screen and what the window shows, whenever that changes. GUI thread.
 #pragma once
 
 #include <QByteArray>

@@ -29,10 +29,8 @@ struct Library {
 const char* core_type() {
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    if (detected_isa() == Isa::Avx512)
-        return "SkylakeX";
-    if (detected_isa() == Isa::Avx2)
-        return __builtin_cpu_is("amd") ? "Zen" : "Haswell";
+    if (detected_isa() == Isa::Avx512) return "SkylakeX";
+    if (detected_isa() == Isa::Avx2) return __builtin_cpu_is("amd") ? "Zen" : "Haswell";
 #endif
     return nullptr;
 }
@@ -45,12 +43,10 @@ void* open_library() {
         runtime.dli_fname != nullptr) {
         std::string path = runtime.dli_fname;
         path = path.substr(0, path.rfind('/') + 1) + "openblas-openmp/libopenblas.so.0";
-        if (void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL))
-            return handle;
+        if (void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) return handle;
     }
     for (const char* name : {"libopenblaso.so.0", "libopenblas.so.0"})
-        if (void* handle = dlopen(name, RTLD_NOW | RTLD_LOCAL))
-            return handle;
+        if (void* handle = dlopen(name, RTLD_NOW | RTLD_LOCAL)) return handle;
     return nullptr;
 }
 
@@ -59,13 +55,10 @@ Library load() {
     // The core type is read while the library loads, and only from the environment. A person's own
     // setting wins.
     const bool chosen = std::getenv("OPENBLAS_CORETYPE") == nullptr && core_type() != nullptr;
-    if (chosen)
-        setenv("OPENBLAS_CORETYPE", core_type(), 1);
+    if (chosen) setenv("OPENBLAS_CORETYPE", core_type(), 1);
     void* handle = open_library();
-    if (chosen)
-        unsetenv("OPENBLAS_CORETYPE");
-    if (handle == nullptr)
-        return library;
+    if (chosen) unsetenv("OPENBLAS_CORETYPE");
+    if (handle == nullptr) return library;
     library.sgemm = reinterpret_cast<Gemm<float>>(dlsym(handle, "cblas_sgemm"));
     library.dgemm = reinterpret_cast<Gemm<double>>(dlsym(handle, "cblas_dgemm"));
     auto config = reinterpret_cast<char* (*)()>(dlsym(handle, "openblas_get_config"));
@@ -77,8 +70,7 @@ Library load() {
     // A variant with a thread pool of its own would fight ours: it computes on the calling thread
     // only.
     constexpr int kOpenMp = 2;
-    if (parallel && parallel() != kOpenMp && set_threads)
-        set_threads(1);
+    if (parallel && parallel() != kOpenMp && set_threads) set_threads(1);
     return library;
 }
 

@@ -27,8 +27,7 @@ bool blocked_weight_grad(const ConvGeometry& g) {
 
 void conv_forward(const ConvGeometry& g, const float* x, const float* w, const float* bias,
                   float* y) {
-    if (blocked_forward(g) && onednn::conv_forward(g, x, w, bias, y))
-        return;
+    if (blocked_forward(g) && onednn::conv_forward(g, x, w, bias, y)) return;
     flat_conv_forward(g, x, w, bias, y);
 }
 void conv_forward(const ConvGeometry& g, const double* x, const double* w, const double* bias,
@@ -36,8 +35,7 @@ void conv_forward(const ConvGeometry& g, const double* x, const double* w, const
     plain::conv_forward(g, x, w, bias, y);
 }
 void conv_input_grad(const ConvGeometry& g, const float* gy, const float* w, float* gx) {
-    if (blocked_input_grad(g) && onednn::conv_input_grad(g, gy, w, gx))
-        return;
+    if (blocked_input_grad(g) && onednn::conv_input_grad(g, gy, w, gx)) return;
     flat_conv_input_grad(g, gy, w, gx);
 }
 void conv_input_grad(const ConvGeometry& g, const double* gy, const double* w, double* gx) {

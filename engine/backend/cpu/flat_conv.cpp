@@ -190,8 +190,7 @@ struct GradAxis {
             std::vector<Tap> taps;
             for (std::int64_t k = 0; k < kernel; ++k) {
                 const std::int64_t at = r + pad - k * dilation;
-                if (floor_div(at, stride) * stride != at)
-                    continue;
+                if (floor_div(at, stride) * stride != at) continue;
                 taps.push_back({k, at / stride});
                 low = std::min(low, at / stride);
                 high = std::max(high, at / stride + counts.back() - 1);
@@ -225,8 +224,7 @@ void flat_conv_input_grad(const ConvGeometry& g, const float* gy, const float* w
         for (std::int64_t c = 0; c < g.stride_w; ++c) {
             const auto &down = vertical.phases[usize(r)], &across = horizontal.phases[usize(c)];
             Phase phase{r, c, vertical.counts[usize(r)], horizontal.counts[usize(c)], 0, {}, used};
-            if (phase.rows == 0 || phase.columns == 0)
-                continue;
+            if (phase.rows == 0 || phase.columns == 0) continue;
             const std::int64_t window = static_cast<std::int64_t>(down.size() * across.size());
             phase.taps = g.group_out() * window;
             for (std::int64_t o = 0; o < g.group_out(); ++o)
@@ -347,8 +345,7 @@ void flat_conv_weight_grad(const ConvGeometry& g, const float* x, const float* g
                                k = rest % windows.count * windows.size;
             const std::int64_t out_count = std::min(outputs.size, g.group_out() - o),
                                tap_count = std::min(windows.size, taps - k);
-            if (out_count <= 0 || tap_count <= 0)
-                continue;
+            if (out_count <= 0 || tap_count <= 0) continue;
             float sums[64];
             const std::int64_t channel = group * g.group_out() + o;
             kernels.dot(static_cast<int>(out_count), static_cast<int>(tap_count),
@@ -360,8 +357,7 @@ void flat_conv_weight_grad(const ConvGeometry& g, const float* x, const float* g
                     gw[(channel + i) * taps + k + j] += sums[i * tap_count + j];
         }
     }
-    if (gbias == nullptr)
-        return;
+    if (gbias == nullptr) return;
     for (std::int64_t o = 0; o < g.out_channels; ++o) {
         double sum = 0;
         for (std::int64_t n = 0; n < g.batch; ++n) {

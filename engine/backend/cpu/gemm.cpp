@@ -15,8 +15,7 @@ namespace {
 constexpr double kTinyProduct = 64.0 * 64.0 * 64.0;
 
 template <class T> bool nothing_to_sum(const GemmGeometry& g, T* c) {
-    if (g.k > 0 && g.m > 0 && g.n > 0)
-        return false;
+    if (g.k > 0 && g.m > 0 && g.n > 0) return false;
     if (!g.accumulate)
         for (std::int64_t i = 0; i < g.m; ++i)
             std::fill_n(c + i * g.ldc, g.n, T(0));
@@ -26,21 +25,17 @@ template <class T> bool nothing_to_sum(const GemmGeometry& g, T* c) {
 } // namespace
 
 void gemm(const GemmGeometry& g, const float* a, const float* b, float* c) {
-    if (nothing_to_sum(g, c))
-        return;
+    if (nothing_to_sum(g, c)) return;
     const bool tiny =
         static_cast<double>(g.m) * static_cast<double>(g.n) * static_cast<double>(g.k) <=
         kTinyProduct;
-    if (tiny && blas::gemm(g, a, b, c))
-        return;
-    if (onednn::gemm(g, a, b, c))
-        return;
+    if (tiny && blas::gemm(g, a, b, c)) return;
+    if (onednn::gemm(g, a, b, c)) return;
     plain::gemm(g, a, b, c);
 }
 
 void gemm(const GemmGeometry& g, const double* a, const double* b, double* c) {
-    if (nothing_to_sum(g, c) || blas::gemm(g, a, b, c))
-        return;
+    if (nothing_to_sum(g, c) || blas::gemm(g, a, b, c)) return;
     plain::gemm(g, a, b, c);
 }
 

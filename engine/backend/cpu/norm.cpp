@@ -27,8 +27,7 @@ void batch_norm_moments(const BatchNormGeometry& g, const float* x, double* mean
     const RowKernels& kernels = row_kernels();
     const int threads = team(elements(g));
     const double count = static_cast<double>(g.batch * g.spatial);
-    if (g.spatial == 1)
-        return plain::batch_norm_moments(g, x, mean, variance);
+    if (g.spatial == 1) return plain::batch_norm_moments(g, x, mean, variance);
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (std::int64_t c = 0; c < g.channels; ++c) {
         double sum = 0, squares = 0;
@@ -51,8 +50,7 @@ void batch_norm_apply(const BatchNormGeometry& g, const float* x, const float* m
                       const float* inv_std, const float* weight, const float* bias, float* y) {
     const RowKernels& kernels = row_kernels();
     const int threads = team(elements(g));
-    if (g.spatial == 1)
-        return plain::batch_norm_apply(g, x, mean, inv_std, weight, bias, y);
+    if (g.spatial == 1) return plain::batch_norm_apply(g, x, mean, inv_std, weight, bias, y);
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (std::int64_t plane = 0; plane < g.batch * g.channels; ++plane) {
         const std::int64_t c = plane % g.channels;

@@ -66,8 +66,7 @@ struct Operand {
 Operand operand(int argument, bool output, const Desc& plain, const Desc& inner) {
     Operand made{
         argument, output, memory(plain, engine(), nullptr), memory(inner, engine(), nullptr), {}};
-    if (plain == inner)
-        return made;
+    if (plain == inner) return made;
     const auto& from = output ? made.inner : made.plain;
     const auto& to = output ? made.plain : made.inner;
     made.reorder = dnnl::reorder(from, to);
@@ -164,8 +163,7 @@ Bound make(const Key& key) {
     const dnnl::convolution_forward::primitive_desc forward_pd(forward, attr, engine());
     Bound bound;
     if (key.kind == Kind::Forward) {
-        if (is_reference(forward_pd))
-            return bound;
+        if (is_reference(forward_pd)) return bound;
         bound.operands.push_back(operand(DNNL_ARG_SRC, false, plain.x, forward_pd.src_desc()));
         bound.operands.push_back(
             operand(DNNL_ARG_WEIGHTS, false, plain.w, forward_pd.weights_desc()));
@@ -177,8 +175,7 @@ Bound make(const Key& key) {
         const dnnl::convolution_backward_data::desc desc(algorithm, any.x, any.w, any.y, stride,
                                                          dilation, before, after);
         const dnnl::convolution_backward_data::primitive_desc pd(desc, attr, engine(), forward_pd);
-        if (is_reference(pd))
-            return bound;
+        if (is_reference(pd)) return bound;
         bound.operands.push_back(operand(DNNL_ARG_DIFF_DST, false, plain.y, pd.diff_dst_desc()));
         bound.operands.push_back(operand(DNNL_ARG_WEIGHTS, false, plain.w, pd.weights_desc()));
         bound.operands.push_back(operand(DNNL_ARG_DIFF_SRC, true, plain.x, pd.diff_src_desc()));
@@ -192,8 +189,7 @@ Bound make(const Key& key) {
                                                            dilation, before, after);
         const dnnl::convolution_backward_weights::primitive_desc pd(desc, attr, engine(),
                                                                     forward_pd);
-        if (is_reference(pd))
-            return bound;
+        if (is_reference(pd)) return bound;
         bound.operands.push_back(operand(DNNL_ARG_SRC, false, plain.x, pd.src_desc()));
         bound.operands.push_back(operand(DNNL_ARG_DIFF_DST, false, plain.y, pd.diff_dst_desc()));
         bound.operands.push_back(
@@ -244,8 +240,7 @@ bool convolve(const ConvGeometry& g, Kind kind, std::initializer_list<const floa
               bool bias) {
     size_team();
     Bound& bound = cache().find({g, kind, bias, num_threads()});
-    if (!bound.primitive)
-        return false;
+    if (!bound.primitive) return false;
     run(bound, addresses);
     return true;
 }

@@ -110,8 +110,7 @@ void conv_weight_grad(const ConvGeometry& g, const T* x, const T* gy, T* gw, T* 
                 gw[filter * g.taps() + ky * g.kernel_w + kx] = static_cast<T>(sum);
             }
     }
-    if (gbias == nullptr)
-        return;
+    if (gbias == nullptr) return;
     for (std::int64_t oc = 0; oc < g.out_channels; ++oc) {
         double sum = 0;
         for (std::int64_t n = 0; n < g.batch; ++n) {

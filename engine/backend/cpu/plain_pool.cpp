@@ -94,8 +94,7 @@ void max_pool_forward(const PoolGeometry& g, const T* x, T* y, I* place) {
                     for (std::int64_t kx = 0; kx < g.kernel_w; ++kx) {
                         const std::int64_t iy = oy * g.stride_h - g.pad_h + ky * g.dilation_h;
                         const std::int64_t ix = ox * g.stride_w - g.pad_w + kx * g.dilation_w;
-                        if (iy < 0 || iy >= g.in_h || ix < 0 || ix >= g.in_w)
-                            continue;
+                        if (iy < 0 || iy >= g.in_h || ix < 0 || ix >= g.in_w) continue;
                         const T value = source[iy * g.in_w + ix];
                         if (best_place < 0 || value > best || value != value) {
                             best = value;

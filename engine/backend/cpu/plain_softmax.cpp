@@ -22,8 +22,7 @@ template <class T> double log_sum_exp(const AxisGeometry& g, const T* x) {
 } // namespace
 
 template <class T> void softmax_forward(const AxisGeometry& g, bool logarithm, const T* x, T* y) {
-    if (g.size == 0)
-        return;
+    if (g.size == 0) return;
     for (std::int64_t line = 0; line < g.outer * g.inner; ++line) {
         const std::int64_t at = line / g.inner * g.size * g.inner + line % g.inner;
         const double total = log_sum_exp(g, x + at);
@@ -78,8 +77,7 @@ double cross_entropy(const CrossEntropyCall& call, const T* x, const std::int64_
             hit * weight_of(target[s]) * (total - static_cast<double>(x[at + target[s] * g.inner]));
         for (std::int64_t c = 0; c < g.size; ++c) {
             const double logit = x[at + c * g.inner];
-            if (spread != 0)
-                value += spread * weight_of(c) * (total - logit);
+            if (spread != 0) value += spread * weight_of(c) * (total - logit);
             const double wanted =
                 (c == target[s] ? hit * weight_of(c) : 0.0) + spread * weight_of(c);
             gx[at + c * g.inner] =

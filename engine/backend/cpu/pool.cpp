@@ -21,16 +21,14 @@ template <class Body> void share_planes(const PoolGeometry& g, Body body) {
     {
         const std::int64_t parts = omp_get_num_threads(), part = omp_get_thread_num();
         const std::int64_t first = g.planes * part / parts, last = g.planes * (part + 1) / parts;
-        if (last > first)
-            body(first, last - first);
+        if (last > first) body(first, last - first);
     }
 }
 
 } // namespace
 
 void max_pool_forward(const PoolGeometry& g, const float* x, float* y, std::uint8_t* place) {
-    if (!halves(g))
-        return plain::max_pool_forward(g, x, y, place);
+    if (!halves(g)) return plain::max_pool_forward(g, x, y, place);
     const PoolKernels& kernels = pool_kernels();
     share_planes(g, [&](std::int64_t first, std::int64_t count) {
         const std::int64_t out = first * g.out_h * g.out_w;

@@ -22,8 +22,7 @@ class Scratch {
             capacity_ = 0;
             const std::size_t bytes = (count * sizeof(float) + 4095) / 4096 * 4096;
             block_ = static_cast<float*>(std::aligned_alloc(64, bytes));
-            if (block_ == nullptr)
-                throw std::bad_alloc();
+            if (block_ == nullptr) throw std::bad_alloc();
             capacity_ = bytes / sizeof(float);
         }
         return block_;

@@ -55,7 +55,8 @@ inline void woven_low(const V& a, const V& b, V& out) {
     out = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
 }
 inline void woven_high(const V& a, const V& b, V& out) {
-    out = __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    out =
+        __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
 }
 
 void max_2x2(std::int64_t planes, std::int64_t in_h, std::int64_t in_w, std::int64_t out_h,

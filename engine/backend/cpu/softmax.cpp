@@ -23,8 +23,7 @@ template <class Body> void each_line(const AxisGeometry& g, Body body) {
 /// The line at `x` as consecutive numbers: itself, or a copy in `row` where other lines lie between
 /// its elements.
 const float* consecutive(const AxisGeometry& g, const float* x, std::vector<float>& row) {
-    if (g.inner == 1)
-        return x;
+    if (g.inner == 1) return x;
     row.resize(static_cast<std::size_t>(g.size));
     for (std::int64_t i = 0; i < g.size; ++i)
         row[static_cast<std::size_t>(i)] = x[i * g.inner];
@@ -38,14 +37,12 @@ std::vector<float>& row_buffer(std::size_t i) {
 
 /// Where a line's results go before they are spread out again.
 float* result(const AxisGeometry& g, float* y) {
-    if (g.inner == 1)
-        return y;
+    if (g.inner == 1) return y;
     row_buffer(2).resize(static_cast<std::size_t>(g.size));
     return row_buffer(2).data();
 }
 void spread(const AxisGeometry& g, const float* row, float* y) {
-    if (g.inner == 1)
-        return;
+    if (g.inner == 1) return;
     for (std::int64_t i = 0; i < g.size; ++i)
         y[i * g.inner] = row[i];
 }
@@ -53,8 +50,7 @@ void spread(const AxisGeometry& g, const float* row, float* y) {
 } // namespace
 
 void softmax_forward(const AxisGeometry& g, bool logarithm, const float* x, float* y) {
-    if (g.size == 0)
-        return;
+    if (g.size == 0) return;
     const RowKernels& kernels = row_kernels();
     each_line(g, [&](std::int64_t, std::int64_t at) {
         const float* source = consecutive(g, x + at, row_buffer(0));

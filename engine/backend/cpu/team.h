@@ -19,12 +19,11 @@ inline int team(double operations) {
 
 /// Gives the calling thread's OpenMP team the engine's size, for libraries that read it from there.
 inline void size_team() {
-    if (omp_get_max_threads() != num_threads())
-        omp_set_num_threads(num_threads());
+    if (omp_get_max_threads() != num_threads()) omp_set_num_threads(num_threads());
 }
 
-/// Lets each thread of the coming region fetch its working memory with `get`: an exception may not leave a region, so a
-/// lack of memory is found before it. Throws OutOfMemory.
+/// Lets each thread of the coming region fetch its working memory with `get`: an exception may not
+/// leave a region, so a lack of memory is found before it. Throws OutOfMemory.
 template <class Get> void reserve_on_team(int threads, const Get& get) {
     bool failed = false;
 #pragma omp parallel num_threads(threads) reduction(|| : failed)
@@ -35,8 +34,7 @@ template <class Get> void reserve_on_team(int threads, const Get& get) {
             failed = true;
         }
     }
-    if (failed)
-        throw OutOfMemory("there is no memory for a kernel's working space");
+    if (failed) throw OutOfMemory("there is no memory for a kernel's working space");
 }
 
 } // namespace wiregrad::cpu

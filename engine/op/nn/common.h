@@ -15,8 +15,7 @@ namespace wiregrad::rows {
 inline void require_floating(const ShapeCall& call, std::initializer_list<int> inputs) {
     const TensorMeta& first = call.inputs[static_cast<std::size_t>(*inputs.begin())];
     for (int i : inputs) {
-        if (!((call.present >> i) & 1U))
-            continue;
+        if (!((call.present >> i) & 1U)) continue;
         const TensorMeta& meta = call.inputs[static_cast<std::size_t>(i)];
         if (meta.dtype != DType::Float32 && meta.dtype != DType::Float64)
             throw DTypeError(fmt::format("{}: input {} is {}, float32 or float64 is needed",
@@ -39,8 +38,7 @@ inline bool present(const ShapeCall& call, int input) {
 /// An optional vector of `length` values, such as a bias.
 inline void require_vector(const ShapeCall& call, int input, std::string_view what,
                            std::int64_t length, std::string_view unit) {
-    if (!present(call, input))
-        return;
+    if (!present(call, input)) return;
     const Shape& shape = call.inputs[static_cast<std::size_t>(input)].shape;
     if (shape.size() != 1 || shape[0] != length)
         throw ShapeError(fmt::format("{}: {} {} does not match the {} {} of input {}", call.op.name,
@@ -57,8 +55,7 @@ template <class Body> void by_float(DType dtype, Body&& body) {
 
 /// Data of an optional input, made contiguous; `keep` owns the copy.
 template <class T> const T* data_or_null(const Tensor& tensor, Tensor& keep) {
-    if (!tensor.defined())
-        return nullptr;
+    if (!tensor.defined()) return nullptr;
     keep = tensor.contiguous();
     return keep.data<T>();
 }

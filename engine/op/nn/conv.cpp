@@ -19,8 +19,10 @@ void require_pair(const Op& op, std::string_view what, const Dims& dims, std::in
                                      dims.str(), least));
 }
 
-/// What a convolution and a transposed one ask alike of their attributes and ranks; `layout` is the weight's.
-void require_window(const Op& op, const Attrs& attrs, const Shape& x, const Shape& w, std::string_view layout) {
+/// What a convolution and a transposed one ask alike of their attributes and ranks; `layout` is the
+/// weight's.
+void require_window(const Op& op, const Attrs& attrs, const Shape& x, const Shape& w,
+                    std::string_view layout) {
     require_pair(op, "stride", attrs.dims("stride"), 1);
     require_pair(op, "padding", attrs.dims("padding"), 0);
     require_pair(op, "dilation", attrs.dims("dilation"), 1);
@@ -141,8 +143,7 @@ Metas conv2d_shape(const ShapeCall& call) {
 void conv2d_kernel(const KernelCall& call) {
     const cpu::ConvGeometry g =
         geometry(call.op, call.attrs, call.inputs[0].shape(), call.inputs[1].shape());
-    if (call.outputs[0].numel() == 0)
-        return;
+    if (call.outputs[0].numel() == 0) return;
     const Tensor x = call.inputs[0].contiguous(), weight = call.inputs[1].contiguous();
     by_float(x.dtype(), [&]<class T>(T) {
         Tensor keep;
@@ -160,8 +161,7 @@ Tensors conv2d_gradient(const GradCall& call) {
         Tensors grads = conv_weight_grad(call.inputs[0], call.grads[0], call.input_metas[1].shape,
                                          options, call.need(2));
         out[1] = grads[0];
-        if (call.need(2))
-            out[2] = grads[1];
+        if (call.need(2)) out[2] = grads[1];
     } else if (call.need(2)) {
         out[2] = sum(call.grads[0], {0, 2, 3});
     }
@@ -190,8 +190,7 @@ Metas input_grad_shape(const ShapeCall& call) {
 void input_grad_kernel(const KernelCall& call) {
     const cpu::ConvGeometry g =
         geometry(call.op, call.attrs, call.outputs[0].shape(), call.inputs[1].shape());
-    if (call.outputs[0].numel() == 0)
-        return;
+    if (call.outputs[0].numel() == 0) return;
     const Tensor grad = call.inputs[0].contiguous(), weight = call.inputs[1].contiguous();
     by_float(grad.dtype(), [&]<class T>(T) {
         cpu::conv_input_grad(g, grad.data<T>(), weight.data<T>(), call.outputs[0].data_mut<T>());
@@ -201,8 +200,7 @@ void input_grad_kernel(const KernelCall& call) {
 Tensors input_grad_gradient(const GradCall& call) {
     const ConvOptions options = options_of(call.attrs);
     Tensors out(2);
-    if (call.need(0))
-        out[0] = conv2d(call.grads[0], call.inputs[1], {}, options);
+    if (call.need(0)) out[0] = conv2d(call.grads[0], call.inputs[1], {}, options);
     if (call.need(1))
         out[1] = conv_weight_grad(call.grads[0], call.inputs[0], call.input_metas[1].shape, options,
                                   false)[0];
@@ -244,8 +242,7 @@ Tensors weight_grad_gradient(const GradCall& call) {
     if (call.need(0) && weight)
         out[0] = conv_input_grad(call.inputs[1], weight, call.input_metas[0].shape, options);
     if (call.need(1)) {
-        if (weight)
-            out[1] = conv2d(call.inputs[0], weight, {}, options);
+        if (weight) out[1] = conv2d(call.inputs[0], weight, {}, options);
         if (call.grads.size() > 1 && call.grads[1]) {
             const Shape& shape = call.input_metas[1].shape;
             const Tensor spread = expand(reshape(call.grads[1], {1, shape[1], 1, 1}), shape);
@@ -313,8 +310,7 @@ Metas transpose_shape(const ShapeCall& call) {
 
 void transpose_kernel(const KernelCall& call) {
     Tensor out = call.outputs[0];
-    if (out.numel() == 0)
-        return;
+    if (out.numel() == 0) return;
     const Tensor x = call.inputs[0].contiguous(), weight = call.inputs[1].contiguous();
     const cpu::ConvGeometry g =
         transposed_geometry(call.op, call.attrs, out.shape(), x.shape(), weight.shape());
@@ -323,8 +319,7 @@ void transpose_kernel(const KernelCall& call) {
         cpu::conv_input_grad(g, x.data<T>(), weight.data<T>(), y);
         Tensor keep;
         const T* bias = data_or_null<T>(call.inputs[2], keep);
-        if (bias == nullptr)
-            return;
+        if (bias == nullptr) return;
         for (std::int64_t plane = 0; plane < g.batch * g.in_channels; ++plane)
             for (std::int64_t i = 0; i < g.in_plane(); ++i)
                 y[plane * g.in_plane() + i] += bias[plane % g.in_channels];
@@ -339,8 +334,7 @@ Tensors transpose_gradient(const GradCall& call) {
     if (call.need(0)) {
         out[0] = conv2d(grad, call.inputs[1], {}, options);
         for (int d = 2; d < 4; ++d)
-            if (out[0].size(d) != x_shape[d])
-                out[0] = slice(out[0], d, 0, x_shape[d]);
+            if (out[0].size(d) != x_shape[d]) out[0] = slice(out[0], d, 0, x_shape[d]);
     }
     if (call.need(1)) {
         Tensor x = call.inputs[0];
@@ -354,12 +348,10 @@ Tensors transpose_gradient(const GradCall& call) {
             pads[d == 0 ? 3 : 1] = whole - x_shape[d + 2];
             padded = padded || whole != x_shape[d + 2];
         }
-        if (padded)
-            x = pad(x, pads);
+        if (padded) x = pad(x, pads);
         out[1] = conv_weight_grad(grad, x, call.input_metas[1].shape, options, false)[0];
     }
-    if (call.need(2))
-        out[2] = sum(grad, {0, 2, 3});
+    if (call.need(2)) out[2] = sum(grad, {0, 2, 3});
     return out;
 }
 

@@ -60,8 +60,7 @@ void embedding_kernel(const KernelCall& call) {
 
 Tensors embedding_gradient(const GradCall& call) {
     Tensors out(2);
-    if (!call.need(1))
-        return out;
+    if (!call.need(1)) return out;
     static const Op& op = find_op("embedding_backward");
     const Tensor inputs[] = {call.grads[0], call.inputs[0]};
     out[1] = wiregrad::call(op, inputs,
@@ -103,8 +102,7 @@ void embedding_backward_kernel(const KernelCall& call) {
         for (std::int64_t block = 0; block < blocks; ++block) {
             const std::int64_t first = block * kBlock, last = std::min(width, first + kBlock);
             for (std::int64_t i = 0; i < count; ++i) {
-                if (at[i] == padding)
-                    continue;
+                if (at[i] == padding) continue;
                 T* row = out + at[i] * width;
                 for (std::int64_t c = first; c < last; ++c)
                     row[c] += source[i * width + c];

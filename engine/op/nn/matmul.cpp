@@ -76,8 +76,7 @@ std::int64_t batch_offset(const Tensor& tensor, const Shape& batch, std::int64_t
 
 void matmul_kernel(const KernelCall& call) {
     Tensor out = call.outputs[0];
-    if (out.numel() == 0)
-        return;
+    if (out.numel() == 0) return;
     const Operand a = operand(call.inputs[0]), b = operand(call.inputs[1]);
     const Shape batch = batch_of(out.shape());
     cpu::GemmGeometry g{a.transposed, b.transposed, out.size(-2), out.size(-1), a.owner.size(-1),
@@ -102,8 +101,7 @@ Tensors matmul_gradient(const GradCall& call) {
     const Shape &a_shape = call.input_metas[0].shape, &b_shape = call.input_metas[1].shape;
     const Tensor &a = call.inputs[0], &b = call.inputs[1], &g = call.grads[0];
     Tensors out(2);
-    if (call.need(0))
-        out[0] = sum_to(matmul(g, transpose(b, -2, -1)), a_shape);
+    if (call.need(0)) out[0] = sum_to(matmul(g, transpose(b, -2, -1)), a_shape);
     if (call.need(1)) {
         if (b_shape.size() == 2 && a_shape.size() > 2) {
             const std::int64_t k = a_shape.back(), n = b_shape[1],
@@ -134,8 +132,7 @@ Metas linear_shape(const ShapeCall& call) {
     if (weight.size() != 2)
         throw ShapeError(
             fmt::format("linear: weight {} must be [out_features, in_features]", weight.str()));
-    if (x.empty())
-        throw ShapeError("linear: the input needs at least one dimension, got a scalar");
+    if (x.empty()) throw ShapeError("linear: the input needs at least one dimension, got a scalar");
     if (x.back() != weight[1])
         throw ShapeError(fmt::format("linear: weight {} expects {} input features, input {} has {}",
                                      weight.str(), weight[1], x.str(), x.back()));
@@ -149,8 +146,7 @@ Metas linear_shape(const ShapeCall& call) {
 
 void linear_kernel(const KernelCall& call) {
     Tensor out = call.outputs[0];
-    if (out.numel() == 0)
-        return;
+    if (out.numel() == 0) return;
     const Tensor x = call.inputs[0].contiguous();
     const Operand weight = operand(call.inputs[1]);
     const std::int64_t in = call.inputs[1].size(1), features = call.inputs[1].size(0),
@@ -182,12 +178,10 @@ Tensors linear_gradient(const GradCall& call) {
         rows *= x_shape[d];
     const Tensor g = reshape(call.grads[0], {rows, weight_shape[0]});
     Tensors out(3);
-    if (call.need(0))
-        out[0] = reshape(matmul(g, call.inputs[1]), x_shape);
+    if (call.need(0)) out[0] = reshape(matmul(g, call.inputs[1]), x_shape);
     if (call.need(1))
         out[1] = matmul(transpose(g, 0, 1), reshape(call.inputs[0], {rows, weight_shape[1]}));
-    if (call.need(2))
-        out[2] = sum(g, {0});
+    if (call.need(2)) out[2] = sum(g, {0});
     return out;
 }
 
@@ -226,10 +220,8 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
     const bool vector_a = a.dim() == 1, vector_b = b.dim() == 1;
     const Tensor inputs[] = {vector_a ? unsqueeze(a, 0) : a, vector_b ? unsqueeze(b, 1) : b};
     Tensor out = call(op, inputs)[0];
-    if (vector_b)
-        out = squeeze(out, -1);
-    if (vector_a)
-        out = squeeze(out, vector_b ? -1 : -2);
+    if (vector_b) out = squeeze(out, -1);
+    if (vector_a) out = squeeze(out, vector_b ? -1 : -2);
     return out;
 }
 

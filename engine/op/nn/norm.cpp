@@ -61,8 +61,7 @@ Tensors norm_double_backward(const NormBackward& n, const NormCotangents& c) {
         by_g = plus(by_g, mul(c.u, normal));
         inner = mul(c.u, n.g);
     }
-    if (c.t)
-        by_g = plus(by_g, c.t);
+    if (c.t) by_g = plus(by_g, c.t);
     if (c.v && n.moments_depend_on_x) {
         const Tensor h = n.weight ? mul(n.weight, n.g) : n.g;
         const Tensor bent = mul(
@@ -70,8 +69,7 @@ Tensors norm_double_backward(const NormBackward& n, const NormCotangents& c) {
         by_x = neg(mul(mul(square(n.inv_std), normal), average(mul(c.v, project(h)))));
         inner = inner ? sub(inner, bent) : neg(bent);
     }
-    if (inner)
-        by_x = plus(by_x, mul(n.inv_std, project(inner)));
+    if (inner) by_x = plus(by_x, mul(n.inv_std, project(inner)));
     return {by_g, by_x, by_weight};
 }
 
@@ -87,8 +85,7 @@ cpu::BatchNormGeometry batch_geometry(const Shape& x) {
 
 /// [1, C, 1, 1]: a per-channel vector against x.
 Tensor per_channel(const Tensor& vector, int rank) {
-    if (!vector)
-        return vector;
+    if (!vector) return vector;
     Shape shape = Dims::filled(rank, 1);
     shape[1] = vector.size(0);
     return reshape(vector, shape);
@@ -131,8 +128,7 @@ void batch_norm_kernel(const KernelCall& call) {
             std::vector<double> means(static_cast<std::size_t>(g.channels)),
                 variances(means.size());
             const double count = static_cast<double>(g.batch * g.spatial);
-            if (count > 0)
-                cpu::batch_norm_moments(g, x.data<T>(), means.data(), variances.data());
+            if (count > 0) cpu::batch_norm_moments(g, x.data<T>(), means.data(), variances.data());
             for (std::size_t c = 0; c < means.size(); ++c) {
                 mean[c] = static_cast<T>(means[c]);
                 inv_std[c] = static_cast<T>(1.0 / std::sqrt(variances[c] + eps));
@@ -174,8 +170,7 @@ Tensors batch_norm_gradient(const GradCall& call) {
     Tensors grads = wiregrad::call(op, inputs, {{"training", call.attrs.flag("training")}});
     Tensors out(5);
     for (int i = 0; i < 3; ++i)
-        if (call.need(i))
-            out[static_cast<std::size_t>(i)] = grads[static_cast<std::size_t>(i)];
+        if (call.need(i)) out[static_cast<std::size_t>(i)] = grads[static_cast<std::size_t>(i)];
     return out;
 }
 
@@ -224,12 +219,9 @@ Tensors batch_norm_backward_gradient(const GradCall& call) {
         n, {call.grads[0], per_channel(call.grads[1], rank), per_channel(call.grads[2], rank)});
     Tensors out(5);
     const Shape& x = call.input_metas[1].shape;
-    if (call.need(0) && grads[0])
-        out[0] = expand(grads[0], x);
-    if (call.need(1) && grads[1])
-        out[1] = grads[1];
-    if (call.need(2) && grads[2])
-        out[2] = sum(grads[2], n.statistics);
+    if (call.need(0) && grads[0]) out[0] = expand(grads[0], x);
+    if (call.need(1) && grads[1]) out[1] = grads[1];
+    if (call.need(2) && grads[2]) out[2] = sum(grads[2], n.statistics);
     return out;
 }
 
@@ -268,8 +260,7 @@ Metas layer_norm_shape(const ShapeCall& call) {
 void layer_norm_kernel(const KernelCall& call) {
     const Tensor x = call.inputs[0].contiguous();
     const cpu::AxisGeometry g = row_geometry(x.shape(), call.attrs.dims("normalized_shape"));
-    if (x.numel() == 0)
-        return;
+    if (x.numel() == 0) return;
     by_float(x.dtype(), [&]<class T>(T) {
         Tensor keep_weight, keep_bias;
         cpu::layer_norm_forward(
@@ -287,8 +278,7 @@ Tensors layer_norm_gradient(const GradCall& call) {
         wiregrad::call(op, inputs, {{"normalized_shape", call.attrs.dims("normalized_shape")}});
     Tensors out(3);
     for (int i = 0; i < 3; ++i)
-        if (call.need(i))
-            out[static_cast<std::size_t>(i)] = grads[static_cast<std::size_t>(i)];
+        if (call.need(i)) out[static_cast<std::size_t>(i)] = grads[static_cast<std::size_t>(i)];
     return out;
 }
 
@@ -329,12 +319,9 @@ Tensors layer_norm_backward_gradient(const GradCall& call) {
         (d < first ? outer : n.statistics).push_back(d);
     Tensors grads = norm_double_backward(n, {call.grads[0], call.grads[1], call.grads[2]});
     Tensors out(5);
-    if (call.need(0) && grads[0])
-        out[0] = expand(grads[0], x);
-    if (call.need(1) && grads[1])
-        out[1] = grads[1];
-    if (call.need(2) && grads[2])
-        out[2] = outer.empty() ? grads[2] : sum(grads[2], outer);
+    if (call.need(0) && grads[0]) out[0] = expand(grads[0], x);
+    if (call.need(1) && grads[1]) out[1] = grads[1];
+    if (call.need(2) && grads[2]) out[2] = outer.empty() ? grads[2] : sum(grads[2], outer);
     return out;
 }
 

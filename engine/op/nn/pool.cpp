@@ -21,11 +21,9 @@ constexpr std::int64_t kBytePlaces = 256; // windows up to this size are remembe
 std::int64_t pooled(std::int64_t in, std::int64_t kernel, std::int64_t stride, std::int64_t padding,
                     std::int64_t dilation, bool ceil) {
     const std::int64_t room = in + 2 * padding - dilation * (kernel - 1) - 1;
-    if (room < 0 && !(ceil && room + stride > 0))
-        return 0;
+    if (room < 0 && !(ceil && room + stride > 0)) return 0;
     std::int64_t out = (room + (ceil ? stride - 1 : 0)) / stride + 1;
-    if (ceil && (out - 1) * stride >= in + padding)
-        --out;
+    if (ceil && (out - 1) * stride >= in + padding) --out;
     return out;
 }
 
@@ -64,8 +62,7 @@ cpu::PoolGeometry geometry(const Op& op, const Attrs& attrs, const Shape& x) {
                         .pad_w = padding[1],
                         .dilation_h = dilation[0],
                         .dilation_w = dilation[1]};
-    if (attrs.has("count_include_pad"))
-        g.count_include_pad = attrs.flag("count_include_pad");
+    if (attrs.has("count_include_pad")) g.count_include_pad = attrs.flag("count_include_pad");
     const bool ceil = attrs.flag("ceil_mode");
     g.out_h = pooled(g.in_h, g.kernel_h, g.stride_h, g.pad_h, g.dilation_h, ceil);
     g.out_w = pooled(g.in_w, g.kernel_w, g.stride_w, g.pad_w, g.dilation_w, ceil);
@@ -82,11 +79,9 @@ Shape output_shape(const cpu::PoolGeometry& g, const Shape& x) {
 
 PoolOptions options_of(const Attrs& a) {
     PoolOptions o{a.dims("kernel_size"), a.dims("stride"), a.dims("padding")};
-    if (a.has("dilation"))
-        o.dilation = a.dims("dilation");
+    if (a.has("dilation")) o.dilation = a.dims("dilation");
     o.ceil_mode = a.flag("ceil_mode");
-    if (a.has("count_include_pad"))
-        o.count_include_pad = a.flag("count_include_pad");
+    if (a.has("count_include_pad")) o.count_include_pad = a.flag("count_include_pad");
     return o;
 }
 

@@ -81,10 +81,8 @@ Tensors log_softmax_backward_gradient(const GradCall& call) {
     const Tensor &g = call.inputs[0], &v = call.grads[0];
     const Tensor pulled = mul(v, exp(call.inputs[1]));
     Tensors out(2);
-    if (call.need(0))
-        out[0] = sub(v, sum(pulled, dim, true));
-    if (call.need(1))
-        out[1] = neg(mul(pulled, sum(g, dim, true)));
+    if (call.need(0)) out[0] = sub(v, sum(pulled, dim, true));
+    if (call.need(1)) out[1] = neg(mul(pulled, sum(g, dim, true)));
     return out;
 }
 

@@ -65,8 +65,7 @@ struct CanvasRig {
     std::string add(const std::string& type, double x, double y) {
         graph::Node node = graph::make_node(graph(), type, {x, y});
         const std::string id = node.id;
-        if (!document.apply({graph::AddNode{node}}))
-            qFatal("%s", qPrintable(document.lastError()));
+        if (!document.apply({graph::AddNode{node}})) qFatal("%s", qPrintable(document.lastError()));
         return id;
     }
     void wire(const std::string& from, const std::string& fromPort, const std::string& to,
@@ -77,8 +76,7 @@ struct CanvasRig {
     bool wired(const std::string& from, const std::string& fromPort, const std::string& to,
                const std::string& toPort) const {
         for (const auto& w : graph().wires())
-            if (w == graph::Wire{from, fromPort, to, toPort})
-                return true;
+            if (w == graph::Wire{from, fromPort, to, toPort}) return true;
         return false;
     }
     /// Shows canvas point (0, 0) at the view's point (100, 100), at 100 %.
@@ -109,10 +107,8 @@ struct CanvasRig {
     // --- events
     void mouse(QEvent::Type type, QPointF at, Qt::MouseButton button = Qt::NoButton,
                Qt::KeyboardModifiers modifiers = {}) {
-        if (type == QEvent::MouseButtonPress || type == QEvent::MouseButtonDblClick)
-            held |= button;
-        if (type == QEvent::MouseButtonRelease)
-            held &= ~Qt::MouseButtons(button);
+        if (type == QEvent::MouseButtonPress || type == QEvent::MouseButtonDblClick) held |= button;
+        if (type == QEvent::MouseButtonRelease) held &= ~Qt::MouseButtons(button);
         QMouseEvent event(type, at, canvas->viewport()->mapToGlobal(at), button, held, modifiers);
         QApplication::sendEvent(canvas->viewport(), &event);
     }
@@ -168,8 +164,7 @@ struct CanvasRig {
                 .arg(graph().wires().size());
         for (const auto& [id, node] : graph().nodes()) {
             const NodeItem* item = scene().node(id);
-            if (!item)
-                return QStringLiteral("no item for ") + QString::fromStdString(id);
+            if (!item) return QStringLiteral("no item for ") + QString::fromStdString(id);
             if (item->pos() != QPointF(node.position.x, node.position.y))
                 return QStringLiteral("item elsewhere: ") + QString::fromStdString(id);
         }
