@@ -14,6 +14,7 @@
 
 #include "datasets/dataset.h"
 #include "datasets/row_buffer.h"
+#include "tests/source_dir.h"
 
 namespace wiregrad::data::test {
 
@@ -53,7 +54,7 @@ inline std::string slurp(const std::string& path) {
 inline std::string shared(const std::string& name) {
     const char* set = std::getenv("WIREGRAD_SHARED");
     const std::filesystem::path root =
-        set ? std::filesystem::path(set) : std::filesystem::path(WIREGRAD_SOURCE_DIR) / "../shared";
+        set ? std::filesystem::path(set) : std::filesystem::path(source_dir()) / "../shared";
     return std::filesystem::exists(root / name) ? (root / name).string() : std::string();
 }
 

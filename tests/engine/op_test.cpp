@@ -11,6 +11,7 @@
 #include "engine/core/config.h"
 #include "engine/core/error.h"
 #include "tests/engine/op_samples.h"
+#include "tests/source_dir.h"
 
 namespace wiregrad {
 namespace {
@@ -19,7 +20,7 @@ using nlohmann::json;
 
 const json& goldens() {
     static const json value =
-        json::parse(std::ifstream(WIREGRAD_SOURCE_DIR "/tests/engine/goldens/ops.json"));
+        json::parse(std::ifstream(source_dir() + "/tests/engine/goldens/ops.json"));
     return value;
 }
 

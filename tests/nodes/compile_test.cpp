@@ -16,6 +16,7 @@
 #include "tests/nodes/examples.h"
 #include "tests/nodes/helpers.h"
 #include "tests/nodes/torch.h"
+#include "tests/source_dir.h"
 
 namespace wiregrad::graph {
 namespace {
@@ -85,7 +86,7 @@ FirstStep first_step(const std::string& name) {
 }
 
 TEST(Compile, first_step_equals_the_committed_golden_of_pytorch) {
-    std::ifstream stream(std::string(WIREGRAD_SOURCE_DIR) + "/tests/nodes/goldens/first_step.json");
+    std::ifstream stream(source_dir() + "/tests/nodes/goldens/first_step.json");
     const auto golden = nlohmann::json::parse(stream);
     ASSERT_EQ(golden.size(), testing::examples().size());
     for (const auto& [name, expected] : golden.items()) {

@@ -4,6 +4,7 @@
 
 #include "nodes/edit.h"
 #include "tests/nodes/helpers.h"
+#include "tests/source_dir.h"
 
 namespace wiregrad::graph::testing {
 
@@ -204,7 +205,7 @@ Graph example(const std::string& name) {
 }
 
 std::string example_path(const std::string& name) {
-    return std::string(WIREGRAD_SOURCE_DIR) + "/resources/examples/" + name + ".wiregrad";
+    return source_dir() + "/resources/examples/" + name + ".wiregrad";
 }
 
 } // namespace wiregrad::graph::testing

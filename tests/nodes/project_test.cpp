@@ -16,11 +16,12 @@
 #include "nodes/migrate.h"
 #include "nodes/project.h"
 #include "tests/nodes/helpers.h"
+#include "tests/source_dir.h"
 
 namespace wiregrad::graph {
 namespace {
 
-const std::string kGolden = std::string(WIREGRAD_SOURCE_DIR) + "/tests/nodes/goldens/v1.wiregrad";
+const std::string kGolden = source_dir() + "/tests/nodes/goldens/v1.wiregrad";
 
 std::string read(const std::string& path) {
     std::ifstream stream(path, std::ios::binary);

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <string>
 
+#include "tests/source_dir.h"
+
 namespace wiregrad::graph::testing {
 
 inline bool torch_installed() {
@@ -16,8 +18,7 @@ inline bool torch_installed() {
 
 /// Runs tests/nodes/torch_reference.py; its output, and whether it ended well.
 inline std::pair<bool, std::string> run_reference(const std::string& arguments) {
-    const std::string command = "OPENBLAS_CORETYPE=SkylakeX /usr/bin/python3 '" +
-                                std::string(WIREGRAD_SOURCE_DIR) +
+    const std::string command = "OPENBLAS_CORETYPE=SkylakeX /usr/bin/python3 '" + source_dir() +
                                 "/tests/nodes/torch_reference.py' " + arguments + " 2>&1";
     std::string output;
     std::FILE* pipe = popen(command.c_str(), "r");
