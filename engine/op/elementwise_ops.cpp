@@ -225,6 +225,7 @@ Op unary(std::string_view name, std::string_view help, SaveRule saves, Gradient 
           .flags = kSet == Set::Test ? kTest : kPlain,
           .onnx = onnx};
     op.kernel[0] = unary_kernel<kFunctor>;
+    op.functor = {Functor::Kind::Unary, static_cast<int>(kFunctor)};
     return op;
 }
 template <Binary kFunctor, Set kSet>
@@ -238,6 +239,7 @@ Op binary(std::string_view name, std::string_view help, SaveRule saves, Gradient
           .flags = kSet == Set::Test ? kTest : kPlain,
           .onnx = onnx};
     op.kernel[0] = binary_kernel<kFunctor>;
+    op.functor = {Functor::Kind::Binary, static_cast<int>(kFunctor)};
     return op;
 }
 
@@ -488,7 +490,8 @@ std::vector<Op> make_rows() {
            },
            .saves = save_condition,
            .flags = kPlain,
-           .onnx = "Where"},
+           .onnx = "Where",
+           .functor = {Functor::Kind::Where}},
           where_kernel);
     other({.name = "masked_fill",
            .help = "value where the mask is true, x elsewhere",
@@ -497,7 +500,8 @@ std::vector<Op> make_rows() {
                return {drop(c.grads[0], c.inputs[1]), Tensor()};
            },
            .saves = save_mask,
-           .flags = kPlain},
+           .flags = kPlain,
+           .functor = {Functor::Kind::MaskedFill}},
           masked_fill_kernel);
     other({.name = "to",
            .help = "x converted to another dtype",
@@ -506,14 +510,16 @@ std::vector<Op> make_rows() {
                return {to(c.grads[0], c.input_metas[0].dtype)};
            },
            .flags = kPlain,
-           .onnx = "Cast"},
+           .onnx = "Cast",
+           .functor = {Functor::Kind::Cast}},
           cast_kernel);
     other({.name = "contiguous",
            .help = "x copied into row-major order",
            .shape = same_shape,
            .gradient = GRAD(g),
            .flags = kPlain,
-           .onnx = "Identity"},
+           .onnx = "Identity",
+           .functor = {Functor::Kind::Cast}},
           cast_kernel);
     other({.name = "to_device",
            .help = "x copied to another device",

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -100,6 +101,19 @@ struct Cost {
 };
 using CostRule = Cost (*)(const ShapeCall&, std::span<const TensorMeta> outputs);
 
+/// Prepares an instruction of a recorded program (engine/op/bind.h).
+class Bound;
+struct BindCall;
+using BindRule = std::unique_ptr<Bound> (*)(BindCall&);
+
+/// Which scalar functor of engine/kernel/functor.h an elementwise row applies, so that a program
+/// can chain several in one loop. `code` is a kernel::Unary or kernel::Binary.
+struct Functor {
+    enum class Kind : std::uint8_t { None, Unary, Binary, Where, MaskedFill, Cast };
+    Kind kind = Kind::None;
+    int code = 0;
+};
+
 enum OpFlag : std::uint32_t {
     kElementwise = 1, ///< output element i depends on input elements i only (after broadcasting)
     kView = 2,        ///< output shares input 0's storage
@@ -123,15 +137,22 @@ struct Op {
     ViewRule view = nullptr;
     std::string_view onnx = {}; ///< ONNX operator, when it is one
     int visible_outputs = 1;    ///< further outputs are for the gradient only (indices, statistics)
+    Mask writes = 0; ///< inputs that the kernel changes, besides input 0 of an in-place op
+    std::array<BindRule, kDeviceTypeCount> bind{}; ///< null: programs run the kernel
+    Functor functor{};
 };
 
 /// All rows, in a fixed order: the arrays of engine/op/*_ops.cpp, listed explicitly in
 /// op_table.cpp.
 std::span<const Op* const> op_table();
-/// Throws ValueError when there is no such op.
+/// The rows that only the passes of a program make (engine/op/fused_ops.cpp); they have no
+/// gradient.
+std::span<const Op* const> fused_op_table();
+/// A row of either table. Throws ValueError when there is no such op.
 const Op& find_op(std::string_view name);
-/// For device plug-ins, at load only.
+/// For backends and device plug-ins, at load only.
 void set_kernel(std::string_view op, DeviceType device, Kernel kernel);
+void set_bind(std::string_view op, DeviceType device, BindRule rule);
 
 /// The choke point: every op, eager or recorded, traced or shape-only, passes here.
 /// Throws typed errors that name the op and the facts.

@@ -2,6 +2,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "engine/op/bind.h"
 #include "engine/op/registry.h"
 
 namespace wiregrad {
@@ -13,9 +14,11 @@ constexpr Rows kSources[] = {
     elementwise_ops, reduce_ops, shape_ops, nn_ops, loss_ops, optim_ops,
 };
 
+ReorderRule g_reorder[kDeviceTypeCount]{};
+
 struct OpTable {
     std::vector<Op> rows; ///< copies, so that a plug-in can add its kernels
-    std::vector<const Op*> pointers;
+    std::vector<const Op*> pointers, fused;
     std::unordered_map<std::string_view, std::size_t> by_name;
 
     OpTable() {
@@ -23,8 +26,11 @@ struct OpTable {
             const auto more = source();
             rows.insert(rows.end(), more.begin(), more.end());
         }
+        const std::size_t own = rows.size();
+        const auto more = fused_ops();
+        rows.insert(rows.end(), more.begin(), more.end());
         for (std::size_t i = 0; i < rows.size(); ++i) {
-            pointers.push_back(&rows[i]);
+            (i < own ? pointers : fused).push_back(&rows[i]);
             by_name.emplace(rows[i].name, i);
         }
     }
@@ -47,12 +53,29 @@ std::span<const Op* const> op_table() {
     return the_table().pointers;
 }
 
+std::span<const Op* const> fused_op_table() {
+    return the_table().fused;
+}
+
 const Op& find_op(std::string_view name) {
     return the_table().find(name);
 }
 
 void set_kernel(std::string_view op, DeviceType device, Kernel kernel) {
     the_table().find(op).kernel[static_cast<std::size_t>(device)] = kernel;
+}
+
+void set_bind(std::string_view op, DeviceType device, BindRule rule) {
+    the_table().find(op).bind[static_cast<std::size_t>(device)] = rule;
+}
+
+void set_reorder(DeviceType device, ReorderRule rule) {
+    g_reorder[static_cast<std::size_t>(device)] = rule;
+}
+
+std::unique_ptr<Bound> bind_reorder(const TensorMeta& meta, const Layout& from, const Layout& to) {
+    const ReorderRule rule = g_reorder[static_cast<std::size_t>(meta.device.type)];
+    return rule != nullptr ? rule(meta, from, to) : nullptr;
 }
 
 } // namespace wiregrad

@@ -14,6 +14,7 @@ std::span<const Op> shape_ops();
 std::span<const Op> nn_ops(); ///< layers
 std::span<const Op> loss_ops();
 std::span<const Op> optim_ops();
+std::span<const Op> fused_ops(); ///< not in op_table(): made by the passes of a program
 
 /// The only output of a call.
 inline Tensor call_one(const Op& op, std::span<const Tensor> inputs, const Attrs& attrs = {}) {
