@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "engine/op/op.h"
+#include "engine/op/sequence_ops.h"
 
 namespace wiregrad {
 

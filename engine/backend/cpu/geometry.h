@@ -52,4 +52,33 @@ struct GemmGeometry {
     bool accumulate = false;
 };
 
+/// One layer of a recurrent net in one direction over [steps, batch, inputs].
+enum class Cell { Lstm, Gru, Tanh, Relu };
+struct RecurrentGeometry {
+    Cell cell = Cell::Lstm;
+    std::int64_t steps = 0, batch = 0, inputs = 0, hidden = 0;
+    bool reverse = false;
+    bool operator==(const RecurrentGeometry&) const = default;
+
+    /// Rows of the weights: gates times hidden.
+    std::int64_t gates() const {
+        return cell == Cell::Lstm ? 4 * hidden : cell == Cell::Gru ? 3 * hidden : hidden;
+    }
+    /// Numbers that a step saves for its gradient besides output and cell state.
+    std::int64_t saved() const { return cell == Cell::Lstm || cell == Cell::Gru ? 4 * hidden : 0; }
+    std::int64_t rows() const { return steps * batch; }
+};
+
+/// Attention of `heads` independent (batch item, head) pairs.
+struct AttentionGeometry {
+    std::int64_t heads = 0, queries = 0, keys = 0, size = 0, value_size = 0;
+    bool causal = false;
+    double scale = 1;
+    double dropout = 0;
+    std::uint64_t seed = 0, offset = 0; ///< of the dropout's random numbers
+
+    /// A weight is kept when its 32 random bits are at least this.
+    std::uint64_t threshold() const { return static_cast<std::uint64_t>(dropout * 0x1p32); }
+};
+
 } // namespace wiregrad::cpu

@@ -8,17 +8,26 @@ namespace baseline {
 extern const ConvKernels kConvKernels;
 extern const PoolKernels kPoolKernels;
 extern const RowKernels kRowKernels;
+extern const PanelKernels kPanelKernels;
+extern const CellKernels kCellKernels;
+extern const AttentionKernels kAttentionKernels;
 } // namespace baseline
 #ifdef WIREGRAD_X86_KERNELS
 namespace avx2 {
 extern const ConvKernels kConvKernels;
 extern const PoolKernels kPoolKernels;
 extern const RowKernels kRowKernels;
+extern const PanelKernels kPanelKernels;
+extern const CellKernels kCellKernels;
+extern const AttentionKernels kAttentionKernels;
 } // namespace avx2
 namespace avx512 {
 extern const ConvKernels kConvKernels;
 extern const PoolKernels kPoolKernels;
 extern const RowKernels kRowKernels;
+extern const PanelKernels kPanelKernels;
+extern const CellKernels kCellKernels;
+extern const AttentionKernels kAttentionKernels;
 } // namespace avx512
 #endif
 
@@ -49,6 +58,15 @@ const PoolKernels& pool_kernels() {
 const RowKernels& row_kernels() {
     return choose(baseline::kRowKernels, avx2::kRowKernels, avx512::kRowKernels);
 }
+const PanelKernels& panel_kernels() {
+    return choose(baseline::kPanelKernels, avx2::kPanelKernels, avx512::kPanelKernels);
+}
+const CellKernels& cell_kernels() {
+    return choose(baseline::kCellKernels, avx2::kCellKernels, avx512::kCellKernels);
+}
+const AttentionKernels& attention_kernels() {
+    return choose(baseline::kAttentionKernels, avx2::kAttentionKernels, avx512::kAttentionKernels);
+}
 #else
 const ConvKernels& conv_kernels() {
     return choose(baseline::kConvKernels, baseline::kConvKernels, baseline::kConvKernels);
@@ -58,6 +76,16 @@ const PoolKernels& pool_kernels() {
 }
 const RowKernels& row_kernels() {
     return choose(baseline::kRowKernels, baseline::kRowKernels, baseline::kRowKernels);
+}
+const PanelKernels& panel_kernels() {
+    return choose(baseline::kPanelKernels, baseline::kPanelKernels, baseline::kPanelKernels);
+}
+const CellKernels& cell_kernels() {
+    return choose(baseline::kCellKernels, baseline::kCellKernels, baseline::kCellKernels);
+}
+const AttentionKernels& attention_kernels() {
+    return choose(baseline::kAttentionKernels, baseline::kAttentionKernels,
+                  baseline::kAttentionKernels);
 }
 #endif
 

@@ -65,9 +65,62 @@ struct RowKernels {
     void (*log_softmax_grad)(const float* g, const float* y, std::int64_t n, float* gx);
 };
 
+/// Products with a packed right operand, and the cells of recurrent nets. A panel holds `depth`
+/// rows of 16 * vectors columns, vectors from 1 to kPanelVectors.
+inline constexpr int kPanelVectors = 4;
+struct PanelKernels {
+    /// out[i * out_pitch + j] (+)= sum over k of a[i * a_row + k * a_step] * panel[k][j], in the
+    /// order of k whatever the rows: results do not depend on how rows are shared out.
+    void (*product)(int vectors, std::int64_t rows, std::int64_t depth, const float* a,
+                    std::int64_t a_row, std::int64_t a_step, const float* panel, float* out,
+                    std::int64_t out_pitch, bool accumulate);
+    /// panel[k][j] = source[j * pitch + k] for j < columns, k < depth; columns beyond are 0.
+    void (*pack_transposed)(int vectors, std::int64_t depth, std::int64_t columns,
+                            const float* source, std::int64_t pitch, float* panel,
+                            std::int64_t panel_pitch);
+};
+/// One step of one row for `count` <= 16 hidden units; `pitch` lies between the gates of x, bias
+/// and saved, `h` holds the recurrent products of the gates 16 apart. See plain_recurrent.h for the
+/// formulas.
+struct CellKernels {
+    void (*lstm)(std::int64_t count, std::int64_t pitch, const float* x, const float* bias,
+                 const float* h, const float* c_before, float* saved, float* c, float* y);
+    void (*gru)(std::int64_t count, std::int64_t pitch, const float* x, const float* bias,
+                const float* h, const float* bias_hn, const float* h_before, float* saved,
+                float* y);
+    void (*rnn)(bool relu, std::int64_t count, const float* x, const float* bias, const float* h,
+                float* y);
+    /// Over the n hidden units of a row. dh: the gradient of the step's output; it leaves as the
+    /// part that does not pass through the recurrent product. dc likewise, complete.
+    void (*lstm_backward)(std::int64_t n, const float* saved, const float* c_before, const float* c,
+                          float* dh, float* dc, float* dgates);
+    void (*gru_backward)(std::int64_t n, const float* saved, const float* h_before, float* dh,
+                         float* dgates_x, float* dgates_h);
+    void (*rnn_backward)(bool relu, std::int64_t n, const float* y, float* dh, float* dgates);
+};
+
+/// Rows of attention, and dropout.
+struct AttentionKernels {
+    /// s = softmax(s * scale + bias); returns the logarithm of the sum of exponentials. bias may be
+    /// null. Where everything is masked: zeros and -infinity.
+    float (*softmax)(std::int64_t n, float scale, const float* bias, float* s);
+    /// The same weights again: s = exp(s * scale + bias - log_sum).
+    void (*weights)(std::int64_t n, float scale, const float* bias, float log_sum, float* s);
+    /// g = weight * (g - pull) * scale
+    void (*score_grad)(std::int64_t n, float scale, const float* weight, float pull, float* g);
+    float (*dot)(std::int64_t n, const float* a, const float* b);
+    /// y = x * scale where the 32 bits of element first + i of the stream (seed, offset) are at
+    /// least `threshold`, else 0. y may be x.
+    void (*dropout)(std::uint64_t seed, std::uint64_t offset, std::uint64_t first, std::int64_t n,
+                    std::uint32_t threshold, float scale, const float* x, float* y);
+};
+
 /// The tables for the instruction set in use (engine/core/config.h).
 const ConvKernels& conv_kernels();
 const PoolKernels& pool_kernels();
 const RowKernels& row_kernels();
+const PanelKernels& panel_kernels();
+const CellKernels& cell_kernels();
+const AttentionKernels& attention_kernels();
 
 } // namespace wiregrad::cpu

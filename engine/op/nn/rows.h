@@ -14,5 +14,7 @@ std::span<const Op> norm_rows();      ///< batch_norm, layer_norm
 std::span<const Op> softmax_rows();   ///< softmax, log_softmax
 std::span<const Op> embedding_rows(); ///< embedding
 std::span<const Op> dropout_rows();
+std::span<const Op> recurrent_rows(); ///< lstm, gru, rnn_tanh, rnn_relu
+std::span<const Op> attention_rows(); ///< scaled_dot_product_attention
 
 } // namespace wiregrad
