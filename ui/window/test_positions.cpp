@@ -1,6 +1,7 @@
 #include "ui/window/test_positions.h"
 
 #include <QAbstractButton>
+#include <QComboBox>
 #include <QJsonArray>
 #include <QJsonDocument>
 #include <QJsonObject>
@@ -10,6 +11,7 @@
 #include <cstdio>
 
 #include "ui/canvas/canvas.h"
+#include "ui/inspect/inspector_panel.h"
 #include "ui/window/gallery.h"
 #include "ui/window/main_window.h"
 #include "ui/window/run_bar.h"
@@ -23,6 +25,21 @@ constexpr int kEveryMs = 50;
 QJsonArray onScreen(const QWidget& widget, QPointF local) {
     const QPoint p = widget.mapToGlobal(local.toPoint());
     return {p.x(), p.y()};
+}
+
+/// What the inspector shows: null while nothing arrived.
+QJsonValue inspected(const InspectorPanel* inspector) {
+    const ProbeRecord* shown = inspector && inspector->isVisible() ? inspector->shown() : nullptr;
+    if (!shown) return {};
+    QJsonArray shape;
+    for (const std::int64_t size : shown->shape)
+        shape.append(double(size));
+    return QJsonObject{{QStringLiteral("node"), QString::fromStdString(shown->value.node)},
+                       {QStringLiteral("name"), QString::fromStdString(shown->value.name)},
+                       {QStringLiteral("shape"), shape},
+                       {QStringLiteral("step"), double(shown->step)},
+                       {QStringLiteral("min"), shown->min},
+                       {QStringLiteral("max"), shown->max}};
 }
 
 } // namespace
@@ -52,6 +69,8 @@ QByteArray TestPositions::text() const {
         put(button);
     for (const auto* field : window_.findChildren<QLineEdit*>())
         put(field);
+    for (const auto* box : window_.findChildren<QComboBox*>())
+        put(box);
     const Canvas& canvas = window_.canvas();
     put(&canvas);
 
@@ -71,7 +90,12 @@ QByteArray TestPositions::text() const {
                     onScreen(*canvas.viewport(),
                              canvas.portPosition(name, QString::fromStdString(port.id), true)));
         }
+        QJsonObject params;
+        for (const auto& [param, value] : node.params)
+            params.insert(QString::fromStdString(param),
+                          QString::fromStdString(graph::value_text(value)));
         nodes.insert(name, QJsonObject{{QStringLiteral("type"), QString::fromStdString(node.type)},
+                                       {QStringLiteral("params"), params},
                                        {QStringLiteral("centre"),
                                         onScreen(*canvas.viewport(), canvas.nodeCentre(name))},
                                        {QStringLiteral("inputs"), inputs},
@@ -80,6 +104,9 @@ QByteArray TestPositions::text() const {
     QJsonArray wires;
     for (const graph::Wire& wire : window_.document().graph().wires())
         wires.append(QString::fromStdString(wire.str()));
+    QJsonArray selected;
+    for (const QString& id : canvas.selectedNodes())
+        selected.append(id);
     const TrainSession& session = window_.session();
     const Curve* loss = session.lossNames().empty()
                             ? nullptr
@@ -90,6 +117,8 @@ QByteArray TestPositions::text() const {
                    {QStringLiteral("widgets"), widgets},
                    {QStringLiteral("nodes"), nodes},
                    {QStringLiteral("wires"), wires},
+                   {QStringLiteral("selected"), selected},
+                   {QStringLiteral("inspector"), inspected(window_.findChild<InspectorPanel*>())},
                    {QStringLiteral("state"), session.stateText()},
                    {QStringLiteral("active"), session.isActive()},
                    {QStringLiteral("step"), double(progress.step)},
