@@ -143,18 +143,16 @@ void bench_one(const std::string& name, const BenchOptions& options) {
     const std::string label = std::filesystem::path(file).stem().string();
     const double ms = 1000 * median(times);
     if (options.json) {
-        fmt::print("{}\n",
-                   nlohmann::ordered_json{
-                       {"model", label},
-                       {"batch", training.batch_size},
-                       {"device", "cpu"},
-                       {"threads", threads},
-                       {"mode", options.infer ? "infer" : "train"},
-                       {"ms_per_step_median", ms},
-                       {"ms_per_step_min", 1000 * *std::min_element(times.begin(), times.end())},
-                       {"steps", times.size()},
-                       {"peak_rss_mb", peak_rss_mb()}}
-                       .dump());
+        print_line(nlohmann::ordered_json{
+            {"model", label},
+            {"batch", training.batch_size},
+            {"device", "cpu"},
+            {"threads", threads},
+            {"mode", options.infer ? "infer" : "train"},
+            {"ms_per_step_median", ms},
+            {"ms_per_step_min", 1000 * *std::min_element(times.begin(), times.end())},
+            {"steps", times.size()},
+            {"peak_rss_mb", peak_rss_mb()}});
     } else {
         fmt::print("{:<16} batch {:<5} {} thread{}  {:<5} {:>9.3f} ms a step  ({} steps, {:.0f} "
                    "samples/s, peak {:.0f} MB)\n",

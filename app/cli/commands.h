@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "engine/core/error.h"
 #include "nodes/compile.h"
 #include "nodes/graph.h"
@@ -85,7 +87,7 @@ struct RunError : Error {
 void catch_interrupts();
 bool interrupted();
 
-/// Loads the project and applies --set and --data. Paths inside the project are relative to its
+/// Loads the project and applies --set and --data. Paths inside the project are meant from its
 /// folder.
 graph::Graph open_project(const ProjectOptions& options);
 /// "digits-lenet" -> file of the built-in example; throws UsageError listing the names.
@@ -97,6 +99,9 @@ void check_device(const std::string& device);
 /// are none.
 void load_weights_into(graph::CompiledModel& model, const graph::Graph& graph,
                        const std::string& project, const std::string& weights);
+/// Prints a JSON object as one line. Names of files and classes need not be UTF-8: what is not is
+/// replaced.
+void print_line(const nlohmann::ordered_json& event);
 /// "1.2 M", "3.4 GB", "1:05"
 std::string count_text(double count);
 std::string bytes_text(double bytes);

@@ -33,12 +33,10 @@ int fetch(const DatasetsOptions& options) {
         if (percent != printed) {
             printed = percent;
             if (options.json) {
-                fmt::print("{}\n", Json{{"event", "download"},
-                                        {"file", now.file},
-                                        {"bytes", now.done},
-                                        {"total", now.total}}
-                                       .dump());
-                std::fflush(stdout);
+                print_line(Json{{"event", "download"},
+                                {"file", now.file},
+                                {"bytes", now.done},
+                                {"total", now.total}});
             } else if (terminal) {
                 fmt::print(stderr, "\r\x1b[2K{} {} % of {}", now.file, percent,
                            bytes_text(double(now.total)));
@@ -56,8 +54,7 @@ int fetch(const DatasetsOptions& options) {
         throw RunError(error.what());
     }
     if (options.json) {
-        fmt::print("{}\n",
-                   Json{{"event", "done"}, {"dataset", what->id}, {"folder", folder}}.dump());
+        print_line(Json{{"event", "done"}, {"dataset", what->id}, {"folder", folder}});
     } else {
         fmt::print("{}{}: in {}\n", terminal ? "\r\x1b[2K" : "", what->label, folder);
     }
@@ -72,14 +69,13 @@ int datasets(const DatasetsOptions& options) {
     }
     for (const data::SourceInfo& source : data::sources()) {
         if (options.json) {
-            fmt::print("{}\n", Json{{"source", source.id},
-                                    {"label", source.label},
-                                    {"help", source.help},
-                                    {"needs_path", source.needs_path},
-                                    {"generated", source.generated},
-                                    {"samples", source.samples},
-                                    {"test_samples", source.test_samples}}
-                                   .dump());
+            print_line(Json{{"source", source.id},
+                            {"label", source.label},
+                            {"help", source.help},
+                            {"needs_path", source.needs_path},
+                            {"generated", source.generated},
+                            {"samples", source.samples},
+                            {"test_samples", source.test_samples}});
         } else {
             fmt::print("{:<14} {:<12} {}\n", source.id,
                        source.needs_path ? "from files" : "built in", source.help);
@@ -87,12 +83,11 @@ int datasets(const DatasetsOptions& options) {
     }
     for (const data::Downloadable& each : data::downloadables()) {
         if (options.json) {
-            fmt::print("{}\n", Json{{"download", each.id},
-                                    {"label", each.label},
-                                    {"read_by", each.source},
-                                    {"bytes", each.size()},
-                                    {"origin", each.origin}}
-                                   .dump());
+            print_line(Json{{"download", each.id},
+                            {"label", each.label},
+                            {"read_by", each.source},
+                            {"bytes", each.size()},
+                            {"origin", each.origin}});
         } else {
             fmt::print("{:<14} {:<12} {}, {}: wiregrad datasets --download {} --to FOLDER\n",
                        each.id, "to fetch", each.label, bytes_text(double(each.size())), each.id);

@@ -41,11 +41,10 @@ int eval(const EvalOptions& options) {
         for (std::size_t i = 0; i < record.metrics.size(); ++i) {
             values[metrics[i]] = record.metrics[i];
         }
-        fmt::print("{}\n", Json{{"event", "done"},
-                                {"split", options.split},
-                                {"samples", record.samples},
-                                {"metrics", values}}
-                               .dump());
+        print_line(Json{{"event", "done"},
+                        {"split", options.split},
+                        {"samples", record.samples},
+                        {"metrics", values}});
         return 0;
     }
     fmt::print("{} ({} samples):", options.split, record.samples);
@@ -89,7 +88,7 @@ int predict(const PredictOptions& options) {
             if (!labelled) {
                 event["values"] = std::vector<double>(first, first + per_row);
                 if (options.project.json) {
-                    fmt::print("{}\n", event.dump());
+                    print_line(event);
                 } else {
                     for (std::size_t i = 0; i < per_row; ++i) {
                         fmt::print("{}{:.6g}", i > 0 ? " " : "", first[i]);
@@ -113,7 +112,7 @@ int predict(const PredictOptions& options) {
                 }
             }
             if (options.project.json) {
-                fmt::print("{}\n", event.dump());
+                print_line(event);
             }
         }
     }

@@ -126,16 +126,15 @@ int info(const ProjectOptions& options) {
             for (const auto& [name, shape] : facts.weight_shapes) {
                 weights.push_back({{"name", name}, {"shape", json_of(shape)}});
             }
-            fmt::print("{}\n", Json{{"event", "node"},
-                                    {"node", id},
-                                    {"type", node.type},
-                                    {"known", facts.known},
-                                    {"outputs", outputs},
-                                    {"weights", facts.weights},
-                                    {"weight_shapes", weights},
-                                    {"flops_per_sample", facts.flops},
-                                    {"activation_bytes", facts.activation_bytes}}
-                                   .dump());
+            print_line(Json{{"event", "node"},
+                            {"node", id},
+                            {"type", node.type},
+                            {"known", facts.known},
+                            {"outputs", outputs},
+                            {"weights", facts.weights},
+                            {"weight_shapes", weights},
+                            {"flops_per_sample", facts.flops},
+                            {"activation_bytes", facts.activation_bytes}});
         } else {
             fmt::print("{:<14} {:<18} {:<22} {:>12} {:>12} {:>12}\n", id, node.type,
                        facts.output_text,
@@ -145,14 +144,13 @@ int info(const ProjectOptions& options) {
         }
     }
     if (options.json) {
-        fmt::print("{}\n", Json{{"event", "total"},
-                                {"nodes", graph.nodes().size()},
-                                {"weights", analysis.weights},
-                                {"flops_per_sample", analysis.flops},
-                                {"training_bytes", analysis.training_bytes},
-                                {"batch_size", graph.training().batch_size},
-                                {"runnable", analysis.runnable()}}
-                               .dump());
+        print_line(Json{{"event", "total"},
+                        {"nodes", graph.nodes().size()},
+                        {"weights", analysis.weights},
+                        {"flops_per_sample", analysis.flops},
+                        {"training_bytes", analysis.training_bytes},
+                        {"batch_size", graph.training().batch_size},
+                        {"runnable", analysis.runnable()}});
     } else {
         fmt::print(
             "\n{} weights, {} FLOPs forward a sample, about {} to train with a batch of {}\n",
@@ -176,15 +174,14 @@ int check(const ProjectOptions& options) {
             for (const graph::Fix& fix : problem.fixes) {
                 fixes.push_back(fix.label);
             }
-            fmt::print("{}\n", Json{{"event", "problem"},
-                                    {"severity", word(problem.severity)},
-                                    {"code", problem.code},
-                                    {"node", problem.node},
-                                    {"port", problem.port},
-                                    {"param", problem.param},
-                                    {"text", problem.text},
-                                    {"fixes", fixes}}
-                                   .dump());
+            print_line(Json{{"event", "problem"},
+                            {"severity", word(problem.severity)},
+                            {"code", problem.code},
+                            {"node", problem.node},
+                            {"port", problem.port},
+                            {"param", problem.param},
+                            {"text", problem.text},
+                            {"fixes", fixes}});
             continue;
         }
         fmt::print("{}: {}{}{}\n", word(problem.severity), problem.node,
@@ -194,10 +191,8 @@ int check(const ProjectOptions& options) {
         }
     }
     if (options.json) {
-        fmt::print(
-            "{}\n",
-            Json{{"event", "done"}, {"problems", analysis.problems.size()}, {"errors", errors}}
-                .dump());
+        print_line(
+            Json{{"event", "done"}, {"problems", analysis.problems.size()}, {"errors", errors}});
     } else if (analysis.problems.empty()) {
         fmt::print("No problems.\n");
     }
@@ -208,7 +203,7 @@ int nodes(bool json) {
     std::string category;
     for (const graph::NodeType& type : graph::node_types()) {
         if (json) {
-            fmt::print("{}\n", json_of(type).dump());
+            print_line(json_of(type));
             continue;
         }
         if (type.category != category) {

@@ -28,9 +28,13 @@ int fail(const std::string& text, int status) {
 
 void add_project(CLI::App* command, ProjectOptions& options) {
     command->add_option("FILE", options.file, "The project, a .wiregrad file")->required();
-    command->add_option("--set", options.set, "NODE.PARAM=VALUE: change a parameter for this call");
-    command->add_option("--data", options.data,
-                        "NODE=PATH: read this dataset node's data from a file or folder");
+    // One value each, so that FILE may follow.
+    command->add_option("--set", options.set, "NODE.PARAM=VALUE: change a parameter for this call")
+        ->allow_extra_args(false);
+    command
+        ->add_option("--data", options.data,
+                     "NODE=PATH: read this dataset node's data from a file or folder")
+        ->allow_extra_args(false);
     command->add_flag("--json", options.json, "Print one JSON object a line");
 }
 
@@ -157,6 +161,8 @@ int run(int argc, char** argv) {
     } catch (const RunError& error) {
         return fail(error.what(), 1);
     } catch (const DeviceError& error) {
+        return fail(error.what(), 1);
+    } catch (const Cancelled& error) {
         return fail(error.what(), 1);
     } catch (const OutOfMemory& error) {
         return fail(error.what(), 1);

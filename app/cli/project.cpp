@@ -1,6 +1,8 @@
 // What the commands share: opening a project with overrides, examples, weights, figures in words.
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
@@ -8,6 +10,7 @@
 
 #include "app/cli/commands.h"
 #include "nodes/edit.h"
+#include "nodes/paths.h"
 #include "nodes/project.h"
 
 namespace wiregrad::cli {
@@ -71,26 +74,6 @@ void set_data(graph::Graph& graph, const std::string& text) {
                             node.id, "path", fs::absolute(path).lexically_normal().string()}});
 }
 
-/// A dataset path that is not absolute is meant from the project's folder.
-void resolve_paths(graph::Graph& graph, const fs::path& folder) {
-    std::vector<graph::Edit> edits;
-    for (const auto& [id, node] : graph.nodes()) {
-        const graph::NodeType* type = graph::find_type(node.type);
-        const auto found = node.params.find("path");
-        if (!type || type->role != graph::Role::Dataset || found == node.params.end()) {
-            continue;
-        }
-        const auto* path = std::get_if<std::string>(&found->second);
-        if (path && !path->empty() && fs::path(*path).is_relative()) {
-            edits.push_back({graph::SetParam{
-                id, "path", fs::absolute(folder / *path).lexically_normal().string()}});
-        }
-    }
-    for (const auto& edit : edits) {
-        graph::apply(graph, edit);
-    }
-}
-
 /// Where the examples lie: beside an installed binary, or in the source tree.
 fs::path examples_folder() {
     std::error_code ignored;
@@ -114,7 +97,7 @@ bool interrupted() {
 
 graph::Graph open_project(const ProjectOptions& options) {
     graph::Graph graph = graph::load_project(options.file);
-    resolve_paths(graph, fs::absolute(options.file).parent_path());
+    graph::make_paths_absolute(graph, fs::absolute(options.file).parent_path().string());
     for (const std::string& text : options.data) {
         set_data(graph, text);
     }
@@ -175,6 +158,17 @@ void load_weights_into(graph::CompiledModel& model, const graph::Graph& graph,
                                     other ? " (it was saved with another network)" : "",
                                     error.what()));
     }
+    if (!hash.empty() && hash != graph::graph_hash(graph)) {
+        fmt::print(stderr,
+                   "wiregrad: {} fits, but it was saved with another version of this network\n",
+                   path);
+    }
+}
+
+void print_line(const nlohmann::ordered_json& event) {
+    fmt::print("{}\n",
+               event.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+    std::fflush(stdout);
 }
 
 std::string count_text(double count) {

@@ -21,11 +21,6 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-void print(const Json& event) {
-    fmt::print("{}\n", event.dump());
-    std::fflush(stdout);
-}
-
 /// The network's losses and metrics under the names that events use: "loss" when there is one.
 struct Names {
     std::vector<std::string> losses, metrics;
@@ -80,7 +75,7 @@ class Reporter : public train::Sink {
             event["lr"] = record.lr;
             event["samples_per_second"] = std::round(record.samples_per_second);
             event["seconds"] = record.seconds;
-            print(event);
+            print_line(event);
         } else if (terminal_) {
             const auto now = std::chrono::steady_clock::now();
             if (now - drawn_ < std::chrono::milliseconds(100)) {
@@ -108,7 +103,7 @@ class Reporter : public train::Sink {
             put(event, "validation_", names_.losses, record.losses);
             put(event, "validation_", names_.metrics, record.metrics);
             event["seconds"] = record.seconds;
-            print(event);
+            print_line(event);
             return;
         }
         clear_line();
@@ -119,6 +114,15 @@ class Reporter : public train::Sink {
         }
         fmt::print("{}  {}\n", line, time_text(record.seconds));
         std::fflush(stdout);
+    }
+
+    void on_warning(const std::string& text) override {
+        if (json_) {
+            print_line(Json{{"event", "warning"}, {"text", text}});
+        } else {
+            clear_line();
+            fmt::print(stderr, "wiregrad: the checkpoint was not written: {}\n", text);
+        }
     }
 
     void on_done(const train::DoneRecord& record) override {
@@ -178,6 +182,46 @@ fs::path output_folder(const TrainOptions& options) {
     return folder;
 }
 
+/// "digits.weights.h5" -> "digits.checkpoint.h5"
+std::string checkpoint_name(const std::string& weights) {
+    return weights.substr(0, weights.size() - std::string_view(".weights.h5").size()) +
+           ".checkpoint.h5";
+}
+
+/// A word as a shell takes it.
+std::string quoted(const std::string& word) {
+    constexpr std::string_view kPlain =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=.,:/@%";
+    if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) {
+        return word;
+    }
+    std::string text = "'";
+    for (const char c : word) {
+        text += c == '\'' ? "'\\''" : std::string(1, c);
+    }
+    return text + "'";
+}
+
+/// What goes on with this run: a checkpoint is refused by a run of other settings.
+std::string resume_command(const TrainOptions& options) {
+    std::string text = "wiregrad train " + quoted(options.project.file) + " --resume";
+    const auto add = [&text](const char* option, const std::string& value) {
+        text += fmt::format(" {} {}", option, quoted(value));
+    };
+    for (const std::string& each : options.project.set) {
+        add("--set", each);
+    }
+    for (const std::string& each : options.project.data) {
+        add("--data", each);
+    }
+    if (options.epochs) add("--epochs", std::to_string(*options.epochs));
+    if (options.steps) add("--steps", std::to_string(*options.steps));
+    if (options.seed) add("--seed", std::to_string(*options.seed));
+    if (options.threads > 0) add("--threads", std::to_string(options.threads));
+    if (!options.out.empty()) add("--out", options.out);
+    return text;
+}
+
 } // namespace
 
 int train(const TrainOptions& options) {
@@ -189,9 +233,9 @@ int train(const TrainOptions& options) {
     graph::apply(graph, graph::Edit{graph::SetTraining{training}});
 
     const fs::path folder = output_folder(options);
-    const std::string stem = fs::path(options.project.file).stem().string();
-    const fs::path weights = folder / (stem + ".weights.h5");
-    const fs::path checkpoint = folder / (stem + ".checkpoint.h5");
+    const fs::path weights =
+        folder / fs::path(graph::weights_path(options.project.file)).filename();
+    const fs::path checkpoint = folder / checkpoint_name(weights.filename().string());
     if (options.resume && !fs::exists(checkpoint)) {
         throw FileError(
             fmt::format("there is no checkpoint {} to go on from", checkpoint.string()));
@@ -218,7 +262,7 @@ int train(const TrainOptions& options) {
                                                plan.epochs, options.project.json);
 
     if (options.project.json) {
-        print(
+        print_line(
             Json{{"event", "start"},
                  {"project", options.project.file},
                  {"epochs", plan.epochs},
@@ -231,8 +275,9 @@ int train(const TrainOptions& options) {
                  {"device", "cpu"}});
     } else {
         fmt::print("{}: {} samples to train on, {} epochs of {} steps\n",
-                   graph.title().empty() ? stem : graph.title(), plan.train->samples_per_epoch(),
-                   plan.epochs, per_epoch);
+                   graph.title().empty() ? fs::path(options.project.file).stem().string()
+                                         : graph.title(),
+                   plan.train->samples_per_epoch(), plan.epochs, per_epoch);
         std::fflush(stdout);
     }
 
@@ -251,17 +296,20 @@ int train(const TrainOptions& options) {
 
     if (done->state == train::RunState::Failed) {
         if (options.project.json) {
-            print(Json{{"event", "done"},
-                       {"state", "failed"},
-                       {"steps", done->steps},
-                       {"seconds", done->seconds},
-                       {"error", done->error},
-                       {"node", done->error_node}});
+            print_line(Json{{"event", "done"},
+                            {"state", "failed"},
+                            {"steps", done->steps},
+                            {"seconds", done->seconds},
+                            {"error", done->error},
+                            {"node", done->error_node}});
         }
         throw RunError(done->error);
     }
+    // A run that was stopped before its first step has trained nothing: weights of an earlier one
+    // stay.
+    const bool trained = done->steps > 0;
     try {
-        graph::save_weights(weights.string(), trainer.model().module().state(), graph);
+        if (trained) graph::save_weights(weights.string(), trainer.model().module().state(), graph);
     } catch (const Error& error) {
         throw RunError(fmt::format("the run ended well, but its weights could not be saved: {}",
                                    error.what()));
@@ -273,14 +321,18 @@ int train(const TrainOptions& options) {
             put(metrics, "test_", names.losses, done->test->losses);
             put(metrics, "test_", names.metrics, done->test->metrics);
         }
-        print(Json{{"event", "done"},
-                   {"state", state_name(done->state)},
-                   {"steps", done->steps},
-                   {"epochs", done->epochs},
-                   {"seconds", done->seconds},
-                   {"metrics", metrics},
-                   {"weights", weights.string()},
-                   {"checkpoint", checkpoint.string()}});
+        Json event{{"event", "done"},          {"state", state_name(done->state)},
+                   {"steps", done->steps},     {"epochs", done->epochs},
+                   {"seconds", done->seconds}, {"metrics", metrics}};
+        if (trained) {
+            event["weights"] = weights.string();
+            if (done->checkpoint_error.empty()) {
+                event["checkpoint"] = checkpoint.string();
+            } else {
+                event["checkpoint_error"] = done->checkpoint_error;
+            }
+        }
+        print_line(event);
         return 0;
     }
     fmt::print("{} after {} steps in {}\n",
@@ -290,9 +342,12 @@ int train(const TrainOptions& options) {
         fmt::print("Test ({} samples): {}\n", done->test->samples,
                    words(names, done->test->losses, done->test->metrics));
     }
-    if (done->state == train::RunState::Stopped) {
-        fmt::print("Go on with: wiregrad train {} --resume{}\n", options.project.file,
-                   options.out.empty() ? "" : " --out " + options.out);
+    if (!trained) {
+        fmt::print("Nothing was trained, so nothing was saved.\n");
+        return 0;
+    }
+    if (done->state == train::RunState::Stopped && done->checkpoint_error.empty()) {
+        fmt::print("Go on with: {}\n", resume_command(options));
     }
     fmt::print("Weights: {}\n", weights.string());
     return 0;

@@ -118,6 +118,51 @@ class Cli(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(read(self.example("digits-mlp")), before)
 
+    def test_a_project_of_any_name_finds_its_weights(self):
+        for name in ("my net.json", b"caf\xe9.wiregrad"):
+            path = os.path.join(os.fsencode(self.folder), os.fsencode(name))
+            shutil.copy(os.path.join(EXAMPLES, "iris.wiregrad"), path)
+            done = subprocess.run([BINARY, "train", path, "--steps", "3", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(json.loads(done.stdout.splitlines()[-1])["steps"], 3)
+            done = subprocess.run([BINARY, "eval", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_data_moves_with_its_project(self):
+        write(os.path.join(self.folder, "points.csv"), "".join(f"{i % 7},{i % 5},{i % 2}\n" for i in range(40)))
+        project = json.loads(read(self.example("spirals")))
+        dataset = next(n for n in project["nodes"] if n["type"] == "Dataset")
+        dataset["params"]["path"] = "points.csv"
+        path = os.path.join(self.folder, "relative.wiregrad")
+        write(path, json.dumps(project))
+        done = run("info", path, "--json", cwd="/")
+        self.assertTrue(events(done)[-1]["runnable"], done.stdout)
+
+    def test_interrupted_before_the_first_step_keeps_what_is_there(self):
+        self.train("digits-mlp", "--steps", 2, "--set", "digits.samples=200")
+        weights = os.path.join(self.folder, "digits-mlp.weights.h5")
+        before = read(weights, "rb")
+        process = subprocess.Popen([BINARY, "train", self.example("digits-mlp"), "--set", "digits.samples=2000000"], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True)
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 1, said)
+        self.assertIn("cancelled", said)
+        self.assertEqual(read(weights, "rb"), before)
+
+    def test_a_checkpoint_that_cannot_be_written_is_told(self):
+        os.mkdir(os.path.join(self.folder, "iris.checkpoint.h5"))
+        done = self.train("iris", "--steps", 10)
+        warnings = [e for e in events(done) if e["event"] == "warning"]
+        self.assertTrue(warnings and "iris.checkpoint.h5" in warnings[-1]["text"], done.stdout)
+        last = events(done)[-1]
+        self.assertIn("iris.checkpoint.h5", last["checkpoint_error"])
+        self.assertNotIn("checkpoint", last)
+        done = run("train", self.example("iris"), "--steps", 10)
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("iris.checkpoint.h5", done.stderr)
+
     # --- the other commands
 
     def test_info_counts_lenet(self):
@@ -175,6 +220,23 @@ class Cli(unittest.TestCase):
         rows = events(run("predict", self.example("iris"), "--input", path, "--json"))
         self.assertEqual([r["classes"][0]["index"] for r in rows], [0, 2])
 
+    def test_predict_takes_pictures_as_arrays_and_long_rows(self):
+        self.train("digits-mlp", "--steps", 2, "--set", "digits.samples=200")
+        pixels = [(i * 37 + i // 28) % 256 for i in range(784)]
+
+        def answer(what):
+            done = run("predict", self.example("digits-mlp"), "--input", what, "--json")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return [c["probability"] for c in events(done)[-1]["classes"]]
+
+        path = os.path.join(self.folder, "x.npy")
+        header = "{'descr': '|u1', 'fortran_order': False, 'shape': (28, 28), }"
+        header += " " * (117 - len(header)) + "\n"
+        write(path, b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + bytes(pixels))
+        as_bytes, as_row = answer(path), answer(",".join(str(p / 255) for p in pixels))
+        for a, b in zip(as_bytes, as_row):
+            self.assertAlmostEqual(a, b, places=5)
+
     def refused_predict(self, name, value, *words):
         done = run("predict", self.example(name), "--input", value)
         self.assertEqual(done.returncode, 2)
@@ -193,6 +255,10 @@ class Cli(unittest.TestCase):
         self.assertEqual(run("--help").returncode, 0)
         self.assertEqual(run("train", "--help").returncode, 0)
         self.assertIn("wiregrad", run("--version").stdout)
+
+    def test_file_may_follow_options(self):
+        self.assertEqual(run("info", "--set", "adam1.lr=0.01", self.example("iris"), "--json").returncode, 0)
+        self.assertEqual(run("info", self.example("iris"), "--set", "adam1.lr=0.01", "--set", "adam1.beta1=0.8").returncode, 0)
 
     def test_bad_set_and_data(self):
         iris = self.example("iris")
