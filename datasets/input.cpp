@@ -3,16 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
-#include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <optional>
+#include <string_view>
+#include <unordered_map>
 
 #include "datasets/io/file_bytes.h"
 #include "datasets/io/image.h"
 #include "engine/core/error.h"
 #include "engine/io/npy.h"
+#include "engine/op/ops.h"
 
 namespace wiregrad::data {
 namespace {
@@ -36,34 +38,62 @@ Tensor from_picture(const std::vector<std::byte>& bytes, const Field& x, const s
     return Tensor::from(values, batch_of(1, x.shape));
 }
 
+Shape without_ones(const Shape& shape) {
+    Shape result;
+    for (const std::int64_t size : shape)
+        if (size != 1) result.push_back(size);
+    return result;
+}
+
+/// Samples in the order that the network takes: pictures that end in their channels are turned, as
+/// in datasets of arrays. Undefined when `array` is neither one sample nor a batch.
+Tensor arranged(const Tensor& array, const Field& x) {
+    const Shape& one = x.shape;
+    const Tensor whole = array.contiguous();
+    const auto count = [&](const Shape& sample) -> std::int64_t {
+        if (without_ones(whole.shape()) == without_ones(sample)) return 1;
+        if (whole.dim() != sample.size() + 1 || whole.size(0) < 1) return 0;
+        return whole.shape() == batch_of(whole.size(0), sample) ? whole.size(0) : 0;
+    };
+    const auto as = [&](const Shape& shape) {
+        return whole.as_strided(shape, contiguous_strides(shape), 0);
+    };
+    if (const std::int64_t samples = count(one); samples > 0) return as(batch_of(samples, one));
+    if (x.kind != FieldKind::Image) return {};
+    const Shape turned{one[1], one[2], one[0]};
+    const std::int64_t samples = count(turned);
+    return samples > 0 ? permute(as(batch_of(samples, turned)), {0, 3, 1, 2}) : Tensor();
+}
+
 Tensor from_array(const std::string& path, const Field& x) {
     const Tensor array = io::read_npy(path);
-    const Shape one = x.shape;
-    const bool sample = array.numel() == numel(one) && array.dim() <= one.size();
-    const bool batch = array.dim() == one.size() + 1 && array.size(0) > 0 &&
-                       array.numel() == array.size(0) * numel(one);
-    if (!sample && !batch)
+    const Tensor samples = arranged(array, x);
+    if (!samples.defined())
         throw DataError(fmt::format("{} has shape {}, the network takes {} or a batch of it", path,
-                                    array.shape().str(), one.str()));
-    Tensor result = Tensor::empty(batch_of(sample ? 1 : array.size(0), one), x.dtype);
-    result.copy_(
-        array.contiguous().as_strided(result.shape(), contiguous_strides(result.shape()), 0));
+                                    array.shape().str(), x.shape.str()));
+    Tensor result = Tensor::empty(samples.shape(), x.dtype);
+    result.copy_(samples);
+    // Bytes of a picture are 0 to 1 for the network, as in the dataset it was trained on.
+    if (x.kind == FieldKind::Image && array.dtype() == DType::UInt8) result = div(result, 255.0);
     return result;
 }
 
 /// All numbers of one line; nothing when a cell is no number.
 std::optional<std::vector<float>> numbers_of(const std::string& line) {
+    constexpr std::string_view kBetween = " \t,;\r";
     std::vector<float> values;
-    const char* at = line.c_str();
+    std::string_view rest = line;
     while (true) {
-        at += std::strspn(at, " \t,;\r");
-        if (*at == 0) return values;
-        char* end = nullptr;
-        const float value = std::strtof(at, &end);
-        if (end == at || !std::isfinite(value) || (*end != 0 && !std::strchr(" \t,;\r", *end)))
+        rest.remove_prefix(std::min(rest.find_first_not_of(kBetween), rest.size()));
+        if (rest.empty()) return values;
+        std::string_view cell = rest.substr(0, rest.find_first_of(kBetween));
+        rest.remove_prefix(cell.size());
+        if (cell.starts_with('+')) cell.remove_prefix(1);
+        float value = 0;
+        const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
+        if (error != std::errc() || end != cell.data() + cell.size() || !std::isfinite(value))
             return std::nullopt;
         values.push_back(value);
-        at = end;
     }
 }
 
@@ -93,14 +123,22 @@ Tensor from_rows(const std::string& text, const Field& x, const std::string& whe
 }
 
 Tensor from_text(const std::string& text, const Field& x) {
+    std::unordered_map<std::string, std::int64_t> known;
+    for (const std::string& character : x.class_names)
+        known.emplace(character, static_cast<std::int64_t>(known.size()));
     std::vector<std::int64_t> tokens;
-    for (const char c : text) {
-        const auto found = std::find(x.class_names.begin(), x.class_names.end(), std::string(1, c));
-        if (found == x.class_names.end())
+    for (std::size_t at = text.starts_with("\xEF\xBB\xBF") ? 3 : 0; at < text.size();) {
+        std::size_t end = at + 1; // one character, which UTF-8 may need several bytes for
+        while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U)
+            ++end;
+        const std::string character = text.substr(at, end - at);
+        const auto found = known.find(character);
+        if (found == known.end())
             throw DataError(
-                fmt::format("the character '{}' is not among the {} that the network knows", c,
-                            x.class_names.size()));
-        tokens.push_back(found - x.class_names.begin());
+                fmt::format("the character '{}' is not among the {} that the network knows",
+                            character, x.class_names.size()));
+        tokens.push_back(found->second);
+        at = end;
     }
     const auto length = static_cast<std::size_t>(numel(x.shape));
     if (tokens.size() < length)
@@ -126,7 +164,8 @@ void normalize(Tensor& batch, const Normalization& by) {
 Tensor read_input(const DatasetSpec& spec, const std::string& input) {
     const Field x = describe(spec).at(0);
     Tensor batch;
-    if (!std::filesystem::is_regular_file(input)) {
+    std::error_code ignored; // a long row of numbers is no name of a file
+    if (!std::filesystem::is_regular_file(input, ignored)) {
         if (x.kind == FieldKind::Tokens)
             batch = from_text(input, x);
         else if (numbers_of(input))

@@ -56,7 +56,12 @@ class Png {
     Png(std::span<const std::byte> file, const std::string& where) : where_(where) {
         image_.version = PNG_IMAGE_VERSION;
         if (!png_image_begin_read_from_memory(&image_, file.data(), file.size())) fail();
-        check_size(image_.width, image_.height, where_);
+        try {
+            check_size(image_.width, image_.height, where_);
+        } catch (...) {
+            png_image_free(&image_); // no destructor runs after a constructor that throws
+            throw;
+        }
     }
     ~Png() { png_image_free(&image_); }
     Png(const Png&) = delete;

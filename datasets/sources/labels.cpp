@@ -31,7 +31,7 @@ std::int64_t count_classes(std::span<const std::int64_t> labels, std::int64_t as
     if (asked > 0) return asked;
     const auto found = static_cast<std::int64_t>(different.size());
     constexpr std::int64_t kAlwaysFine = 16;
-    if (largest >= kAlwaysFine && largest + 1 > 2 * found)
+    if (largest >= kAlwaysFine && largest >= 2 * found)
         throw DataError(
             fmt::format("sample {} has the label {}, although only {} different labels occur",
                         largest_at, largest, found),
