@@ -62,8 +62,13 @@ void open_aside(Descriptor& out, const std::string& aside, const std::string& pa
     for (;;) {
         out.reset(::open(aside.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644));
         if (!out) fail(path, "cannot write in this folder", errno);
-        while (::flock(out.get(), LOCK_EX) != 0)
-            if (errno != EINTR) fail(path, "cannot lock the file written aside", errno);
+        while (::flock(out.get(), LOCK_EX) != 0) {
+            if (errno == EINTR) continue;
+            // Some file systems know no locks; saving matters more than two writers taking turns.
+            if (errno == ENOLCK || errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL)
+                return;
+            fail(path, "cannot lock the file written aside", errno);
+        }
         // Whoever held the lock before may have renamed the file away: then this is not ours to
         // write.
         struct stat mine {

@@ -28,6 +28,8 @@ namespace {
 /// Deeper groups than this are not followed (a file may link a group into itself).
 constexpr int kMaxDepth = 32;
 constexpr std::size_t kMaxEntries = 1'000'000;
+/// Groups may hold each other in so many ways that the walk through them would never end.
+constexpr std::size_t kMaxGroups = 100'000;
 constexpr std::size_t kMaxText = std::size_t{1} << 28;
 /// Deflate cannot shrink further than about 1 : 1030. What claims to is a bomb.
 constexpr std::uint64_t kMaxRatio = 1100;
@@ -488,6 +490,7 @@ struct Hdf5Reader::Impl {
     Id file;
     std::vector<Hdf5Entry> entries;
     Attributes attributes;
+    std::size_t groups = 0; ///< walked so far
 
     explicit Impl(const std::string& from) : path(from) {
         if (!check_seal(path)) try_in_child(path);
@@ -536,6 +539,8 @@ struct Hdf5Reader::Impl {
     void walk(hid_t group, const std::string& prefix, int depth) {
         if (depth > kMaxDepth)
             throw FileError(fmt::format("has groups nested deeper than {}", kMaxDepth), path);
+        if (++groups > kMaxGroups)
+            throw FileError(fmt::format("holds more than {} groups", kMaxGroups), path);
         H5G_info_t info{};
         check(H5Gget_info(group, &info), path, "its contents cannot be listed");
         for (hsize_t i = 0; i < info.nlinks; ++i) {

@@ -553,6 +553,22 @@ TEST(Hdf5, SurvivesDamagedFilesOfOthers) {
     EXPECT_GT(refused, kFiles / 20);
 }
 
+TEST(Hdf5, RefusesGroupsThatHoldEachOtherInTooManyWays) {
+    if (!test::python_has("numpy, h5py")) GTEST_SKIP() << "no NumPy with h5py in /usr/bin/python3";
+    const TempFolder folder;
+    (void)test::ask_python("f = h5py.File('" + folder.path() + R"(/x.h5', 'w')
+inner = f.create_group('0')
+for depth in range(1, 25):
+    outer = f.create_group(str(depth))
+    for name in range(8):
+        outer[str(name)] = inner
+    inner = outer
+f.close()
+)");
+    EXPECT_THAT(error_of([&] { const io::Hdf5Reader reader(folder / "x.h5"); }),
+                HasSubstr("groups"));
+}
+
 TEST(Hdf5, IsReadByH5pyAndReadsItsFiles) {
     if (!test::python_has("numpy, h5py")) GTEST_SKIP() << "no NumPy with h5py in /usr/bin/python3";
     const TempFolder folder;
