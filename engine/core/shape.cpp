@@ -72,8 +72,10 @@ std::int64_t numel(const Shape& shape) {
 
 Strides contiguous_strides(const Shape& shape) {
     Strides strides = Dims::filled(shape.size(), 1);
+    // Beside a size of 0 the others may be of any size: strides that nobody walks may wrap.
     for (int i = shape.size() - 2; i >= 0; --i)
-        strides[i] = strides[i + 1] * std::max<std::int64_t>(shape[i + 1], 1);
+        __builtin_mul_overflow(strides[i + 1], std::max<std::int64_t>(shape[i + 1], 1),
+                               &strides[i]);
     return strides;
 }
 

@@ -18,9 +18,9 @@ std::atomic<std::int64_t> g_live_tensors{0};
 thread_local bool t_shape_only = false;
 
 bool contiguous_geometry(const Shape& shape, const Strides& strides) {
+    if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return true;
     std::int64_t expected = 1;
     for (int i = shape.size() - 1; i >= 0; --i) {
-        if (shape[i] == 0) return true;
         if (shape[i] != 1 && strides[i] != expected) return false;
         expected *= shape[i];
     }

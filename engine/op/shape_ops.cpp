@@ -725,6 +725,7 @@ Tensor slice(const Tensor& x, std::int64_t dim, std::int64_t start, std::int64_t
         throw ValueError("slice: the step must be at least 1, not " + std::to_string(step) + ".");
     const int d = wrap_dim(dim, x.dim());
     const std::int64_t size = x.shape()[d];
+    step = std::min(step, std::max<std::int64_t>(size, 1)); // a longer one takes the first as well
     const auto bounded = [size](std::int64_t at) {
         return std::clamp<std::int64_t>(at < 0 ? at + size : at, 0, size);
     };

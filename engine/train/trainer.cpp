@@ -402,7 +402,10 @@ void Trainer::Impl::save() {
     try {
         save_checkpoint(plan.checkpoint_path, checkpoint);
         checkpoint_error.clear();
-    } catch (const FileError& error) {
+    } catch (const std::bad_alloc&) {
+        checkpoint_error = "there is not enough memory to write the checkpoint";
+        sink->on_warning(checkpoint_error);
+    } catch (const Error& error) {
         // A full disk is no reason to lose the run: the older checkpoint is whole, and the next one
         // may fit.
         checkpoint_error = error.what();

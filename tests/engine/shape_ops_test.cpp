@@ -1,3 +1,5 @@
+#include <limits>
+
 #include <gtest/gtest.h>
 
 #include "engine/core/error.h"
@@ -82,6 +84,14 @@ TEST(Reshape, RefusesWhatDoesNotFit) {
     EXPECT_EQ(reshape(Tensor::zeros({0, 3}), {3, -1}).shape(), (Shape{3, 0}));
     EXPECT_EQ(reshape(Tensor::scalar(2), {1, 1}).shape(), (Shape{1, 1}));
     EXPECT_EQ(flatten(Tensor::scalar(2)).shape(), (Shape{1}));
+}
+
+TEST(ShapeOps, ASliceMayHaveAnyStep) {
+    const Tensor row = arange(10);
+    constexpr std::int64_t kHuge = std::numeric_limits<std::int64_t>::max();
+    EXPECT_EQ(slice(row, 0, 3, 10, kHuge).to_vector(), (std::vector<double>{3}));
+    EXPECT_EQ(slice(row, 0, 0, 10, 9).to_vector(), (std::vector<double>{0, 9}));
+    EXPECT_EQ(slice(row, 0, 10, 10, kHuge).numel(), 0);
 }
 
 TEST(ShapeOps, RefuseBadDimensions) {

@@ -108,6 +108,8 @@ TEST(Tensor, HoldsItsValues) {
     EXPECT_EQ(Tensor::full({2}, -3, DType::Int64).to_vector(), (std::vector<double>{-3, -3}));
     EXPECT_EQ(Tensor::full({1}, 3, DType::Bool).item(), 1);
     EXPECT_EQ(Tensor::zeros({0, 3}).numel(), 0);
+    constexpr std::int64_t kLarge = std::int64_t{1} << 40;
+    EXPECT_TRUE(Tensor::zeros({0, kLarge, kLarge}).is_contiguous());
     EXPECT_THROW(Tensor().shape(), ValueError);
     EXPECT_THROW(Tensor::scalar(1).size(0), ShapeError);
 }
