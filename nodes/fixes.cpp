@@ -200,7 +200,7 @@ class Fixer {
     void to_picture(const Source& source, const Shape& shape) {
         std::int64_t count = 1;
         for (int i = 1; i < shape.size(); ++i)
-            count *= shape[i];
+            if (__builtin_mul_overflow(count, shape[i], &count)) return;
         if (shape.size() == 3) {
             insert(source.wire, "Reshape",
                    {{"shape", std::vector<std::int64_t>{1, shape[1], shape[2]}}});
@@ -240,7 +240,7 @@ class Fixer {
     void reshape(const std::string& id, const Shape& shape) {
         std::int64_t count = 1;
         for (int i = 1; i < shape.size(); ++i)
-            count *= shape[i];
+            if (__builtin_mul_overflow(count, shape[i], &count)) return;
         // Keep what was asked for as far as it divides: let the first size that may be anything be
         // worked out.
         const auto wanted =
