@@ -174,7 +174,7 @@ void Trainer::Impl::prepare(bool resume) {
                                  own.name);
     }
     omp_set_num_threads(num_threads());
-    lower_priority(num_threads());
+    if (plan.polite) lower_priority(num_threads());
     context.training = true;
     context.state.random = Tensor::zeros({2}, DType::Int64);
     sums.clear(*plan.model);

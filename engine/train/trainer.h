@@ -83,7 +83,8 @@ struct TrainPlan {
     std::int64_t epochs = 1;
     std::int64_t max_steps = 0; ///< 0: no limit
     std::uint64_t seed = 0;
-    int threads = 0;             ///< 0: all cores
+    int threads = 0;     ///< 0: all cores
+    bool polite = false; ///< compute at nice 10: for a process that also has a window to keep quick
     std::string graph_hash;      ///< refused on resume when it differs
     std::string checkpoint_path; ///< empty: no checkpoints; else at each epoch's end and at the end
                                  ///< of the run
