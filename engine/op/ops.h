@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "engine/op/layer_ops.h"
 #include "engine/op/op.h"
 #include "engine/op/sequence_ops.h"
 
