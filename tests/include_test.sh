@@ -23,6 +23,7 @@ refuse "a widget in session" '#include <Q(Widget|MainWindow|Dialog|Graphics|Appl
 allow_only "QtCharts outside ui/monitor" '#include <(QtCharts|QChart|QValueAxis|QLineSeries|QLogValueAxis)' '^ui/monitor/'
 allow_only "oneDNN outside its wrapper" '#include <(oneapi/dnnl|dnnl)' '^engine/backend/cpu/onednn[a-z_]*\.(h|cpp)$'
 allow_only "HDF5 outside its wrapper" '#include <(hdf5|H5)' '^engine/io/hdf5\.(h|cpp)$'
+allow_only "ONNX or protobuf outside its wrapper" '#include <(onnx/|google/protobuf)' '^engine/io/onnx\.cpp$'
 allow_only "OpenBLAS outside its wrapper" '(#include <cblas|openblas.*\.so)' '^engine/backend/cpu/blas\.(h|cpp)$'
 allow_only "libcurl outside its wrapper" '#include <curl/' '^datasets/download[a-z]*\.(h|cpp)$'
 for layer in engine datasets nodes session ui; do

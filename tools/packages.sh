@@ -2,10 +2,10 @@
 # build: to compile the engine and the command line; studio: the desktop application; test: runners and referees.
 packages_build="g++ cmake ninja-build pkg-config ccache mold libhdf5-dev libdnnl-dev ocl-icd-opencl-dev
   libopenblas0-openmp nlohmann-json3-dev libcli11-dev libfmt-dev libzip-dev zlib1g-dev
-  libcurl4-openssl-dev libpng-dev libjpeg-dev"
+  libcurl4-openssl-dev libpng-dev libjpeg-dev libonnx-dev libprotobuf-dev protobuf-compiler"
 packages_studio="qt6-base-dev qt6-base-dev-tools libqt6opengl6-dev qt6-charts-dev qt6-svg-dev
   fonts-dejavu-core"
-packages_test="libgtest-dev libgmock-dev libbenchmark-dev python3 python3-numpy python3-h5py python3-torch
+packages_test="libgtest-dev libgmock-dev libbenchmark-dev python3 python3-numpy python3-h5py python3-torch python3-onnx
   clang-format-14 xvfb xauth xdotool openbox x11-utils imagemagick procps"
 
 install_missing() { # groups...

@@ -72,6 +72,29 @@ struct BenchOptions {
 };
 int bench(const BenchOptions& options);
 
+struct ExportOptions {
+    ProjectOptions project;
+    std::string to, out;
+    std::string weights;       ///< empty: beside the project, or initial ones
+    bool without_data = false; ///< scripts: do not store the samples beside
+};
+int export_project(const ExportOptions& options);
+
+struct VerifyOptions {
+    std::string file;
+    std::string python; ///< empty: the first that has PyTorch
+    bool json = false;
+};
+int verify(const VerifyOptions& options);
+
+struct ImportOptions {
+    std::string file;                ///< a model or weights
+    std::string out;                 ///< the project that is made, or that the weights belong to
+    std::vector<std::string> rename; ///< OURS=THEIRS
+    bool json = false;
+};
+int import_file(const ImportOptions& options);
+
 // --- shared by the commands
 
 /// Bad usage: printed with exit status 2, like every Error that is thrown before a run has begun.

@@ -126,6 +126,39 @@ int run(int argc, char** argv) {
     bench_command->add_flag("--infer", bench_options.infer, "Inference instead of training");
     bench_command->add_flag("--json", bench_options.json, "Print one JSON object a line");
 
+    ImportOptions import_options;
+    CLI::App* import_command =
+        app.add_subcommand("import", "Take a model or weights of other programs into a project");
+    import_command
+        ->add_option("PATH", import_options.file,
+                     "An .onnx model; or weights: HDF5, safetensors or .npz")
+        ->required();
+    import_command->add_option("-o,--out", import_options.out, "The project, a .wiregrad file")
+        ->required();
+    import_command->add_option("--rename", import_options.rename,
+                               "OURS=THEIRS: where a weight has another name in the file");
+    import_command->add_flag("--json", import_options.json, "Print one JSON object a line");
+
+    VerifyOptions verify_options;
+    CLI::App* verify_command = app.add_subcommand(
+        "verify", "Check that an exported file still computes what Wiregrad computed");
+    verify_command->add_option("EXPORT", verify_options.file, "A script or an .onnx file")
+        ->required();
+    verify_command->add_option("--python", verify_options.python,
+                               "The Python that runs the script's own comparison");
+    verify_command->add_flag("--json", verify_options.json, "Print one JSON object a line");
+
+    ExportOptions export_options;
+    CLI::App* export_command = app.add_subcommand(
+        "export", "Write the network for other programs, with a proof that it computes the same");
+    add_project(export_command, export_options.project);
+    export_command->add_option("--to", export_options.to, "What to write")->required();
+    export_command->add_option("-o,--out", export_options.out, "The file to write")->required();
+    export_command->add_option("--weights", export_options.weights,
+                               "Weights file; the one beside the project unless given");
+    export_command->add_flag("--without-data", export_options.without_data,
+                             "Scripts: do not store the samples beside");
+
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -153,6 +186,15 @@ int run(int argc, char** argv) {
         }
         if (*nodes_command) {
             return nodes(nodes_json);
+        }
+        if (*verify_command) {
+            return verify(verify_options);
+        }
+        if (*import_command) {
+            return import_file(import_options);
+        }
+        if (*export_command) {
+            return export_project(export_options);
         }
         if (*datasets_command) {
             return datasets(datasets_options);

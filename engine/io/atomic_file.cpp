@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <memory>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -91,35 +92,66 @@ void write_all(int fd, std::span<const std::byte> bytes, const std::string& path
     }
 }
 
+/// A file written aside and safe on the disk; removed again unless it takes its place.
+class Aside {
+  public:
+    Aside(const std::string& path, std::span<const std::byte> bytes)
+        : path_(path), target_(resolve(path)) {
+        const auto [folder, name] = split(target_);
+        if (name.empty() || name == "." || name == "..")
+            throw FileError("is not a file name", path);
+        struct stat old {};
+        const bool exists = ::stat(target_.c_str(), &old) == 0;
+        if (exists && !S_ISREG(old.st_mode))
+            throw FileError("is not a regular file, so it is not replaced", path);
+        folder_ = folder;
+        aside_ = folder + "/." + name + ".part";
+        open_aside(out_, aside_, path);
+        try {
+            if (::ftruncate(out_.get(), 0) != 0) fail(path, "cannot be saved", errno);
+            if (exists && ::fchmod(out_.get(), old.st_mode & 07777) != 0)
+                fail(path, "cannot be saved with the permissions of the old file", errno);
+            write_all(out_.get(), bytes, path);
+            if (::fsync(out_.get()) != 0) fail(path, "cannot be saved", errno);
+        } catch (...) {
+            ::unlink(aside_.c_str());
+            throw;
+        }
+    }
+    ~Aside() {
+        if (!placed_) ::unlink(aside_.c_str());
+    }
+    Aside(const Aside&) = delete;
+    Aside& operator=(const Aside&) = delete;
+
+    void take_place() {
+        if (::rename(aside_.c_str(), target_.c_str()) != 0)
+            fail(path_, "cannot be replaced", errno);
+        placed_ = true;
+        // The rename has happened; the folder's entry reaches the disk with this. Some file systems
+        // refuse it.
+        const Descriptor directory(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (directory) ::fsync(directory.get());
+    }
+
+  private:
+    std::string path_, target_, folder_, aside_;
+    Descriptor out_;
+    bool placed_ = false;
+};
+
 } // namespace
 
-void write_file(const std::string& path, std::span<const std::byte> bytes) {
-    const std::string target = resolve(path);
-    const auto [folder, name] = split(target);
-    if (name.empty() || name == "." || name == "..") throw FileError("is not a file name", path);
-    struct stat old {};
-    const bool exists = ::stat(target.c_str(), &old) == 0;
-    if (exists && !S_ISREG(old.st_mode))
-        throw FileError("is not a regular file, so it is not replaced", path);
+void write_files(std::span<const FileBytes> files) {
+    std::vector<std::unique_ptr<Aside>> written;
+    for (const FileBytes& file : files)
+        written.push_back(std::make_unique<Aside>(file.path, file.bytes));
+    for (const std::unique_ptr<Aside>& aside : written)
+        aside->take_place();
+}
 
-    const std::string aside = folder + "/." + name + ".part";
-    Descriptor out;
-    open_aside(out, aside, path);
-    try {
-        if (::ftruncate(out.get(), 0) != 0) fail(path, "cannot be saved", errno);
-        if (exists && ::fchmod(out.get(), old.st_mode & 07777) != 0)
-            fail(path, "cannot be saved with the permissions of the old file", errno);
-        write_all(out.get(), bytes, path);
-        if (::fsync(out.get()) != 0) fail(path, "cannot be saved", errno);
-        if (::rename(aside.c_str(), target.c_str()) != 0) fail(path, "cannot be replaced", errno);
-    } catch (...) {
-        ::unlink(aside.c_str());
-        throw;
-    }
-    // The rename has happened; the folder's entry reaches the disk with this. Some file systems
-    // refuse it.
-    const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (directory) ::fsync(directory.get());
+void write_file(const std::string& path, std::span<const std::byte> bytes) {
+    Aside(path, bytes).take_place();
 }
 
 void write_file(const std::string& path, std::string_view text) {

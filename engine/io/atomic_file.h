@@ -19,6 +19,14 @@ namespace wiregrad::io {
 void write_file(const std::string& path, std::span<const std::byte> bytes);
 void write_file(const std::string& path, std::string_view text);
 
+/// Several files that belong together: all are written aside before the first is renamed, so that a
+/// full disk or an unwritable folder leaves every old file as it was.
+struct FileBytes {
+    std::string path;
+    std::span<const std::byte> bytes;
+};
+void write_files(std::span<const FileBytes> files);
+
 inline constexpr std::uint64_t kNoLimit = ~std::uint64_t{0};
 /// The whole file. Throws FileError when it cannot be read or holds more than `max_bytes`.
 std::vector<std::byte> read_file(const std::string& path, std::uint64_t max_bytes = kNoLimit);

@@ -1,0 +1,53 @@
+// Out of Wiregrad: a graph with its weights as files for other programs. Everything is made in
+// memory first; nothing is written when anything is wrong. Any thread that may compute.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "engine/nn/module.h"
+#include "nodes/export/source.h"
+#include "nodes/graph.h"
+
+namespace wiregrad::graph {
+
+struct ExportOptions {
+    std::string path;                     ///< the main file; others stand beside it with its stem
+    std::string project;                  ///< name of the project file, for the head of a script
+    std::vector<nn::NamedTensor> weights; ///< by node id; empty: initial weights
+    bool with_data = true;                ///< scripts: store the samples beside
+};
+
+struct ExportFile {
+    std::string path;
+    std::vector<std::byte> bytes;
+    std::string what; ///< "script", "weights", "samples", "data"
+};
+
+/// One file format. `make` throws typed errors that name the node.
+struct ExportTarget {
+    const char* id; ///< "pytorch"
+    const char* label;
+    const char* extension; ///< ".py"
+    std::vector<ExportFile> (*make)(const Graph& graph, const ExportOptions& options);
+};
+const std::vector<ExportTarget>& export_targets();
+/// Null when there is none of that id.
+const ExportTarget* find_export_target(const std::string& id);
+
+/// Problems that stop an export, each in one sentence; empty: none.
+std::vector<std::string> export_problems(const Graph& graph);
+/// All files or none: each is written aside before the first is renamed. Throws FileError.
+void write_export(const std::vector<ExportFile>& files);
+
+/// The script alone, for a preview: no certificate, no data. Throws like an export.
+SourceText preview_pytorch(const Graph& graph);
+
+// --- for the files of this folder
+std::vector<ExportFile> export_pytorch(const Graph& graph, const ExportOptions& options);
+std::vector<ExportFile> export_onnx(const Graph& graph, const ExportOptions& options);
+std::string file_beside(const std::string& path, const std::string& suffix);
+std::vector<std::byte> bytes_of(const std::string& text);
+
+} // namespace wiregrad::graph

@@ -1,0 +1,425 @@
+// The PyTorch script: network, data, training loop and proof, as a person would have written them.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "engine/core/error.h"
+#include "engine/io/npz.h"
+#include "nodes/export/certificate.h"
+#include "nodes/export/data.h"
+#include "nodes/export/export.h"
+#include "nodes/export/names.h"
+#include "nodes/export/outline.h"
+#include "nodes/export/pytorch_text.h"
+
+namespace wiregrad::graph {
+
+namespace {
+
+std::string joined(const std::vector<std::string>& parts, const char* between = ", ") {
+    std::string text;
+    for (const std::string& part : parts)
+        text += (text.empty() ? "" : between) + part;
+    return text;
+}
+
+Emitted emitted(const Outline& outline, const Statement& statement) {
+    const NodeType& type = *statement.node->type;
+    if (!type.pytorch)
+        throw ValueError(fmt::format("{} has no counterpart in PyTorch", type.label), statement.id);
+    return type.pytorch(outline.context(statement));
+}
+
+/// What a node's line computes is what its module hands out: only then a hook on the module sees
+/// the node's value.
+bool plain_call(const Emitted& source) {
+    constexpr std::string_view kSelf = "{self}(";
+    if (source.init.empty() || !source.call.starts_with(kSelf)) return false;
+    int depth = 1;
+    std::size_t i = kSelf.size();
+    for (; i < source.call.size() && depth > 0; ++i)
+        depth += source.call[i] == '(' ? 1 : source.call[i] == ')' ? -1 : 0;
+    const std::string rest = source.call.substr(i);
+    return rest.empty() || rest == "[0]";
+}
+
+class Writer {
+  public:
+    explicit Writer(const Outline& outline) : outline_(outline), locals_(local_names(outline)) {
+        for (const Value& value : outline.batch_values(outline.losses))
+            targets_.push_back(value);
+        for (const Value& value : outline.batch_values(outline.metrics))
+            if (std::find(targets_.begin(), targets_.end(), value) == targets_.end())
+                targets_.push_back(value);
+        for (const Statement& layer : outline.layers)
+            sources_.push_back(emitted(outline, layer));
+    }
+
+    SourceText write(const ExportOptions& options, const Exported* exported,
+                     const DataExport* data) {
+        head(options, data);
+        network();
+        if (outline_.trains()) training(exported);
+        if (exported) proof(exported->certificate);
+        if (exported)
+            text_.block(outline_.trains() ? script::kMainTrain : script::kMainVerify, words_);
+        return std::move(text_);
+    }
+
+    /// Certificate lines only for nodes whose value a hook can see.
+    bool visible(const std::string& member) const {
+        for (std::size_t i = 0; i < outline_.layers.size(); ++i)
+            if (outline_.layers[i].member == member) return plain_call(sources_[i]);
+        return false;
+    }
+
+  private:
+    std::vector<std::string> names(const std::vector<Value>& values) const {
+        std::vector<std::string> result;
+        for (const Value& value : values)
+            result.push_back(outline_.argument(value).name);
+        return result;
+    }
+    std::vector<std::string> all_batch_names() const {
+        std::vector<std::string> result;
+        for (const Argument& argument : outline_.batch)
+            result.push_back(argument.name);
+        return result;
+    }
+
+    void head(const ExportOptions& options, const DataExport* data) {
+        const std::string file = std::filesystem::path(options.path).filename().string();
+        const std::string stem = std::filesystem::path(options.path).stem().string();
+        const auto doc = [](std::string text) { // inside a docstring
+            std::string result;
+            for (const char c : text)
+                result += c == '\\' ? std::string("\\\\") : c == '"' ? "'" : std::string(1, c);
+            return result;
+        };
+        std::string description = doc(outline_.graph.description());
+        if (!description.empty()) description = "\n\n" + description;
+        bool functional = false, math = false;
+        const auto look = [&](const Emitted& source) {
+            functional = functional || source.init.find("F.") != std::string::npos ||
+                         source.call.find("F.") != std::string::npos;
+            math = math || source.init.find("math.") != std::string::npos ||
+                   source.call.find("math.") != std::string::npos;
+        };
+        for (const Emitted& source : sources_)
+            look(source);
+        for (const auto* list : {&outline_.losses, &outline_.metrics})
+            for (const Statement& statement : *list)
+                look(emitted(outline_, statement));
+        const Training& training = outline_.graph.training();
+        words_ = {{"TITLE", doc(outline_.title)},
+                  {"DESCRIPTION", description},
+                  {"PROJECT", doc(options.project.empty() ? "a project" : options.project)},
+                  {"FILE", doc(file)},
+                  {"STEM", stem},
+                  {"STEM_TEXT", quoted(stem)},
+                  {"MATH", math ? "import math\n" : ""},
+                  {"FUNCTIONAL", functional ? "from torch.nn import functional as F\n" : ""},
+                  {"EPOCHS", std::to_string(training.epochs)},
+                  {"BATCH_SIZE", std::to_string(training.batch_size)},
+                  {"SEED", std::to_string(training.seed)},
+                  {"DEVICE", quoted(training.device)},
+                  {"BATCH", joined(all_batch_names())},
+                  {"FIRST", outline_.batch.empty() ? "x" : outline_.batch[0].name},
+                  {"ARGUMENTS", joined(names(outline_.arguments))},
+                  {"BATCH_NAMES", ""},
+                  {"TARGETS", targets_.empty() ? "" : ", " + joined(names(targets_))}};
+        std::string batch_names;
+        for (const std::string& name : all_batch_names())
+            batch_names += (batch_names.empty() ? "" : ", ") + quoted(name);
+        if (outline_.batch.size() == 1) batch_names += ",";
+        for (auto& [word, value] : words_)
+            if (word == "BATCH_NAMES") value = batch_names;
+        text_.block(outline_.trains() ? script::kHeadTrain : script::kHeadVerify, words_);
+        if (outline_.trains()) {
+            text_.line("");
+            for (const std::string& line : data ? data->reason : std::vector<std::string>{})
+                text_.line("# " + line);
+            text_.block(script::kDataConstants, words_);
+        }
+    }
+
+    /// "self.conv1(x)" of a statement, inputs as `name` says.
+    template <class Name>
+    std::string expression(const Statement& statement, const Emitted& source, Name name) const {
+        std::vector<std::string> inputs;
+        for (const Value& value : statement.inputs)
+            inputs.push_back(name(value));
+        std::string text = fill(source.call, inputs, "self." + statement.member);
+        // A folded expression carries parentheses that stand alone on a line.
+        if (text.size() > 2 && text.front() == '(' && text.back() == ')') {
+            int depth = 0;
+            bool whole = true;
+            for (std::size_t i = 0; i + 1 < text.size(); ++i) {
+                depth += text[i] == '(' ? 1 : text[i] == ')' ? -1 : 0;
+                whole = whole && depth > 0;
+            }
+            if (whole) text = text.substr(1, text.size() - 2);
+        }
+        return text;
+    }
+
+    void network() {
+        text_.line("");
+        text_.line("");
+        text_.line("class Net(nn.Module):");
+        text_.line("    \"\"\"" + words_[0].second + ".\"\"\"");
+        text_.line("");
+        text_.line("    def __init__(self):");
+        text_.line("        super().__init__()");
+        for (std::size_t i = 0; i < outline_.layers.size(); ++i)
+            member(outline_.layers[i], sources_[i]);
+        for (const auto* list : {&outline_.losses, &outline_.metrics})
+            for (const Statement& statement : *list)
+                member(statement, emitted(outline_, statement));
+        text_.line("");
+        text_.line("    def forward(self, " + joined(names(outline_.arguments)) + "):");
+        const auto local = [&](const Value& value) { return locals_.at(value); };
+        for (std::size_t i = 0; i < outline_.layers.size(); ++i) {
+            const Statement& layer = outline_.layers[i];
+            std::vector<std::string> targets;
+            for (std::size_t k = 0; k < layer.outputs; ++k)
+                targets.push_back(locals_.at({layer.id, k}));
+            text_.line("        " + joined(targets) + " = " + expression(layer, sources_[i], local),
+                       layer.id);
+        }
+        std::vector<std::string> results;
+        for (const Value& value : outline_.results)
+            results.push_back(local(value));
+        text_.line("        return " + joined(results));
+        if (outline_.losses.empty()) return;
+        table("losses", "What training makes small, by name.", outline_.losses);
+        table("metrics", "What people look at, by name: means over the batch.", outline_.metrics);
+    }
+
+    void member(const Statement& statement, const Emitted& source) {
+        if (!source.init.empty())
+            text_.line("        self." + statement.member + " = " + source.init, statement.id);
+    }
+
+    /// A method that gives a dictionary of losses or metrics.
+    void table(const char* name, const char* help, const std::vector<Statement>& list) {
+        text_.line("");
+        text_.line(fmt::format("    def {}(self, output{}):", name,
+                               targets_.empty() ? "" : ", " + joined(names(targets_))));
+        text_.line(fmt::format("        \"\"\"{}\"\"\"", help));
+        if (list.empty()) {
+            text_.line("        return {}");
+            return;
+        }
+        std::map<Value, std::string> result_names;
+        if (outline_.results.size() == 1) {
+            result_names[outline_.results[0]] = "output";
+        } else {
+            Names taken({"output", "self"});
+            for (const Argument& argument : outline_.batch)
+                taken.claim(argument.name);
+            std::vector<std::string> unpacked;
+            for (const Value& value : outline_.results) {
+                result_names[value] = taken.claim(outline_.members.at(value.node));
+                unpacked.push_back(result_names[value]);
+            }
+            text_.line("        " + joined(unpacked) + " = output");
+        }
+        const auto value_name = [&](const Value& value) {
+            return outline_.is_argument(value) ? outline_.argument(value).name
+                                               : result_names.at(value);
+        };
+        text_.line("        return {");
+        for (const Statement& statement : list)
+            text_.line(fmt::format("            {}: {},", quoted(statement.member),
+                                   expression(statement, emitted(outline_, statement), value_name)),
+                       statement.id);
+        text_.line("        }");
+    }
+
+    /// "net.parameters()", or those of the layers it trains.
+    std::string trained(const std::string& optimizer) const {
+        const std::vector<std::string> own = outline_.trained_by(optimizer);
+        const auto with_weights =
+            std::count_if(outline_.layers.begin(), outline_.layers.end(),
+                          [](const Statement& layer) { return layer.node->facts.weights > 0; });
+        if (own.size() == static_cast<std::size_t>(with_weights)) return "net.parameters()";
+        std::string list;
+        for (const std::string& id : own)
+            list += (list.empty() ? "" : ", ") +
+                    fmt::format("*net.{}.parameters()", outline_.members.at(id));
+        return "[" + list + "]";
+    }
+
+    std::string schedule(const std::string& id, std::size_t index, const Exported* exported) const {
+        const Node& node = *outline_.inference.at(id).node;
+        const std::vector<TensorMeta> none;
+        const std::vector<int> counts;
+        const BuildContext params{node.params, none, counts};
+        const std::string of = fmt::format("optimizers[{}]", index);
+        const std::string kind =
+            node.params.contains("schedule") ? params.text("schedule") : "constant";
+        const char* scheduler = "torch.optim.lr_scheduler.";
+        if (kind == "constant") return {};
+        if (kind == "step")
+            return fmt::format("{}StepLR({}, step_size={}, gamma={})", scheduler, of,
+                               params.integer("step_size"), value_text(params.real("gamma")));
+        if (kind == "cosine") {
+            const std::int64_t length = params.integer("t_max");
+            return fmt::format("{}CosineAnnealingLR({}, T_max={}, eta_min={})", scheduler, of,
+                               length > 0 ? std::to_string(length) : "epochs",
+                               value_text(params.real("eta_min")));
+        }
+        // Whatever else there is comes as its factors, epoch by epoch.
+        if (!exported || index >= exported->plan.optimizers.size()) return {};
+        std::string factors;
+        const std::int64_t epochs = exported->plan.epochs;
+        for (std::int64_t epoch = 0; epoch < epochs; ++epoch)
+            factors += fmt::format("{}{:.9g}", epoch == 0 ? "" : ", ",
+                                   exported->plan.optimizers[index].schedule.factor(epoch, epochs));
+        return fmt::format("{}LambdaLR({}, lambda epoch: [{}][min(epoch, {})])", scheduler, of,
+                           factors, epochs - 1);
+    }
+
+    void training(const Exported* exported) {
+        text_.line("");
+        text_.line("");
+        text_.line("def make_optimizers(net):");
+        text_.line("    return [");
+        for (const std::string& id : outline_.optimizers) {
+            const Inferred& node = outline_.inference.at(id);
+            if (!node.type->pytorch)
+                throw ValueError(fmt::format("{} has no counterpart in PyTorch", node.type->label),
+                                 id);
+            std::string call =
+                node.type->pytorch({node.node->params, node.inputs, node.counts}).init;
+            const std::string mark = "{params}";
+            call.replace(call.find(mark), mark.size(), trained(id));
+            text_.line("        " + call + ",", id);
+        }
+        text_.line("    ]");
+        text_.line("");
+        text_.line("");
+        text_.line("def make_schedules(optimizers, epochs):");
+        text_.line("    \"\"\"Each is stepped once an epoch.\"\"\"");
+        std::vector<std::pair<std::string, std::string>> schedules;
+        for (std::size_t i = 0; i < outline_.optimizers.size(); ++i)
+            if (const std::string text = schedule(outline_.optimizers[i], i, exported);
+                !text.empty())
+                schedules.emplace_back(text, outline_.optimizers[i]);
+        text_.line(schedules.empty() ? "    return []" : "    return [");
+        for (const auto& [text, id] : schedules)
+            text_.line("        " + text + ",", id);
+        if (!schedules.empty()) text_.line("    ]");
+        step();
+        text_.block(script::kTraining, words_);
+    }
+
+    std::string loss_sum(const std::string& optimizer) const {
+        std::vector<std::string> terms;
+        for (const std::string& loss : outline_.losses_of(optimizer))
+            terms.push_back("losses[" + quoted(outline_.members.at(loss)) + "]");
+        return joined(terms, " + ");
+    }
+
+    void step() {
+        text_.line("");
+        text_.line("");
+        text_.line("def train_step(net, model, optimizers, batch):");
+        text_.line("    \"\"\"One update; gives the losses and metrics before it.\"\"\"");
+        text_.line("    " + joined(all_batch_names()) +
+                   (outline_.batch.size() == 1 ? ", = batch" : " = batch"));
+        text_.line("    output = model(" + joined(names(outline_.arguments)) + ")");
+        text_.line(fmt::format("    losses = net.losses(output{})",
+                               targets_.empty() ? "" : ", " + joined(names(targets_))));
+        text_.line("    for optimizer in optimizers:");
+        text_.line("        optimizer.zero_grad(set_to_none=True)");
+        const bool several = outline_.optimizers.size() > 1;
+        for (std::size_t i = 0; i < outline_.optimizers.size(); ++i) {
+            const std::string& id = outline_.optimizers[i];
+            const std::string sum = loss_sum(id);
+            if (several)
+                text_.line(fmt::format("    set_gradients(optimizers[{}], {})", i, sum), id);
+            else
+                text_.line("    " + (sum.find(" + ") != std::string::npos ? "(" + sum + ")" : sum) +
+                               ".backward()",
+                           id);
+        }
+        for (std::size_t i = 0; i < outline_.optimizers.size(); ++i) {
+            const std::string& id = outline_.optimizers[i];
+            const auto& params = outline_.inference.at(id).node->params;
+            const auto clip = params.find("clip_grad_norm");
+            if (clip != params.end() && std::get<double>(clip->second) > 0)
+                text_.line(fmt::format("    nn.utils.clip_grad_norm_({}, {})", trained(id),
+                                       value_text(clip->second)),
+                           id);
+        }
+        text_.line("    for optimizer in optimizers:");
+        text_.line("        optimizer.step()");
+        text_.line("    with torch.no_grad():");
+        text_.line(fmt::format("        metrics = net.metrics(output{})",
+                               targets_.empty() ? "" : ", " + joined(names(targets_))));
+        text_.line("    return losses, metrics");
+        if (several) text_.block(script::kSetGradients);
+        // Layers that only a metric looks at get no gradient.
+        std::set<std::string> reached;
+        for (const std::string& id : outline_.optimizers)
+            for (const std::string& layer : outline_.trained_by(id))
+                reached.insert(layer);
+        const bool unused = std::any_of(
+            outline_.layers.begin(), outline_.layers.end(), [&](const Statement& layer) {
+                return layer.node->facts.weights > 0 && !reached.contains(layer.id);
+            });
+        words_.emplace_back("DDP", several ? "net"
+                                   : unused
+                                       ? "nn.parallel.DistributedDataParallel(net, "
+                                         "find_unused_parameters=True) if world > 1 else net"
+                                       : "nn.parallel.DistributedDataParallel(net) if world > 1 "
+                                         "else net");
+    }
+
+    void proof(const Certificate& certificate) {
+        text_.block(script::kProofHead);
+        text_.block("CERTIFICATE = " + certificate_json(certificate));
+        text_.block(script::kCompare, words_);
+        text_.block(outline_.trains() ? script::kVerifyTrain : script::kVerify, words_);
+    }
+
+    const Outline& outline_;
+    std::map<Value, std::string> locals_;
+    std::vector<Value> targets_; ///< of the batch, what losses and metrics read
+    std::vector<Emitted> sources_;
+    std::vector<std::pair<std::string, std::string>> words_;
+    SourceText text_;
+};
+
+} // namespace
+
+std::vector<ExportFile> export_pytorch(const Graph& graph, const ExportOptions& options) {
+    const Outline outline(graph);
+    Writer writer(outline);
+    Exported exported = certify(outline, options.weights);
+    std::erase_if(exported.certificate.outputs,
+                  [&](const auto& entry) { return !writer.visible(entry.first); });
+    const DataExport data =
+        outline.trains() ? export_data(outline, exported.plan, options) : DataExport{};
+    std::vector<ExportFile> files = data.files;
+    files.push_back(
+        {file_beside(options.path, ".weights.npz"), io::encode_npz(exported.weights), "weights"});
+    files.push_back({file_beside(options.path, ".samples.npz"),
+                     io::encode_npz(exported.certificate.samples, true), "samples of the proof"});
+    const SourceText text = writer.write(options, &exported, &data);
+    files.push_back({options.path, bytes_of(text.text()), "script"});
+    return files;
+}
+
+SourceText preview_pytorch(const Graph& graph) {
+    const Outline outline(graph);
+    ExportOptions options;
+    options.path = "network.py";
+    return Writer(outline).write(options, nullptr, nullptr);
+}
+
+} // namespace wiregrad::graph
