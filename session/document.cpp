@@ -8,9 +8,18 @@
 #include <tuple>
 
 #include "engine/core/error.h"
+#include "nodes/paths.h"
 #include "session/edit_command.h"
 
 namespace wiregrad::studio {
+
+namespace {
+
+std::string folderOf(const QString& path) {
+    return QFileInfo(path).absolutePath().toStdString();
+}
+
+} // namespace
 
 struct Document::Impl {
     enum class Analysed { No, Quickly, Fully };
@@ -194,16 +203,19 @@ void Document::newProject() {
 void Document::load(const QString& path) {
     const QString absolute = QFileInfo(path).absoluteFilePath();
     graph::Graph graph = graph::load_project(absolute.toStdString());
+    graph::make_paths_absolute(graph, folderOf(absolute));
     replaceGraph(std::move(graph), absolute);
     loadWeightsBeside();
 }
 
 void Document::loadExample(const QString& path) {
     graph::Graph graph = graph::load_project(QFileInfo(path).absoluteFilePath().toStdString());
+    graph::make_paths_absolute(graph, folderOf(path));
     replaceGraph(std::move(graph), {});
 }
 
 void Document::adopt(graph::Graph graph, const QString& path) {
+    if (!path.isEmpty()) graph::make_paths_absolute(graph, folderOf(path));
     replaceGraph(std::move(graph), path);
     if (!path.isEmpty()) loadWeightsBeside();
     d->unsaved = true;
@@ -236,7 +248,9 @@ void Document::save(const QString& path) {
     // their hash.
     if (!d->weights.empty() && d->weightsHash == graph::graph_hash(d->graph))
         graph::save_weights(graph::weights_path(absolute.toStdString()), d->weights, d->graph);
-    graph::save_project(absolute.toStdString(), d->graph);
+    graph::Graph portable = d->graph; // data that lies beside the project moves with it
+    graph::make_paths_relative(portable, folderOf(absolute));
+    graph::save_project(absolute.toStdString(), portable);
     d->unsaved = false;
     d->stack.setClean();
     if (absolute != d->path) {

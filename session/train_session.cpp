@@ -487,7 +487,8 @@ void TrainSession::Impl::end(const train::DoneRecord& done) {
     }
     if (trainer) {
         trainer->wait();
-        document.setWeights(trainer->model().module().state());
+        // Before its first step a run has trained nothing: weights of an earlier one stay.
+        if (done.steps > 0) document.setWeights(trainer->model().module().state());
     }
     test = done.test;
     error = QString::fromStdString(done.error);

@@ -269,6 +269,28 @@ class DocumentTest : public QObject {
         QVERIFY(!other.undoStack().canUndo());
     }
 
+    void dataBesideTheProjectMovesWithIt() {
+        QTemporaryDir one, two;
+        const auto pathIn = [](const graph::Graph& graph) {
+            return QString::fromStdString(
+                std::get<std::string>(graph.node("data")->params.at("path")));
+        };
+        Document document;
+        build(document);
+        QVERIFY(document.apply(
+            {graph::SetParam{"data", "path", one.filePath("points.csv").toStdString()}}));
+        document.save(one.filePath("net.wiregrad"));
+        QCOMPARE(pathIn(document.graph()), one.filePath("points.csv")); // as it was chosen
+        QVERIFY(!document.isModified());
+        QCOMPARE(pathIn(graph::load_project(one.filePath("net.wiregrad").toStdString())),
+                 QStringLiteral("points.csv"));
+        QVERIFY(QFile::copy(one.filePath("net.wiregrad"), two.filePath("net.wiregrad")));
+        Document other;
+        other.load(two.filePath("net.wiregrad"));
+        QCOMPARE(pathIn(other.graph()), two.filePath("points.csv"));
+        QVERIFY(!other.isModified());
+    }
+
     void weightsTravelWithTheirNetworkOnly() {
         QTemporaryDir folder;
         const QString path = folder.filePath("net.wiregrad");

@@ -184,6 +184,22 @@ class TrainSessionTest : public QObject {
         QCOMPARE(session.progress().step, std::int64_t(0));
     }
 
+    void aRunStoppedBeforeItsFirstStepKeepsTheWeights() {
+        Document document;
+        buildSpirals(document, 5);
+        document.setWeights({{"fc1.weight", Tensor::scalar(3)}});
+        TrainSession session(document);
+        QSignalSpy finished(&session, &TrainSession::finished);
+        session.start();
+        session.pause();
+        QTRY_COMPARE_WITH_TIMEOUT(session.state(), RunState::Paused, kLong);
+        session.stop();
+        QTRY_COMPARE_WITH_TIMEOUT(finished.count(), 1, kLong);
+        QCOMPARE(session.progress().step, 0);
+        QCOMPARE(document.weights().size(), std::size_t(1));
+        QCOMPARE(document.weights()[0].tensor.item(), 3.0);
+    }
+
     void aClosedWindowStopsTheRun() {
         Document document;
         buildSpirals(document, 100'000);
