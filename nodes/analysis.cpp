@@ -5,6 +5,7 @@
 #include <set>
 
 #include "engine/core/error.h"
+#include "nodes/flatten.h"
 #include "nodes/infer.h"
 #include "nodes/problems.h"
 
@@ -39,7 +40,12 @@ std::optional<std::size_t> cures(const Graph& graph, const Edit& edit, const Pro
     } catch (const Error&) {
         return {};
     }
-    const std::vector<Problem> after = find_problems(copy, infer(copy));
+    std::vector<Problem> after;
+    try {
+        after = find_problems(copy, infer(copy));
+    } catch (const Error&) {
+        return {}; // it would unfold to too much
+    }
     const bool still = std::any_of(after.begin(), after.end(), [&](const Problem& other) {
         return same_place(problem, other);
     });
@@ -90,14 +96,21 @@ std::vector<const Problem*> Analysis::of_node(const std::string& id) const {
 }
 
 Analysis analyze(const Graph& graph, bool with_fixes) {
-    const Inference inference = infer(graph);
     Analysis result;
+    std::optional<Inference> inferred_all;
+    try {
+        inferred_all = infer(graph);
+    } catch (const Error& error) {
+        result.problems.push_back({Severity::Error, "too-large", "", "", "", error.text(), {}});
+        return result;
+    }
+    const Inference& inference = *inferred_all;
     result.problems = find_problems(graph, inference);
     if (with_fixes) offer_fixes(graph, inference, result.problems);
     double activations = 0, state = 0;
+    result.nodes = facts_by_path(inference);
     for (const auto& [id, inferred] : inference.nodes) {
-        result.nodes[id] = inferred.facts;
-        result.weights += inferred.facts.weights;
+        if (!inference.flat.shared.contains(id)) result.weights += inferred.facts.weights;
         result.flops += inferred.facts.flops;
         activations += inferred.facts.activation_bytes;
         if (inferred.type && inferred.type->role == Role::Optimizer && !inferred.node->muted &&
@@ -110,22 +123,37 @@ Analysis analyze(const Graph& graph, bool with_fixes) {
     return result;
 }
 
-std::string explain_wire(const Graph& graph, const Wire& wire) {
-    if (auto reason = refuse_wire(graph, wire); !reason.empty()) return reason;
-    Graph copy = graph;
+std::string explain_wire(const Graph& graph, const Wire& wire,
+                         const std::vector<std::string>& groups) {
     try {
-        apply(copy, connect_edit(graph, wire));
+        const std::string id = sheet_at(graph, groups);
+        const Graph sheet = graph.sheet(id);
+        if (auto reason = refuse_wire(sheet, wire); !reason.empty()) return reason;
+        Graph copy = graph;
+        apply(copy, on_sheet(id, connect_edit(sheet, wire)));
+        const Inference before = infer(graph), after = infer(copy);
+        const std::string to = flat_prefix(graph, groups) + wire.to;
+        const auto was = [&](const std::string& node) -> const Inferred* {
+            const auto it = before.nodes.find(node);
+            return it == before.nodes.end() ? nullptr : &it->second;
+        };
+        // The target itself, or the first node behind it that worked before and does not now; in a
+        // group, the first node inside that refuses.
+        if (const auto target = after.nodes.find(to); target != after.nodes.end()) {
+            const Inferred* old = was(to);
+            if (!target->second.error.empty() && target->second.param.empty() &&
+                (!old || target->second.error != old->error))
+                return target->second.error;
+        }
+        for (const std::string& node : after.order) {
+            const Inferred& now = after.at(node);
+            const Inferred* old = was(node);
+            if (now.error.empty() || !old || !old->error.empty()) continue;
+            if (old->facts.known || node.starts_with(to + ".")) return node + ": " + now.error;
+        }
     } catch (const Error& error) {
         return error.text();
     }
-    const Inference before = infer(graph), after = infer(copy);
-    // The target itself, or the first node behind it that worked before and does not now.
-    const Inferred& target = after.at(wire.to);
-    if (!target.error.empty() && target.error != before.at(wire.to).error && target.param.empty())
-        return target.error;
-    for (const std::string& id : after.order)
-        if (!after.at(id).error.empty() && before.at(id).error.empty() && before.at(id).facts.known)
-            return id + ": " + after.at(id).error;
     return {};
 }
 

@@ -38,8 +38,8 @@ struct NodeFacts {
 };
 
 struct Analysis {
-    std::map<std::string, NodeFacts> nodes;
-    std::vector<Problem> problems;
+    std::map<std::string, NodeFacts> nodes; ///< by path: "conv1", "block", "block.0.conv1"
+    std::vector<Problem> problems;          ///< their nodes are paths, too
     std::int64_t weights = 0;
     double flops = 0;
     double training_bytes =
@@ -53,6 +53,20 @@ struct Analysis {
 Analysis analyze(const Graph& graph, bool with_fixes = true);
 /// What would be wrong with this wire, in words, or empty: for dragging. Includes refuse_wire and
 /// shapes.
-std::string explain_wire(const Graph& graph, const Wire& wire);
+/// `groups`: the way to the sheet that the wire is drawn on.
+std::string explain_wire(const Graph& graph, const Wire& wire,
+                         const std::vector<std::string>& groups = {});
+
+/// A repair of a wire that does not fit yet, tried: the wire and what makes it work, as one edit of
+/// the project.
+struct WireFix {
+    std::string label;       ///< "Insert Flatten before linear1"
+    std::string result;      ///< the shape that then leaves what is fed, or "" while unknown
+    std::vector<Node> added; ///< nodes that it adds to the sheet, to be shown before
+    Edit edit;
+};
+/// Up to three, the best first; none when the wire fits, or can never be drawn.
+std::vector<WireFix> wire_fixes(const Graph& graph, const Wire& wire,
+                                const std::vector<std::string>& groups = {});
 
 } // namespace wiregrad::graph

@@ -68,7 +68,7 @@ class GraphModel final : public CompiledModel {
     GraphModel(const Graph& graph, const Inference& inference, const CompileOptions& options) {
         const std::set<std::string> wanted = choose(inference);
         for (const std::string& id : inference.order)
-            if (wanted.contains(id)) add_step(inference.at(id));
+            if (wanted.contains(id)) add_step(inference.at(id), inference.flat);
         find_outputs(inference);
         find_last_uses();
         weights_.run = [this](const Tensor& x, const nn::ForwardContext& context) {
@@ -145,9 +145,13 @@ class GraphModel final : public CompiledModel {
                                                 const std::vector<std::string>& ids) const {
         const std::set<std::string> nodes = upstream(inference, ids);
         std::vector<nn::NamedTensor> result;
+        std::set<std::string> wanted; // ids of nodes in groups have dots, too
+        for (const Step& step : steps_)
+            if (step.module && nodes.contains(step.id))
+                for (const nn::NamedTensor& weight : step.module->parameters())
+                    wanted.insert(step.id + "." + weight.name);
         for (const nn::NamedTensor& weight : weights_.parameters())
-            if (nodes.contains(weight.name.substr(0, weight.name.find('.'))))
-                result.push_back(weight);
+            if (wanted.contains(weight.name)) result.push_back(weight);
         return result;
     }
 
@@ -180,7 +184,7 @@ class GraphModel final : public CompiledModel {
         return upstream(inference, roots);
     }
 
-    void add_step(const Inferred& node) {
+    void add_step(const Inferred& node, const Flat& flat) {
         Step step;
         step.id = node.node->id;
         step.role = node.type->role;
@@ -190,7 +194,12 @@ class GraphModel final : public CompiledModel {
             step.inputs.push_back(slot_of_.at({source.node, source.output}));
         if (step.role == Role::Dataset)
             step.ports.resize(std::min(step.ports.size(), node.fields.size()));
-        if (step.role != Role::Dataset && step.role != Role::Input) {
+        // A repetition that shares weights is the same module once more.
+        const auto shared = flat.shared.find(step.id);
+        if (shared != flat.shared.end())
+            for (const Step& other : steps_)
+                if (other.id == shared->second) step.module = other.module;
+        if (step.role != Role::Dataset && step.role != Role::Input && !step.module) {
             try {
                 const BuildContext context{node.node->params, node.inputs, node.counts,
                                            stream_of(step.id)};

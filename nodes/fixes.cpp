@@ -31,6 +31,10 @@ class Fixer {
             missing_labels();
         else if (code == "parameter-range")
             parameter_range();
+        else if (code == "repeat-ports")
+            set(problem_.node, "times", std::int64_t{1});
+        else if (code == "shared-weights")
+            own_weights();
         else if (code == "too-few-classes" || code == "too-many-classes")
             classes();
         else if (code == "double-softmax" || code == "double-sigmoid" || code == "unknown-type")
@@ -49,7 +53,11 @@ class Fixer {
     }
 
   private:
-    const Inferred& at(const std::string& id) const { return inference_.at(id); }
+    const Inferred& at(const std::string& id) const {
+        static const Inferred kNone;
+        const auto it = inference_.nodes.find(id);
+        return it == inference_.nodes.end() ? kNone : it->second;
+    }
     static bool is(const Inferred& node, const char* type) {
         return node.type && node.type->id == type;
     }
@@ -488,6 +496,10 @@ class Fixer {
         set(problem_.node, spec->id, spec->standard);
     }
 
+    /// The repetitions of the group around the node learn on their own: an edit of the sheet that
+    /// the group stands on is not an edit of this one, so it is offered where that is the project.
+    void own_weights() { remove(problem_.node); }
+
     void classes() {
         const Inferred& loss = at(problem_.node);
         set_size(loss.sources[0].node, at(loss.sources[1].node).fields[1].classes);
@@ -598,7 +610,19 @@ class Fixer {
 
 std::vector<Fix> candidate_fixes(const Graph& graph, const Inference& inference,
                                  const Problem& problem) {
-    return Fixer(graph, inference, problem).candidates();
+    const FlatPlace place = place_of(problem.node);
+    if (place.groups.empty() && inference.flat.groups.empty())
+        return Fixer(graph, inference, problem).candidates();
+    // Where the problem is, groups are nodes like others, and the edit is for that sheet.
+    const std::string id = sheet_at(graph, place.groups);
+    const Graph sheet = graph.sheet(id);
+    const Inference here = infer_sheet(sheet, place.groups, graph, inference);
+    Problem local = problem;
+    local.node = place.node;
+    std::vector<Fix> fixes = Fixer(sheet, here, local).candidates();
+    for (Fix& fix : fixes)
+        fix.edit = on_sheet(id, std::move(fix.edit));
+    return fixes;
 }
 
 } // namespace wiregrad::graph

@@ -150,28 +150,45 @@ bool Graph::reaches(const std::string& from, const std::string& to) const {
     return false;
 }
 
-void Graph::check_consistency() const {
-    for (const auto& [id, node] : nodes_) {
+const std::vector<Position>& Graph::bends(const Wire& wire) const {
+    static const std::vector<Position> kNone;
+    const auto it = bends_.find(wire);
+    return it == bends_.end() ? kNone : it->second;
+}
+
+namespace {
+
+/// One sheet: its nodes, wires and bends.
+void check_sheet(const Graph& graph) {
+    for (const auto& [id, node] : graph.nodes()) {
         if (id != node.id)
             throw Error(fmt::format("node \"{}\" is stored as \"{}\"", node.id, id), id);
         if (!valid_id(id)) throw Error(fmt::format("\"{}\" is not an id", id), id);
-        if (const NodeType* type = find_type(node.type))
+        if (node.type == "Group") {
+            if (auto reason = refuse_group(graph, node.group); !reason.empty())
+                throw Error(reason, id);
+        } else if (!node.group.empty()) {
+            throw Error("a group's definition is named by what is no group", id);
+        }
+        if ((node.type == "GroupInput" || node.type == "GroupOutput") && graph.sheet_id().empty())
+            throw Error("a port of a group stands outside of groups", id);
+        if (const NodeType* type = graph.type_of(node))
             for (const ParamSpec& spec : type->params)
                 if (!node.params.contains(spec.id))
                     throw Error(fmt::format("parameter \"{}\" is missing", spec.id), id);
     }
     std::set<Wire> seen;
     std::set<std::pair<std::string, std::string>> taken;
-    for (const Wire& wire : wires_) {
-        const Node* from = node(wire.from);
-        const Node* to = node(wire.to);
+    for (const Wire& wire : graph.wires()) {
+        const Node* from = graph.node(wire.from);
+        const Node* to = graph.node(wire.to);
         if (!from || !to)
             throw Error(fmt::format("wire {} has a missing end", wire.str()),
                         from ? wire.to : wire.from);
         if (!seen.insert(wire).second)
             throw Error(fmt::format("wire {} is there twice", wire.str()), wire.to);
-        const NodeType* from_type = find_type(from->type);
-        const NodeType* to_type = find_type(to->type);
+        const NodeType* from_type = graph.type_of(*from);
+        const NodeType* to_type = graph.type_of(*to);
         const PortSpec* output = from_type ? from_type->output(wire.from_port) : nullptr;
         const PortSpec* input = to_type ? to_type->input(wire.to_port) : nullptr;
         if (from_type && !output)
@@ -187,7 +204,26 @@ void Graph::check_consistency() const {
         if (input && !input->many && !taken.emplace(wire.to, wire.to_port).second)
             throw Error(fmt::format("input {}.{} has two wires", wire.to, wire.to_port), wire.to);
     }
-    if (topological_order().size() != nodes_.size()) throw Error("the wires form a cycle");
+    for (const auto& [wire, bends] : graph.all_bends())
+        if (!seen.contains(wire) || bends.empty())
+            throw Error(fmt::format("bends of a wire {} that is not there", wire.str()), wire.to);
+    if (graph.topological_order().size() != graph.nodes().size())
+        throw Error("the wires form a cycle");
+}
+
+} // namespace
+
+void Graph::check_consistency() const {
+    check_sheet(*this);
+    for (const auto& [id, definition] : definitions_) {
+        if (id != definition->id)
+            throw Error(fmt::format("group \"{}\" is stored as \"{}\"", definition->id, id));
+        if (!valid_id(id)) throw Error(fmt::format("\"{}\" is not an id", id));
+        if (!definition->type ||
+            !same_interface(*definition->type, instance_type(*this, *definition)))
+            throw Error(fmt::format("the ports of group \"{}\" are out of date", id));
+        if (id != sheet_) check_sheet(sheet(id));
+    }
 }
 
 bool valid_id(const std::string& id) {

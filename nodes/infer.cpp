@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <filesystem>
+#include <optional>
 #include <unordered_map>
 
 #include "engine/core/error.h"
@@ -42,7 +43,43 @@ Tensor shape_only(const TensorMeta& meta) {
     return Tensor::empty(meta.shape, meta.dtype, meta.device);
 }
 
-Outcome build_once(const Inferred& inferred) {
+constexpr std::int64_t kStandIn = 999'983; ///< a batch size that nothing else in a sentence is
+
+/// `text` with N for the batch size: `twin` is the same sentence for a batch of kStandIn. Where
+/// they differ in more than that, `text` as it is.
+std::string with_symbolic_batch(const std::string& text, const std::string& twin,
+                                std::int64_t batch) {
+    const std::string here = std::to_string(batch), there = std::to_string(kStandIn);
+    std::string result;
+    std::size_t i = 0, k = 0;
+    while (i < text.size() || k < twin.size()) {
+        if (twin.compare(k, there.size(), there) == 0 && text.compare(i, here.size(), here) == 0) {
+            result += 'N';
+            i += here.size();
+            k += there.size();
+        } else if (i < text.size() && k < twin.size() && text[i] == twin[k]) {
+            result += text[i++];
+            ++k;
+        } else {
+            return text;
+        }
+    }
+    return result;
+}
+
+Outcome build_once(const Inferred& inferred, std::int64_t batch);
+
+/// The refusal of `inferred` as it reads for any batch size.
+std::string symbolic_error(const Inferred& inferred, const Outcome& outcome, std::int64_t batch) {
+    Inferred twin = inferred;
+    for (TensorMeta& meta : twin.inputs)
+        if (!meta.shape.empty() && meta.shape[0] == batch) meta.shape[0] = kStandIn;
+    const Outcome other = build_once(twin, kStandIn);
+    return other.code == outcome.code ? with_symbolic_batch(outcome.error, other.error, batch)
+                                      : outcome.error;
+}
+
+Outcome build_once(const Inferred& inferred, std::int64_t batch_size) {
     Outcome outcome;
     const BuildContext context{inferred.node->params, inferred.inputs, inferred.counts};
     try {
@@ -84,7 +121,10 @@ Outcome build_once(const Inferred& inferred) {
         outcome.error = error.text();
         outcome.code = "cannot-build";
     }
-    if (!outcome.code.empty()) outcome.facts = {};
+    if (!outcome.code.empty()) {
+        outcome.facts = {};
+        if (batch_size != kStandIn) outcome.error = symbolic_error(inferred, outcome, batch_size);
+    }
     return outcome;
 }
 
@@ -163,9 +203,11 @@ std::int64_t stream_of(const std::string& id) {
     return static_cast<std::int64_t>(hash & 0x7fffffffU);
 }
 
-Inference infer(const Graph& graph, const std::map<std::string, std::vector<data::Field>>& fields) {
+Inference infer(const Graph& whole, const std::map<std::string, std::vector<data::Field>>& fields) {
     static thread_local std::unordered_map<std::string, Outcome> cache;
     Inference result;
+    result.flat = flatten(whole);
+    const Graph& graph = *result.flat.graph;
     result.order = graph.topological_order();
     std::unordered_map<std::string, std::vector<const Wire*>> into;
     for (const Wire& wire : graph.wires())
@@ -247,7 +289,9 @@ Inference infer(const Graph& graph, const std::map<std::string, std::vector<data
             auto found = cache.find(key);
             if (found == cache.end()) {
                 if (cache.size() > kCacheEntries) cache.clear();
-                found = cache.emplace(std::move(key), build_once(inferred)).first;
+                found =
+                    cache.emplace(std::move(key), build_once(inferred, graph.training().batch_size))
+                        .first;
             }
             inferred.facts = found->second.facts;
             inferred.error = found->second.error;
@@ -255,7 +299,130 @@ Inference infer(const Graph& graph, const std::map<std::string, std::vector<data
             if (!inferred.code.empty() && inferred.code != "invalid-parameters" &&
                 !type.inputs.empty())
                 inferred.port = type.inputs[0].id;
+            // Repetitions that share weights must agree on their sizes.
+            if (const auto shared = result.flat.shared.find(id);
+                shared != result.flat.shared.end() && inferred.code.empty()) {
+                const auto first = result.nodes.find(shared->second);
+                if (first != result.nodes.end() && first->second.facts.known &&
+                    first->second.facts.weight_shapes != inferred.facts.weight_shapes) {
+                    inferred.error =
+                        fmt::format("{} cannot use the weights of {}: its input has another size",
+                                    id, shared->second);
+                    inferred.code = "shared-weights";
+                    inferred.facts = {};
+                }
+            }
         }
+    }
+    return result;
+}
+
+namespace {
+
+/// The metas of an end, or nothing when its shape is not known.
+std::optional<TensorMeta> meta_of(const Inference& inference, const FlatEnd& end) {
+    const auto it = inference.nodes.find(end.node);
+    if (it == inference.nodes.end() || !it->second.facts.known) return {};
+    const Inferred& from = it->second;
+    std::size_t index = 0;
+    if (!from.node->muted && from.type) {
+        const PortSpec* port = from.type->output(end.port);
+        if (!port) return {};
+        index = static_cast<std::size_t>(port - from.type->outputs.data());
+    }
+    if (index >= from.facts.outputs.size()) return {};
+    return from.facts.outputs[index];
+}
+
+void add_outputs(NodeFacts& facts, const Inference& inference, const std::vector<FlatEnd>& ends) {
+    facts.known = !ends.empty();
+    for (const FlatEnd& end : ends) {
+        const auto meta = meta_of(inference, end);
+        facts.known = facts.known && meta.has_value();
+        facts.outputs.push_back(meta.value_or(TensorMeta{}));
+    }
+    if (facts.known) facts.output_text = shape_text(facts.outputs[0].shape);
+    if (!facts.known) facts.outputs.clear();
+}
+
+} // namespace
+
+std::map<std::string, NodeFacts> facts_by_path(const Inference& inference) {
+    std::map<std::string, NodeFacts> result;
+    for (const auto& [id, inferred] : inference.nodes) {
+        const bool shares = inference.flat.shared.contains(id);
+        NodeFacts& own = result[id];
+        own = inferred.facts;
+        if (shares) own.weights = 0; // counted where they live
+        if (inference.flat.groups.empty()) continue;
+        // Every group around it adds it up; "block" and "block.0" alike.
+        for (std::size_t dot = id.find('.'); dot != std::string::npos;
+             dot = id.find('.', dot + 1)) {
+            NodeFacts& group = result[id.substr(0, dot)];
+            group.weights += own.weights;
+            group.flops += own.flops;
+            group.activation_bytes += own.activation_bytes;
+        }
+    }
+    for (const auto& [path, ends] : inference.flat.groups)
+        if (!inference.nodes.contains(path)) // a muted group has facts of its own
+            add_outputs(result[path], inference, ends);
+    for (const auto& [path, end] : inference.flat.ports)
+        add_outputs(result[path], inference, {end});
+    return result;
+}
+
+Inference infer_sheet(const Graph& sheet, const std::vector<std::string>& groups,
+                      const Graph& whole, const Inference& inference) {
+    const std::string prefix = flat_prefix(whole, groups);
+    const auto facts = facts_by_path(inference);
+    Inference result;
+    result.flat.graph = std::shared_ptr<const Graph>(std::shared_ptr<const Graph>(), &sheet);
+    result.order = sheet.topological_order();
+    std::unordered_map<std::string, std::vector<const Wire*>> into;
+    for (const Wire& wire : sheet.wires())
+        into[wire.to].push_back(&wire);
+    for (const std::string& id : result.order) {
+        Inferred& own = result.nodes[id];
+        own.node = sheet.node(id);
+        own.type = sheet.type_of(id);
+        if (const auto it = facts.find(prefix + id); it != facts.end()) own.facts = it->second;
+        if (const auto it = inference.nodes.find(prefix + id);
+            it != inference.nodes.end() && own.node->type != "Group") {
+            own.error = it->second.error;
+            own.code = it->second.code;
+            own.port = it->second.port;
+            own.param = it->second.param;
+            own.fields = it->second.fields;
+        }
+        if (!own.type) continue;
+        bool known = true;
+        for (const PortSpec& port : own.type->inputs) {
+            int count = 0;
+            for (const Wire* wire : into[id]) {
+                if (wire->to_port != port.id) continue;
+                ++count;
+                Source source{wire->from, 0, *wire};
+                const Inferred* from = &result.nodes.at(wire->from);
+                if (from->type && from->node->muted) {
+                    const bool passes = !from->sources.empty();
+                    source.node = passes ? from->sources[0].node : std::string();
+                    source.output = passes ? from->sources[0].output : 0;
+                    from = source.node.empty() ? nullptr : &result.nodes.at(source.node);
+                } else if (from->type) {
+                    const PortSpec* output = from->type->output(wire->from_port);
+                    source.output = static_cast<std::size_t>(output - from->type->outputs.data());
+                }
+                const bool shaped =
+                    from && from->facts.known && source.output < from->facts.outputs.size();
+                own.inputs.push_back(shaped ? from->facts.outputs[source.output] : TensorMeta{});
+                known = known && shaped;
+                own.sources.push_back(std::move(source));
+            }
+            own.counts.push_back(count);
+            known = known && (count > 0 || port.optional);
+        }
+        own.inputs_known = known;
     }
     return result;
 }

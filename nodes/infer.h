@@ -9,6 +9,7 @@
 
 #include "datasets/dataset.h"
 #include "nodes/analysis.h"
+#include "nodes/flatten.h"
 #include "nodes/graph.h"
 
 namespace wiregrad::graph {
@@ -33,14 +34,23 @@ struct Inferred {
 };
 
 struct Inference {
+    Flat flat; ///< what was looked at: the graph with its groups unfolded
     std::vector<std::string> order;
     std::map<std::string, Inferred> nodes;
     const Inferred& at(const std::string& id) const { return nodes.at(id); }
 };
 
+/// Groups are unfolded first: nodes are named by their path. Throws ValueError when they unfold to
+/// too many. A graph without groups must live as long as the result.
 /// `fields`: what opened datasets said of themselves; others are asked with data::describe().
 Inference infer(const Graph& graph,
                 const std::map<std::string, std::vector<data::Field>>& fields = {});
+/// The inside of the group at the end of `groups` seen like a graph of its own: facts of its first
+/// repetition, its groups as nodes. `sheet` must live as long.
+Inference infer_sheet(const Graph& sheet, const std::vector<std::string>& groups,
+                      const Graph& whole, const Inference& inference);
+/// Facts of all nodes by path: flat ones, groups (all repetitions together), ports of groups.
+std::map<std::string, NodeFacts> facts_by_path(const Inference& inference);
 /// The number of a node's random ops: a function of its id.
 std::int64_t stream_of(const std::string& id);
 /// Ids of the nodes that `roots` depend on, themselves included, through real sources.

@@ -140,7 +140,7 @@ class Layout {
     }
 
     double port_offset(const std::string& id, const std::string& port, bool output) const {
-        const NodeType* type = find_type(graph_.node(id)->type);
+        const NodeType* type = graph_.type_of(id);
         const double height = size_of(id).second;
         if (!type) return height / 2;
         const auto& ports = output ? type->outputs : type->inputs;
@@ -345,7 +345,8 @@ Edit layout_edit(const Graph& graph, const std::set<std::string>& nodes,
     Batch batch;
     for (const auto& [id, position] : positions) {
         const Position moved{std::round(corner.x + position.x), std::round(corner.y + position.y)};
-        if (!(moved == graph.node(id)->position)) batch.edits.push_back({Move{id, moved}});
+        if (!graph.node(id)->pinned && !(moved == graph.node(id)->position))
+            batch.edits.push_back({Move{id, moved}});
     }
     return {std::move(batch)};
 }

@@ -53,14 +53,25 @@ struct PortSpec {
     bool optional = false;
     bool many =
         false; ///< an input that takes several wires, in the order wired (Concat, Add, Optimizer)
+    bool hidden = false; ///< of a group: not on its face while nothing is wired to it
 };
 
-enum class Role : std::uint8_t { Dataset, Input, Layer, Loss, Metric, Optimizer, Note };
+enum class Role : std::uint8_t {
+    Dataset,
+    Input,
+    Layer,
+    Loss,
+    Metric,
+    Optimizer,
+    Note,
+    Group,    ///< an instance of a definition; ports and parameters are the definition's
+    GroupPort ///< GroupInput, GroupOutput: a port of the definition they stand in
+};
 
 /// Categories in palette order; each has a colour and a shape in the theme.
 inline constexpr const char* kCategories[] = {
-    "Data",  "Layers", "Convolution", "Pooling", "Normalization", "Activation",
-    "Shape", "Math",   "Loss",        "Metric",  "Optimizer",     "Notes"};
+    "Data", "Layers", "Convolution", "Pooling",   "Normalization", "Activation", "Shape",
+    "Math", "Loss",   "Metric",      "Optimizer", "Groups",        "Notes"};
 
 /// What `build` is given: checked parameters (defaults filled in) and what arrives at the inputs.
 /// For a `many` input its metas follow each other; `counts` says how many wires each input port

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <set>
 
 namespace wiregrad::graph {
 
@@ -14,8 +15,9 @@ std::string title_of(const Node& node) {
 
 class Finder {
   public:
-    Finder(const Graph& graph, const Inference& inference) : graph_(graph), inference_(inference) {
-        for (const Wire& wire : graph.wires()) {
+    Finder(const Graph& graph, const Inference& inference)
+        : whole_(graph), graph_(*inference.flat.graph), inference_(inference) {
+        for (const Wire& wire : graph_.wires()) {
             wired_.insert(wire.from);
             wired_.insert(wire.to);
         }
@@ -34,9 +36,22 @@ class Finder {
     std::vector<Problem> find() {
         for (const std::string& id : inference_.order)
             look_at(id, inference_.at(id));
+        look_at_groups(whole_, "");
         look_at_sources();
         look_at_training();
-        return std::move(problems_);
+        // What is wrong in every repetition is said once.
+        std::set<std::string> seen;
+        std::vector<Problem> once;
+        for (Problem& problem : problems_) {
+            const FlatPlace place = place_of(problem.node);
+            std::string key = problem.code + ' ' + problem.port + ' ' + problem.param;
+            for (const std::string& group : place.groups)
+                key += ' ' + group;
+            const bool repeated =
+                !place.groups.empty() && !seen.insert(key + ' ' + place.node).second;
+            if (!repeated || place.first) once.push_back(std::move(problem));
+        }
+        return once;
     }
 
   private:
@@ -83,7 +98,11 @@ class Finder {
         for (std::size_t i = 0, first = 0; i < type.inputs.size();
              first += static_cast<std::size_t>(inferred.counts[i]), ++i) {
             const PortSpec& port = type.inputs[i];
-            if (inferred.counts[i] == 0 && !port.optional)
+            if (const auto open = inference_.flat.open.find({id, port.id});
+                inferred.counts[i] == 0 && open != inference_.flat.open.end() &&
+                !open->second.group.empty())
+                open_input(severity, open->second);
+            else if (inferred.counts[i] == 0 && !port.optional)
                 add(severity, "missing-input", id, port.id, "",
                     fmt::format("{}: nothing is wired to the input \"{}\"", title_of(node),
                                 port.label));
@@ -104,6 +123,56 @@ class Finder {
             }
         }
         if (inferred.facts.known) look_at_meaning(id, inferred);
+    }
+
+    /// What a node inside needs and a group's own input does not get: said once, at the group.
+    void open_input(Severity severity, const FlatEnd& open) {
+        if (!open_.insert({open.group, open.group_port}).second) return;
+        const auto definition = inference_.flat.definitions.find(open.group);
+        const Definition* group = definition == inference_.flat.definitions.end()
+                                      ? nullptr
+                                      : whole_.definition(definition->second);
+        const PortSpec* port = group ? group->type->input(open.group_port) : nullptr;
+        add(severity, "missing-input", open.group, open.group_port, "",
+            fmt::format("{}: nothing is wired to the input \"{}\"", open.group,
+                        port ? port->label : open.group_port));
+    }
+
+    /// Groups on a sheet and, inside, on theirs: what unfolding them hides.
+    void look_at_groups(const Graph& sheet, const std::string& prefix) {
+        for (const auto& [id, node] : sheet.nodes()) {
+            if (node.type != "Group") continue;
+            const Definition* definition = whole_.definition(node.group);
+            if (!definition) continue;
+            const NodeType& type = *definition->type;
+            const std::string path = prefix + id;
+            bool wired = false;
+            for (const Wire& wire : sheet.wires())
+                wired = wired || wire.from == id || wire.to == id;
+            if (!wired && sheet.nodes().size() > 1 && prefix.empty())
+                add(Severity::Info, "unconnected", path, "", "",
+                    fmt::format("{} is not wired to anything", title_of(node)));
+            if (node.muted) continue;
+            for (const ParamSpec& spec : type.params)
+                if (auto wrong = check_value(spec, node.params.at(spec.id)); !wrong.empty())
+                    add(Severity::Error, "parameter-range", path, "", spec.id, wrong);
+            const auto* times = std::get_if<std::int64_t>(&node.params.at("times"));
+            const bool repeats = times && *times > 1;
+            bool chains = type.outputs.size() <= type.inputs.size() && !type.outputs.empty();
+            for (std::size_t i = 0; chains && i < type.outputs.size(); ++i)
+                chains = kinds_fit(type.outputs[i].kind, type.inputs[i].kind);
+            if (repeats && !chains)
+                add(Severity::Error, "repeat-ports", path, "", "times",
+                    fmt::format("{} repeats {} times, so each of its outputs must fit the input in "
+                                "the same place: it has {} and {}",
+                                title_of(node), *times, counted(type.inputs.size(), "input"),
+                                counted(type.outputs.size(), "output")));
+            look_at_groups(definition->body, path + (repeats ? ".0." : "."));
+        }
+    }
+
+    static std::string counted(std::size_t count, const char* what) {
+        return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
     }
 
     /// Networks that run, and do not do what a person means.
@@ -213,9 +282,11 @@ class Finder {
         }
     }
 
-    const Graph& graph_;
+    const Graph& whole_;
+    const Graph& graph_; ///< unfolded
     const Inference& inference_;
     std::set<std::string> wired_, needed_;
+    std::set<std::pair<std::string, std::string>> open_; ///< inputs of groups that were said
     bool has_loss_ = false;
     std::vector<Problem> problems_;
 };

@@ -1,10 +1,11 @@
+// Reading a project's text: one pass for places and limits, then node by node, with line and reason
+// for whatever is wrong.
 #include "nodes/project.h"
 
 #include <fmt/core.h>
-#include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -20,108 +21,34 @@ using Json = nlohmann::json;
 using Access = GraphAccess;
 
 constexpr std::size_t kMaxBytes = 64U << 20;
-constexpr int kMaxDepth = 64;
+constexpr std::size_t kMaxDepth = 64;
 constexpr std::size_t kMaxValues = 2'000'000;
 constexpr std::size_t kMaxNodes = 20'000;
 constexpr std::size_t kMaxWires = 100'000;
-
-// ---------------------------------------------------------------- writing
-
-std::string quoted(const std::string& text) {
-    return Json(text).dump();
-}
-
-std::string number(double value, const std::string& path) {
-    if (!std::isfinite(value)) throw ValueError(fmt::format("{} is not a finite number", path));
-    return real_text(value);
-}
-
-std::string value_json(const ParamValue& value, const std::string& path) {
-    struct Visitor {
-        const std::string& path;
-        std::string operator()(bool flag) const { return flag ? "true" : "false"; }
-        std::string operator()(std::int64_t integer) const { return std::to_string(integer); }
-        std::string operator()(double real) const { return number(real, path); }
-        std::string operator()(const std::string& text) const { return quoted(text); }
-        std::string operator()(const std::vector<std::int64_t>& list) const {
-            return fmt::format("[{}]", fmt::join(list, ", "));
-        }
-    };
-    return std::visit(Visitor{path}, value);
-}
-
-Json extra_json(const std::string& extra) {
-    return extra.empty() ? Json::object() : Json::parse(extra);
-}
-
-/// The members of a JSON object that stand on one line: "key": value, ...
-class Members {
-  public:
-    void add(const std::string& key, const std::string& json) {
-        text_ += fmt::format("{}{}: {}", text_.empty() ? "" : ", ", quoted(key), json);
-    }
-    void add_all(const Json& object) {
-        for (const auto& [key, value] : object.items())
-            add(key, value.dump());
-    }
-    std::string object() const { return "{" + text_ + "}"; }
-
-  private:
-    std::string text_;
-};
-
-std::string node_line(const Node& node) {
-    Json extra = extra_json(node.extra);
-    Members params;
-    // In the order of the declaration; what the type does not know follows.
-    const NodeType* type = find_type(node.type);
-    const auto path = [&](const std::string& id) {
-        return fmt::format("nodes.{}.params.{}", node.id, id);
-    };
-    if (type)
-        for (const ParamSpec& spec : type->params)
-            if (const auto it = node.params.find(spec.id); it != node.params.end())
-                params.add(spec.id, value_json(it->second, path(spec.id)));
-    for (const auto& [id, value] : node.params)
-        if (!type || !type->param(id)) params.add(id, value_json(value, path(id)));
-    if (const auto it = extra.find("params"); it != extra.end()) {
-        params.add_all(*it);
-        extra.erase("params");
-    }
-    Members members;
-    members.add("id", quoted(node.id));
-    members.add("type", quoted(node.type));
-    members.add("v", std::to_string(node.version));
-    if (!node.name.empty()) members.add("name", quoted(node.name));
-    members.add("params", params.object());
-    if (node.muted) members.add("muted", "true");
-    if (node.collapsed) members.add("collapsed", "true");
-    members.add_all(extra);
-    return members.object();
-}
-
-std::string block(const std::vector<std::string>& lines, char open, char close) {
-    if (lines.empty()) return {open, close};
-    return fmt::format("{}\n    {}\n  {}", open, fmt::join(lines, ",\n    "), close);
-}
+constexpr std::size_t kMaxGroups = 2'000;
 
 // ---------------------------------------------------------------- reading
 
 /// Where things begin in a JSON text, found by one pass over its characters: for messages, and to
-/// refuse what is too deep or too long before anything is built from it.
+/// refuse what is too deep or too long before anything is built from it. Places are paths of keys:
+/// "nodes", "groups/block/wires".
 class Outline {
   public:
     Outline(const std::string& text, const std::string& name) {
-        int depth = 0, line = 1;
+        int line = 1;
         std::size_t values = 0;
         bool expect_element = false;
-        std::string key;
+        std::vector<std::string> paths; // of the open containers
+        std::string key;                // the last key seen in the innermost object
+        const auto path_of = [&](const std::string& last) {
+            return paths.empty() || paths.back().empty() ? last : paths.back() + "/" + last;
+        };
         for (std::size_t i = 0; i < text.size(); ++i) {
             const char c = text[i];
             if (c == '\n') ++line;
             if (c == ' ' || c == '\n' || c == '\t' || c == '\r') continue;
             if (expect_element && c != ']' && c != '}') {
-                elements_[key].push_back(line);
+                if (noted(paths.size())) elements_[paths.back()].push_back(line);
                 expect_element = false;
             }
             if (c == '"') {
@@ -130,23 +57,25 @@ class Outline {
                     line += text[i] == '\n';
                     i += text[i] == '\\';
                 }
-                if (depth == 1 && is_key(text, i + 1)) {
+                if (is_key(text, i + 1) && paths.size() <= kNoted) {
                     key = text.substr(begin, std::min(i, text.size()) - begin);
-                    keys_[key] = line;
+                    keys_[path_of(key)] = line;
                 }
             } else if (c == '[' || c == '{') {
-                if (++depth > kMaxDepth)
+                if (paths.size() + 1 > kMaxDepth)
                     throw FileError(
                         fmt::format("line {}: nested deeper than {} levels", line, kMaxDepth),
                         name);
+                paths.push_back(noted(paths.size()) || paths.empty() ? path_of(key) : "");
+                key.clear();
                 ++values;
-                expect_element = depth == 2;
+                expect_element = true;
             } else if (c == ']' || c == '}') {
-                --depth;
+                if (!paths.empty()) paths.pop_back();
                 expect_element = false;
             } else if (c == ',') {
                 ++values;
-                expect_element = depth == 2;
+                expect_element = true;
             }
             if (values > kMaxValues)
                 throw FileError(fmt::format("line {}: more than {} values", line, kMaxValues),
@@ -154,17 +83,19 @@ class Outline {
         }
     }
 
-    int line_of(const std::string& key) const {
-        const auto it = keys_.find(key);
+    int line_of(const std::string& path) const {
+        const auto it = keys_.find(path);
         return it == keys_.end() ? 1 : it->second;
     }
-    int line_of(const std::string& key, std::size_t element) const {
-        const auto it = elements_.find(key);
-        return it == elements_.end() || element >= it->second.size() ? line_of(key)
+    int line_of(const std::string& path, std::size_t element) const {
+        const auto it = elements_.find(path);
+        return it == elements_.end() || element >= it->second.size() ? line_of(path)
                                                                      : it->second[element];
     }
 
   private:
+    static constexpr std::size_t kNoted = 4; ///< levels whose places are kept
+    static bool noted(std::size_t depth) { return depth >= 1 && depth <= kNoted; }
     static bool is_key(const std::string& text, std::size_t at) {
         at = text.find_first_not_of(" \t\r\n", at);
         return at != std::string::npos && text[at] == ':';
@@ -206,14 +137,12 @@ class Reader {
                 fmt::format("line 1: a project is an object, this is {}", json_kind(root)), name);
         read_head(root);
         read_training(root);
-        read_nodes(root);
-        read_positions(root);
-        read_wires(root);
+        read_groups(root);
         Json extra = Json::object();
+        read_sheet(root, "", graph_, extra);
         for (const auto& [key, value] : root.items())
             if (!known_key(key)) extra[key] = value;
         if (!training_extra_.empty()) extra["training"] = training_extra_;
-        if (!stray_positions_.empty()) extra["positions"] = stray_positions_;
         if (!extra.empty()) Access::extra(graph_) = extra.dump();
     }
 
@@ -228,9 +157,9 @@ class Reader {
         return text;
     }
     static bool known_key(const std::string& key) {
-        static constexpr const char* kKeys[] = {"format",      "format_version", "title",
-                                                "description", "training",       "nodes",
-                                                "wires",       "positions"};
+        static constexpr const char* kKeys[] = {
+            "format", "format_version", "title", "description", "training",
+            "nodes",  "wires",          "bends", "positions",   "groups"};
         return std::any_of(std::begin(kKeys), std::end(kKeys),
                            [&](const char* known) { return key == known; });
     }
@@ -309,15 +238,145 @@ class Reader {
                 training_extra_[key] = value;
     }
 
+    /// Definitions, each after those that it holds instances of.
+    void read_groups(const Json& root) {
+        const auto it = root.find("groups");
+        if (it == root.end()) return;
+        if (!it->is_object())
+            fail("groups", fmt::format("\"groups\" must be an object, is {}", json_kind(*it)));
+        if (it->size() > kMaxGroups)
+            fail("groups",
+                 fmt::format("{} groups are too many (at most {})", it->size(), kMaxGroups));
+        enum class Mark { Open, Done };
+        std::map<std::string, Mark> marks;
+        const std::function<void(const std::string&, int)> visit = [&](const std::string& id,
+                                                                       int depth) {
+            const Json& json = (*it)[id];
+            const int line = outline_.line_of("groups/" + id);
+            if (depth > kMaxNesting)
+                fail(line, fmt::format("groups may be nested {} deep, not deeper", kMaxNesting));
+            if (!json.is_object())
+                fail(line, fmt::format("a group must be an object, is {}", json_kind(json)));
+            marks[id] = Mark::Open;
+            if (const auto nodes = json.find("nodes"); nodes != json.end() && nodes->is_array())
+                for (const Json& node : *nodes) {
+                    if (!node.is_object()) continue;
+                    const auto inner = node.find("group");
+                    if (inner == node.end() || !inner->is_string()) continue;
+                    const auto& name = inner->get_ref<const std::string&>();
+                    if (!it->contains(name)) continue; // said where the node is read
+                    const auto mark = marks.find(name);
+                    if (mark == marks.end())
+                        visit(name, depth + 1);
+                    else if (mark->second == Mark::Open)
+                        fail(line, fmt::format("group \"{}\" stands in itself", name));
+                }
+            read_group(id, json, line);
+            marks[id] = Mark::Done;
+            if (depth_of(graph_, id) == 0)
+                fail(line, fmt::format("groups may be nested {} deep, not deeper", kMaxNesting));
+        };
+        for (const auto& [id, json] : it->items())
+            if (!marks.contains(id)) visit(id, 1);
+    }
+
+    void read_group(const std::string& id, const Json& json, int line) {
+        if (!valid_id(id))
+            fail(line,
+                 fmt::format("\"{}\" cannot be the id of a group: small letters, digits and _ only",
+                             id.substr(0, 80)));
+        Definition definition;
+        definition.id = id;
+        definition.name = text_at(json, "name", line);
+        definition.help = text_at(json, "help", line);
+        Json extra = Json::object();
+        if (const auto list = json.find("exposed"); list != json.end()) {
+            const std::string path = "groups/" + id + "/exposed";
+            if (!list->is_array())
+                fail(path, fmt::format("\"exposed\" must be a list, is {}", json_kind(*list)));
+            std::set<std::string> ids;
+            for (std::size_t i = 0; i < list->size(); ++i) {
+                const int at = outline_.line_of(path, i);
+                if (!(*list)[i].is_object()) fail(at, "an exposed parameter must be an object");
+                Exposed one{
+                    text_at((*list)[i], "id", at, true), text_at((*list)[i], "node", at, true),
+                    text_at((*list)[i], "param", at, true), text_at((*list)[i], "label", at)};
+                if (!valid_id(one.id) || one.id == "times" || one.id == "weights" ||
+                    !ids.insert(one.id).second)
+                    fail(at, fmt::format("\"{}\" cannot be the id of a group's parameter",
+                                         one.id.substr(0, 80)));
+                definition.exposed.push_back(std::move(one));
+            }
+        }
+        Graph body;
+        Access::definitions(body) = graph_.definitions();
+        Access::sheet(body) = id;
+        read_sheet(json, "groups/" + id + "/", body, extra);
+        for (const auto& [key, value] : json.items())
+            if (key != "name" && key != "help" && key != "exposed" && key != "nodes" &&
+                key != "wires" && key != "bends" && key != "positions")
+                extra[key] = value;
+        if (!extra.empty()) definition.extra = extra.dump();
+        definition.body = std::move(body);
+        Access::put(graph_, std::move(definition));
+    }
+
+    /// One sheet; what belongs to nothing on it goes to `extra`.
+    void read_sheet(const Json& json, const std::string& path, Graph& sheet, Json& extra) {
+        sheet_ = &sheet;
+        path_ = path;
+        stray_positions_ = Json::object();
+        stray_bends_ = Json::object();
+        read_nodes(json);
+        read_positions(json);
+        read_wires(json);
+        read_bends(json);
+        if (!stray_positions_.empty()) extra["positions"] = stray_positions_;
+        if (!stray_bends_.empty()) extra["bends"] = stray_bends_;
+    }
+
+    void read_bends(const Json& root) {
+        const auto it = root.find("bends");
+        if (it == root.end()) return;
+        if (!it->is_object())
+            fail(path_ + "bends",
+                 fmt::format("\"bends\" must be an object, is {}", json_kind(*it)));
+        std::size_t i = 0;
+        for (const auto& [text, points] : it->items()) {
+            const int line = outline_.line_of(path_ + "bends", i++);
+            const auto& wires = sheet_->wires();
+            const auto wire = std::find_if(wires.begin(), wires.end(), [&](const Wire& candidate) {
+                return candidate.str() == text;
+            });
+            if (wire == wires.end()) {
+                stray_bends_[text] = points;
+                continue;
+            }
+            std::vector<Position> bends;
+            const bool list = points.is_array() && !points.empty() && points.size() <= 100;
+            if (list)
+                for (const Json& point : points)
+                    if (point.is_array() && point.size() == 2 && point[0].is_number() &&
+                        point[1].is_number())
+                        bends.push_back({point[0].get<double>(), point[1].get<double>()});
+            if (!list || bends.size() != points.size())
+                fail(line, fmt::format("the bends of \"{}\" must be 1 to 100 pairs of numbers",
+                                       text.substr(0, 80)));
+            Access::bends(*sheet_)[*wire] = std::move(bends);
+        }
+    }
+
     void read_nodes(const Json& root) {
         const auto it = root.find("nodes");
         if (it == root.end()) return;
+        const std::string path = path_ + "nodes";
         if (!it->is_array())
-            fail("nodes", fmt::format("\"nodes\" must be a list, is {}", json_kind(*it)));
-        if (it->size() > kMaxNodes)
-            fail("nodes", fmt::format("{} nodes are too many (at most {})", it->size(), kMaxNodes));
+            fail(path, fmt::format("\"nodes\" must be a list, is {}", json_kind(*it)));
+        node_count_ += it->size();
+        if (node_count_ > kMaxNodes)
+            fail(path, fmt::format("{} nodes are too many (at most {})", node_count_, kMaxNodes));
         for (std::size_t i = 0; i < it->size(); ++i)
-            read_node((*it)[i], outline_.line_of("nodes", i));
+            read_node((*it)[i], outline_.line_of(path, i));
     }
 
     void read_node(const Json& json, int line) {
@@ -329,7 +388,7 @@ class Reader {
             fail(line,
                  fmt::format("\"{}\" cannot be the id of a node: small letters, digits and _ only",
                              node.id.substr(0, 80)));
-        if (graph_.node(node.id)) fail(line, fmt::format("there are two nodes \"{}\"", node.id));
+        if (sheet_->node(node.id)) fail(line, fmt::format("there are two nodes \"{}\"", node.id));
         node.type = text_at(json, "type", line, true);
         const std::int64_t version = integer_at(json, "v", line, 1);
         if (version < 1 || version > 1'000'000)
@@ -338,12 +397,22 @@ class Reader {
         node.name = text_at(json, "name", line);
         node.muted = flag_at(json, "muted", line);
         node.collapsed = flag_at(json, "collapsed", line);
+        node.pinned = flag_at(json, "pinned", line);
+        if (node.type == "Group") {
+            node.group = text_at(json, "group", line, true);
+            if (!graph_.definition(node.group))
+                fail(line, fmt::format("{} is an instance of \"{}\", and there is no such group",
+                                       node.id, node.group.substr(0, 80)));
+        }
+        if ((node.type == "GroupInput" || node.type == "GroupOutput") && sheet_->sheet_id().empty())
+            fail(line, fmt::format("{} is a port of a group, and stands in none", node.id));
         Json extra = Json::object();
         for (const auto& [key, value] : json.items())
             if (key != "id" && key != "type" && key != "v" && key != "name" && key != "params" &&
-                key != "muted" && key != "collapsed")
+                key != "muted" && key != "collapsed" && key != "pinned" &&
+                (key != "group" || node.type != "Group"))
                 extra[key] = value;
-        const NodeType* type = find_type(node.type);
+        const NodeType* type = sheet_->type_of(node);
         if (const auto params = json.find("params"); params != json.end()) {
             if (!params->is_object())
                 fail(line, fmt::format("\"params\" must be an object, is {}", json_kind(*params)));
@@ -360,7 +429,7 @@ class Reader {
             finish_params(*type, node, unknown);
         }
         if (!extra.empty()) node.extra = extra.dump();
-        Access::nodes(graph_).emplace(node.id, std::move(node));
+        Access::nodes(*sheet_).emplace(node.id, std::move(node));
     }
 
     /// Brings the parameters to this version's declaration: migrated, completed, in the kinds that
@@ -413,13 +482,13 @@ class Reader {
         const auto it = root.find("positions");
         if (it == root.end()) return;
         if (!it->is_object())
-            fail("positions",
+            fail(path_ + "positions",
                  fmt::format("\"positions\" must be an object, is {}", json_kind(*it)));
         std::size_t i = 0;
         for (const auto& [id, place] : it->items()) {
-            const int line = outline_.line_of("positions", i++);
-            const auto node = Access::nodes(graph_).find(id);
-            if (node == Access::nodes(graph_).end()) {
+            const int line = outline_.line_of(path_ + "positions", i++);
+            const auto node = Access::nodes(*sheet_).find(id);
+            if (node == Access::nodes(*sheet_).end()) {
                 stray_positions_[id] = place;
                 continue;
             }
@@ -434,14 +503,16 @@ class Reader {
     void read_wires(const Json& root) {
         const auto it = root.find("wires");
         if (it == root.end()) return;
+        const std::string path = path_ + "wires";
         if (!it->is_array())
-            fail("wires", fmt::format("\"wires\" must be a list, is {}", json_kind(*it)));
-        if (it->size() > kMaxWires)
-            fail("wires", fmt::format("{} wires are too many (at most {})", it->size(), kMaxWires));
+            fail(path, fmt::format("\"wires\" must be a list, is {}", json_kind(*it)));
+        wire_count_ += it->size();
+        if (wire_count_ > kMaxWires)
+            fail(path, fmt::format("{} wires are too many (at most {})", wire_count_, kMaxWires));
         std::set<Wire> seen;
         std::map<std::pair<std::string, std::string>, std::string> taken;
         for (std::size_t i = 0; i < it->size(); ++i) {
-            const int line = outline_.line_of("wires", i);
+            const int line = outline_.line_of(path, i);
             const Wire wire = read_wire((*it)[i], line);
             const PortSpec* output = check_end(wire, wire.from, wire.from_port, true, line);
             const PortSpec* input = check_end(wire, wire.to, wire.to_port, false, line);
@@ -456,21 +527,20 @@ class Reader {
                     fail(line, fmt::format("input {}.{} has two wires, from {} and {}", wire.to,
                                            wire.to_port, other->second, wire.from));
             }
-            Access::wires(graph_).push_back(wire);
+            Access::wires(*sheet_).push_back(wire);
         }
-        const auto order = graph_.topological_order();
-        if (order.size() == graph_.nodes().size()) return;
+        const auto order = sheet_->topological_order();
+        if (order.size() == sheet_->nodes().size()) return;
         // Name one wire of the cycle: both ends are missing from the order, and the end feeds the
         // start.
         const std::set<std::string> sorted(order.begin(), order.end());
-        for (std::size_t i = 0; i < graph_.wires().size(); ++i) {
-            const Wire& wire = graph_.wires()[i];
+        for (std::size_t i = 0; i < sheet_->wires().size(); ++i) {
+            const Wire& wire = sheet_->wires()[i];
             if (!sorted.contains(wire.from) && !sorted.contains(wire.to) &&
-                graph_.reaches(wire.from, wire.to))
-                fail(outline_.line_of("wires", i),
-                     fmt::format("wire {} closes a cycle", wire.str()));
+                sheet_->reaches(wire.from, wire.to))
+                fail(outline_.line_of(path, i), fmt::format("wire {} closes a cycle", wire.str()));
         }
-        fail("wires", "the wires form a cycle");
+        fail(path, "the wires form a cycle");
     }
 
     Wire read_wire(const Json& json, int line) const {
@@ -497,11 +567,11 @@ class Reader {
 
     const PortSpec* check_end(const Wire& wire, const std::string& id, const std::string& port,
                               bool output, int line) const {
-        const Node* node = graph_.node(id);
+        const Node* node = sheet_->node(id);
         if (!node)
             fail(line, fmt::format("wire {} {} at \"{}\", and there is no such node", wire.str(),
                                    output ? "starts" : "ends", id));
-        const NodeType* type = find_type(node->type);
+        const NodeType* type = sheet_->type_of(*node);
         if (!type) return nullptr;
         const PortSpec* spec = output ? type->output(port) : type->input(port);
         if (!spec)
@@ -513,59 +583,14 @@ class Reader {
     const std::string& name_;
     Outline outline_;
     Graph graph_;
+    Graph* sheet_ = &graph_; ///< what is being read, and where it stands in the file
+    std::string path_;
+    std::size_t node_count_ = 0, wire_count_ = 0;
     Json training_extra_ = Json::object();
-    Json stray_positions_ = Json::object();
+    Json stray_positions_ = Json::object(), stray_bends_ = Json::object();
 };
 
 } // namespace
-
-std::string to_text(const Graph& graph) {
-    Json extra = extra_json(graph.extra());
-    const auto take = [&](const char* key) {
-        Json part = Json::object();
-        if (const auto it = extra.find(key); it != extra.end()) {
-            part = *it;
-            extra.erase(key);
-        }
-        return part;
-    };
-    const Training& settings = graph.training();
-    Members training;
-    training.add("epochs", std::to_string(settings.epochs));
-    training.add("batch_size", std::to_string(settings.batch_size));
-    training.add("seed", std::to_string(settings.seed));
-    training.add("device", quoted(settings.device));
-    training.add_all(take("training"));
-    const Json stray_positions = take("positions");
-
-    std::vector<std::string> nodes, wires, positions;
-    for (const auto& [id, node] : graph.nodes()) {
-        nodes.push_back(node_line(node));
-        positions.push_back(fmt::format("{}: [{}, {}]", quoted(id),
-                                        number(node.position.x, fmt::format("positions.{}", id)),
-                                        number(node.position.y, fmt::format("positions.{}", id))));
-    }
-    for (const auto& [id, place] : stray_positions.items())
-        positions.push_back(fmt::format("{}: {}", quoted(id), place.dump()));
-    for (const Wire& wire : graph.wires())
-        wires.push_back(quoted(wire.str()));
-
-    std::string text = "{\n";
-    const auto member = [&](const std::string& key, const std::string& json) {
-        text += fmt::format("  {}: {},\n", quoted(key), json);
-    };
-    member("format", quoted("wiregrad"));
-    member("format_version", std::to_string(kFormatVersion));
-    member("title", quoted(graph.title()));
-    member("description", quoted(graph.description()));
-    member("training", training.object());
-    for (const auto& [key, value] : extra.items())
-        member(key, value.dump());
-    member("nodes", block(nodes, '[', ']'));
-    member("wires", block(wires, '[', ']'));
-    text += fmt::format("  {}: {}\n}}\n", quoted("positions"), block(positions, '{', '}'));
-    return text;
-}
 
 Graph from_text(const std::string& text, const std::string& name) {
     return Reader(text, name).take();
@@ -577,34 +602,6 @@ std::string weights_path(const std::string& project_path) {
     if (stem.size() > kSuffix.size() && stem.ends_with(kSuffix))
         stem.resize(stem.size() - kSuffix.size());
     return stem + ".weights.h5";
-}
-
-std::string graph_hash(const Graph& graph) {
-    // FNV-1a over a canonical text of what weights belong to.
-    std::uint64_t hash = 14695981039346656037U;
-    const auto feed = [&](const std::string& text) {
-        for (const char c : text + '\n')
-            hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
-    };
-    const auto counts = [&](const std::string& id) {
-        const Node* node = graph.node(id);
-        const NodeType* type = node ? find_type(node->type) : nullptr;
-        return node && (!type || type->role == Role::Layer || type->role == Role::Input ||
-                        type->role == Role::Dataset);
-    };
-    for (const auto& [id, node] : graph.nodes()) {
-        if (!counts(id)) continue;
-        const NodeType* type = find_type(node.type);
-        feed(fmt::format("{} {} {} {}", id, node.type, node.version, node.muted));
-        // Which data comes in changes the weights' sizes at most, and those are compared when they
-        // are loaded.
-        if (!type || type->role == Role::Layer)
-            for (const auto& [param, value] : node.params)
-                feed(fmt::format("{}={}", param, value_json(value, param)));
-        for (const Wire& wire : graph.wires())
-            if (wire.to == id && counts(wire.from)) feed(wire.str());
-    }
-    return fmt::format("{:016x}", hash);
 }
 
 } // namespace wiregrad::graph

@@ -10,7 +10,8 @@
 
 namespace wiregrad::graph {
 
-inline constexpr int kFormatVersion = 1;
+/// 1: a single sheet. 2: groups. A project without groups is written as 1.
+inline constexpr int kFormatVersion = 2;
 
 /// Text of a project; stable: the same graph gives the same bytes. Throws ValueError naming a
 /// non-finite number's path.

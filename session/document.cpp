@@ -154,6 +154,7 @@ void Document::replay(const graph::Edit& edit) {
     }
     noteChange(changes);
     emit changed(changes);
+    emit replayed(changes);
 }
 
 void Document::noteChange(const graph::ChangeSet& changes) {
@@ -276,54 +277,77 @@ const std::vector<nn::NamedTensor>& Document::weights() const {
 namespace {
 
 /// Edits that set a value at a place: the last of several at one place wins.
-using Place = std::tuple<std::size_t, std::string, std::string>;
+using Place = std::tuple<std::size_t, std::string, std::string, std::string>;
 
-std::optional<Place> placeOf(const graph::Edit& edit) {
+std::optional<Place> placeOf(const graph::Edit& edit, const std::string& sheet) {
     const std::size_t kind = edit.what.index();
     return std::visit(
-        [kind](const auto& e) -> std::optional<Place> {
+        [&](const auto& e) -> std::optional<Place> {
             using T = std::decay_t<decltype(e)>;
             if constexpr (std::is_same_v<T, graph::SetParam>)
-                return Place(kind, e.node, e.param);
+                return Place(kind, sheet, e.node, e.param);
+            else if constexpr (std::is_same_v<T, graph::SetBends>)
+                return Place(kind, sheet, e.wire.str(), {});
             else if constexpr (std::is_same_v<T, graph::Move> || std::is_same_v<T, graph::Rename> ||
                                std::is_same_v<T, graph::SetMuted> ||
-                               std::is_same_v<T, graph::SetCollapsed>)
-                return Place(kind, e.node, {});
+                               std::is_same_v<T, graph::SetCollapsed> ||
+                               std::is_same_v<T, graph::SetPinned>)
+                return Place(kind, sheet, e.node, {});
             else if constexpr (std::is_same_v<T, graph::SetTraining> ||
                                std::is_same_v<T, graph::SetTitle>)
-                return Place(kind, {}, {});
+                return Place(kind, sheet, {}, {});
             else
                 return std::nullopt;
         },
         edit.what);
 }
 
-bool flatten(const graph::Edit& edit, std::vector<graph::Edit>& into) {
+struct Placed {
+    std::string sheet;
+    graph::Edit edit;
+};
+
+bool flatten(const graph::Edit& edit, const std::string& sheet, std::vector<Placed>& into) {
     if (const auto* batch = std::get_if<graph::Batch>(&edit.what)) {
         for (const graph::Edit& part : batch->edits)
-            if (!flatten(part, into)) return false;
+            if (!flatten(part, sheet, into)) return false;
         return true;
     }
-    into.push_back(edit);
-    return placeOf(edit).has_value();
+    if (const auto* inside = std::get_if<graph::Inside>(&edit.what)) {
+        for (const graph::Edit& part : inside->edits)
+            if (!flatten(part, inside->definition, into)) return false;
+        return true;
+    }
+    into.push_back({sheet, edit});
+    return placeOf(edit, sheet).has_value();
 }
 
 /// One edit per place, the last one, or nothing when some edit is not of that kind.
-std::optional<std::map<Place, graph::Edit>> byPlace(const graph::Edit& first,
-                                                    const graph::Edit& second) {
-    std::vector<graph::Edit> all;
-    if (!flatten(first, all) || !flatten(second, all)) return std::nullopt;
-    std::map<Place, graph::Edit> result;
-    for (graph::Edit& edit : all)
-        result.insert_or_assign(*placeOf(edit), edit);
+std::optional<std::map<Place, Placed>> byPlace(const graph::Edit& first,
+                                               const graph::Edit& second) {
+    std::vector<Placed> all;
+    if (!flatten(first, {}, all) || !flatten(second, {}, all)) return std::nullopt;
+    std::map<Place, Placed> result;
+    for (Placed& placed : all) {
+        const Place place = *placeOf(placed.edit, placed.sheet);
+        result.insert_or_assign(place, std::move(placed));
+    }
     return result;
 }
 
-graph::Edit asOne(std::map<Place, graph::Edit> edits) {
-    if (edits.size() == 1) return std::move(edits.begin()->second);
+graph::Edit asOne(std::map<Place, Placed> edits) {
     graph::Batch batch;
-    for (auto& [place, edit] : edits)
-        batch.edits.push_back(std::move(edit));
+    std::map<std::string, graph::Inside> inside;
+    for (auto& [place, placed] : edits)
+        if (placed.sheet.empty())
+            batch.edits.push_back(std::move(placed.edit));
+        else
+            inside[placed.sheet].edits.push_back(std::move(placed.edit));
+    for (auto& [sheet, edit] : inside) {
+        edit.definition = sheet;
+        batch.edits.push_back({std::move(edit)});
+    }
+    if (batch.edits.size() == 1) return std::move(batch.edits.front());
     return {std::move(batch)};
 }
 

@@ -59,6 +59,7 @@ class Document : public QObject {
 
   signals:
     void changed(const wiregrad::graph::ChangeSet& changes);
+    void replayed(const wiregrad::graph::ChangeSet& changes); ///< by undo or redo, after changed()
     void analysed();
     void refused(const QString& sentence);
     void notice(const QString& sentence); ///< something a person should know: weights of another

@@ -11,6 +11,7 @@
 #include "app/cli/commands.h"
 #include "nodes/edit.h"
 #include "nodes/paths.h"
+#include "nodes/places.h"
 #include "nodes/project.h"
 
 namespace wiregrad::cli {
@@ -42,7 +43,7 @@ void set_param(graph::Graph& graph, const std::string& text) {
     }
     const std::string param = text.substr(dot + 1, equals - dot - 1);
     const graph::Node& node = node_named(graph, text.substr(0, dot), "--set");
-    const graph::NodeType* type = graph::find_type(node.type);
+    const graph::NodeType* type = graph.type_of(node);
     const graph::ParamSpec* spec = type ? type->param(param) : nullptr;
     if (!spec) {
         std::string known;
@@ -62,7 +63,7 @@ void set_data(graph::Graph& graph, const std::string& text) {
         throw UsageError(fmt::format("--data takes NODE=PATH, got {}", text));
     }
     const graph::Node& node = node_named(graph, text.substr(0, equals), "--data");
-    const graph::NodeType* type = graph::find_type(node.type);
+    const graph::NodeType* type = graph.type_of(node);
     if (!type || type->role != graph::Role::Dataset) {
         throw UsageError(fmt::format("--data: {} is a {}, not a dataset node", node.id, node.type));
     }
@@ -72,14 +73,6 @@ void set_data(graph::Graph& graph, const std::string& text) {
     }
     graph::apply(graph, graph::Edit{graph::SetParam{
                             node.id, "path", fs::absolute(path).lexically_normal().string()}});
-}
-
-/// Where the examples lie: beside an installed binary, or in the source tree.
-fs::path examples_folder() {
-    std::error_code ignored;
-    const fs::path binary = fs::read_symlink("/proc/self/exe", ignored);
-    const fs::path installed = binary.parent_path() / "../share/wiregrad/examples";
-    return fs::is_directory(installed, ignored) ? installed : fs::path(WIREGRAD_SOURCE_EXAMPLES);
 }
 
 } // namespace
@@ -110,7 +103,7 @@ graph::Graph open_project(const ProjectOptions& options) {
 std::vector<std::string> example_names() {
     std::vector<std::string> names;
     std::error_code ignored;
-    for (const auto& entry : fs::directory_iterator(examples_folder(), ignored)) {
+    for (const auto& entry : fs::directory_iterator(graph::examples_folder(), ignored)) {
         if (entry.path().extension() == ".wiregrad") {
             names.push_back(entry.path().stem().string());
         }
@@ -120,7 +113,7 @@ std::vector<std::string> example_names() {
 }
 
 std::string example_path(const std::string& name) {
-    const fs::path path = examples_folder() / (name + ".wiregrad");
+    const fs::path path = fs::path(graph::examples_folder()) / (name + ".wiregrad");
     if (!fs::exists(path)) {
         std::string known;
         for (const std::string& each : example_names()) {

@@ -20,14 +20,15 @@ std::vector<NodeType> math_types();          // Add, Sub, Mul, MatMul, Mean
 std::vector<NodeType> loss_types();          // CrossEntropyLoss, MSELoss, L1Loss, BCEWithLogitsLoss
 std::vector<NodeType> metric_types();        // Accuracy, MeanAbsoluteError
 std::vector<NodeType> optimizer_types();     // SGD, Adam, AdamW
+std::vector<NodeType> group_types();         // Group, GroupInput, GroupOutput
 std::vector<NodeType> note_types();          // Note
 
 using Family = std::vector<NodeType> (*)();
 inline std::span<const Family> families() {
-    static constexpr Family kFamilies[] = {data_types,    layer_types,         convolution_types,
-                                           pooling_types, normalization_types, activation_types,
-                                           shape_types,   math_types,          loss_types,
-                                           metric_types,  optimizer_types,     note_types};
+    static constexpr Family kFamilies[] = {
+        data_types,       layer_types, convolution_types, pooling_types, normalization_types,
+        activation_types, shape_types, math_types,        loss_types,    metric_types,
+        optimizer_types,  group_types, note_types};
     return kFamilies;
 }
 

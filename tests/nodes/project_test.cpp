@@ -148,8 +148,8 @@ TEST(Project, broken_files_are_refused_with_line_and_reason) {
     EXPECT_EQ(reason("{}"), "line 1: \"format\" is missing");
     EXPECT_EQ(reason("{\n\"format\": \"onnx\"}"),
               "line 2: this is a \"onnx\" file, not a \"wiregrad\" one");
-    EXPECT_EQ(reason("{\"format\": \"wiregrad\",\n\"format_version\": 2}"),
-              "line 2: made by a newer Wiregrad (format 2; this one reads up to 1)");
+    EXPECT_EQ(reason("{\"format\": \"wiregrad\",\n\"format_version\": 3}"),
+              "line 2: made by a newer Wiregrad (format 3; this one reads up to 2)");
     EXPECT_EQ(reason("{\"format\": \"wiregrad\"}"), "line 1: \"format_version\" is missing");
     EXPECT_EQ(reason(project(
                   "[\n{\"id\": \"a\", \"type\": \"ReLU\"},\n{\"id\": \"a\", \"type\": \"ReLU\"}]")),

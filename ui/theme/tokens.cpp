@@ -37,11 +37,13 @@ constexpr TokenTable kLight = {
 // differ by at least 18 (CIELAB, 1976) as seen with normal sight, protanopia, deuteranopia and
 // tritanopia; tests/ui/theme_test.cpp checks it.
 constexpr CategoryTable kDarkCategories = {
-    rgb(0x0bae8e), rgb(0x97d6ff), rgb(0x707fff), rgb(0xa5a4ff), rgb(0x44f3a5), rgb(0xe0714c),
-    rgb(0xb1e776), rgb(0xefce3c), rgb(0xfa4674), rgb(0xb978b5), rgb(0xca8807), rgb(0xdcd5d7)};
+    rgb(0x0bae8e), rgb(0x97d6ff), rgb(0x707fff), rgb(0xa5a4ff), rgb(0x44f3a5),
+    rgb(0xe0714c), rgb(0xb1e776), rgb(0xefce3c), rgb(0xfa4674), rgb(0xb978b5),
+    rgb(0xca8807), rgb(0x8a5aba), rgb(0xdcd5d7)};
 constexpr CategoryTable kLightCategories = {
-    rgb(0x239fae), rgb(0x7d8dd3), rgb(0x1e4aaa), rgb(0xa377f5), rgb(0x25774a), rgb(0x964e00),
-    rgb(0x8a9901), rgb(0xa98d4d), rgb(0xc77c7e), rgb(0x84377b), rgb(0x9b1e27), rgb(0x534f53)};
+    rgb(0x239fae), rgb(0x7d8dd3), rgb(0x1e4aaa), rgb(0xa377f5), rgb(0x25774a),
+    rgb(0x964e00), rgb(0x8a9901), rgb(0xa98d4d), rgb(0xc77c7e), rgb(0x84377b),
+    rgb(0x9b1e27), rgb(0x0c0a2e), rgb(0x534f53)};
 
 } // namespace
 

@@ -1,6 +1,5 @@
 #include "ui/window/examples.h"
 
-#include <QCoreApplication>
 #include <QDir>
 #include <QFileInfo>
 #include <QRegularExpression>
@@ -9,6 +8,7 @@
 #include <algorithm>
 
 #include "engine/core/error.h"
+#include "nodes/places.h"
 #include "nodes/project.h"
 
 namespace wiregrad::studio {
@@ -25,26 +25,16 @@ const QStringList& order() {
 
 std::vector<Example> load() {
     std::vector<Example> found;
-    const QStringList folders = {
-        qEnvironmentVariable("WIREGRAD_EXAMPLES"),
-        QCoreApplication::applicationDirPath() + QStringLiteral("/../share/wiregrad/examples"),
-#ifdef WIREGRAD_EXAMPLES_DIR
-        QStringLiteral(WIREGRAD_EXAMPLES_DIR),
-#endif
-    };
-    for (const QString& folder : folders) {
-        if (folder.isEmpty()) continue;
-        for (const QFileInfo& file :
-             QDir(folder).entryInfoList({QStringLiteral("*.wiregrad")}, QDir::Files)) {
-            try {
-                found.push_back({file.completeBaseName(), file.absoluteFilePath(),
-                                 graph::load_project(file.absoluteFilePath().toStdString())});
-            } catch (const Error& error) {
-                qWarning("The example %s cannot be read: %s", qPrintable(file.fileName()),
-                         error.what());
-            }
+    const QString folder = QString::fromStdString(graph::examples_folder());
+    for (const QFileInfo& file :
+         QDir(folder).entryInfoList({QStringLiteral("*.wiregrad")}, QDir::Files)) {
+        try {
+            found.push_back({file.completeBaseName(), file.absoluteFilePath(),
+                             graph::load_project(file.absoluteFilePath().toStdString())});
+        } catch (const Error& error) {
+            qWarning("The example %s cannot be read: %s", qPrintable(file.fileName()),
+                     error.what());
         }
-        if (!found.empty()) break;
     }
     const auto rank = [](const Example& e) {
         const auto at = order().indexOf(e.name);
