@@ -18,6 +18,7 @@
 #include <fmt/format.h>
 
 #include "engine/op/nn/common.h"
+#include "engine/op/nn/rows.h"
 #include "engine/op/registry.h"
 
 namespace wiregrad {
@@ -109,25 +110,29 @@ std::span<const Op> fused_ops() {
          .shape = linear_act_shape,
          .kernel = {linear_act_kernel},
          .cost = linear_act_cost,
-         .flags = kNoGrad},
+         .flags = kNoGrad,
+         .bind = {bind_linear}},
         {.name = "conv2d_act",
          .help = "activation(conv2d(x, weight) + bias)",
          .shape = conv_act_shape,
          .kernel = {conv_act_kernel},
          .cost = conv_act_cost,
-         .flags = kNoGrad},
+         .flags = kNoGrad,
+         .bind = {bind_conv2d}},
         {.name = "batch_norm_act",
          .help = "activation(batch_norm(x))",
          .shape = batch_norm_act_shape,
          .kernel = {batch_norm_act_kernel},
          .flags = kNoGrad,
-         .writes = 1U << 3 | 1U << 4},
+         .writes = 1U << 3 | 1U << 4,
+         .bind = {bind_batch_norm}},
         {.name = "linear_weight_grad",
          .help = "Gradients of linear by weight and bias: g^T x and the sum of g over rows.",
          .shape = weight_grad_shape,
          .kernel = {weight_grad_kernel},
          .cost = weight_grad_cost,
-         .flags = kNoGrad},
+         .flags = kNoGrad,
+         .bind = {bind_linear_weight_grad}},
         {.name = "reorder",
          .help = "x in another memory layout",
          .shape = same_shape,

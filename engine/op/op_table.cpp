@@ -2,6 +2,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "engine/backend/cpu/layout.h"
 #include "engine/op/bind.h"
 #include "engine/op/registry.h"
 
@@ -14,7 +15,7 @@ constexpr Rows kSources[] = {
     elementwise_ops, reduce_ops, shape_ops, nn_ops, loss_ops, optim_ops,
 };
 
-ReorderRule g_reorder[kDeviceTypeCount]{};
+ReorderRule g_reorder[kDeviceTypeCount]{cpu::bind_cpu_reorder};
 
 struct OpTable {
     std::vector<Op> rows; ///< copies, so that a plug-in can add its kernels

@@ -267,6 +267,12 @@ bool conv_weight_grad(const ConvGeometry& g, const float* x, const float* gy, fl
                             : convolve(g, Kind::WeightGrad, {x, gy, gw}, false);
 }
 
+std::string version() {
+    const dnnl_version_t* v = dnnl_version();
+    return std::to_string(v->major) + '.' + std::to_string(v->minor) + '.' +
+           std::to_string(v->patch);
+}
+
 std::size_t cached_primitives() {
     return cache().size();
 }

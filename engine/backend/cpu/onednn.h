@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 
 #include "engine/backend/cpu/geometry.h"
 
@@ -18,6 +19,9 @@ bool conv_forward(const ConvGeometry& g, const float* x, const float* w, const f
 bool conv_input_grad(const ConvGeometry& g, const float* gy, const float* w, float* gx);
 bool conv_weight_grad(const ConvGeometry& g, const float* x, const float* gy, float* gw,
                       float* gbias);
+
+/// "2.6.3", of the library that this process runs with.
+std::string version();
 
 /// Primitives cached on this thread, at most kCacheSize.
 inline constexpr std::size_t kCacheSize = 128;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/backend/cpu/column_sums.h"
 #include "engine/backend/cpu/gemm.h"
 #include "engine/backend/cpu/simd.h"
 #include "engine/backend/cpu/team.h"
@@ -156,27 +157,6 @@ void pull_back(const RecurrentGeometry& g, const float* panels, const float* dga
                 for (int64_t j = 0; j < units; ++j)
                     dh[(n + i) * hidden + u + j] += tile[i * columns + j];
         }
-    }
-}
-
-/// out[j] = sum over the rows of m [rows, columns], in a fixed order.
-void column_sums(const float* m, int64_t rows, int64_t columns, float* out) {
-    constexpr int64_t kColumns = 128, kChunk = 64;
-    const int threads = team(static_cast<double>(rows * columns));
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t first = 0; first < columns; first += kColumns) {
-        const int64_t wide = std::min(kColumns, columns - first);
-        double total[kColumns] = {};
-        for (int64_t row = 0; row < rows; row += kChunk) {
-            float part[kColumns] = {};
-            for (int64_t r = row; r < std::min(rows, row + kChunk); ++r)
-                for (int64_t j = 0; j < wide; ++j)
-                    part[j] += m[r * columns + first + j];
-            for (int64_t j = 0; j < wide; ++j)
-                total[j] += static_cast<double>(part[j]);
-        }
-        for (int64_t j = 0; j < wide; ++j)
-            out[first + j] = static_cast<float>(total[j]);
     }
 }
 

@@ -11,6 +11,7 @@ extern const RowKernels kRowKernels;
 extern const PanelKernels kPanelKernels;
 extern const CellKernels kCellKernels;
 extern const AttentionKernels kAttentionKernels;
+extern const BlockedKernels kBlockedKernels;
 } // namespace baseline
 #ifdef WIREGRAD_X86_KERNELS
 namespace avx2 {
@@ -20,6 +21,7 @@ extern const RowKernels kRowKernels;
 extern const PanelKernels kPanelKernels;
 extern const CellKernels kCellKernels;
 extern const AttentionKernels kAttentionKernels;
+extern const BlockedKernels kBlockedKernels;
 } // namespace avx2
 namespace avx512 {
 extern const ConvKernels kConvKernels;
@@ -28,6 +30,7 @@ extern const RowKernels kRowKernels;
 extern const PanelKernels kPanelKernels;
 extern const CellKernels kCellKernels;
 extern const AttentionKernels kAttentionKernels;
+extern const BlockedKernels kBlockedKernels;
 } // namespace avx512
 #endif
 
@@ -67,6 +70,9 @@ const CellKernels& cell_kernels() {
 const AttentionKernels& attention_kernels() {
     return choose(baseline::kAttentionKernels, avx2::kAttentionKernels, avx512::kAttentionKernels);
 }
+const BlockedKernels& blocked_kernels() {
+    return choose(baseline::kBlockedKernels, avx2::kBlockedKernels, avx512::kBlockedKernels);
+}
 #else
 const ConvKernels& conv_kernels() {
     return choose(baseline::kConvKernels, baseline::kConvKernels, baseline::kConvKernels);
@@ -86,6 +92,9 @@ const CellKernels& cell_kernels() {
 const AttentionKernels& attention_kernels() {
     return choose(baseline::kAttentionKernels, baseline::kAttentionKernels,
                   baseline::kAttentionKernels);
+}
+const BlockedKernels& blocked_kernels() {
+    return choose(baseline::kBlockedKernels, baseline::kBlockedKernels, baseline::kBlockedKernels);
 }
 #endif
 

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "engine/backend/cpu/geometry.h"
+
 namespace wiregrad::cpu {
 
 /// Convolution on flat images: an image lies in rows of one pitch, so that moving a window by one
@@ -115,6 +117,25 @@ struct AttentionKernels {
                     std::uint32_t threshold, float scale, const float* x, float* y);
 };
 
+/// Passes over one block of 16 channels of one picture: `positions` times 16 numbers.
+struct BlockedKernels {
+    /// sums += x - pivot, squares += (x - pivot)^2
+    void (*moments)(const float* x, std::int64_t positions, const float* pivot, double* sums,
+                    double* squares);
+    /// y = x * scale + shift, then relu
+    void (*affine)(const float* x, std::int64_t positions, const float* scale, const float* shift,
+                   bool relu, float* y);
+    /// sums += g, dots += g * (x - centre)
+    void (*pulls)(const float* g, const float* x, std::int64_t positions, const float* centre,
+                  double* sums, double* dots);
+    /// gx = scale * (g - mean_g - (x - centre) * slope)
+    void (*norm_grad)(const float* g, const float* x, std::int64_t positions, const float* centre,
+                      const float* scale, const float* mean_g, const float* slope, float* gx);
+    void (*max_forward)(const PoolGeometry& g, const float* x, float* y, std::uint8_t* place);
+    void (*max_backward)(const PoolGeometry& g, const float* gy, const std::uint8_t* place,
+                         float* gx);
+};
+
 /// The tables for the instruction set in use (engine/core/config.h).
 const ConvKernels& conv_kernels();
 const PoolKernels& pool_kernels();
@@ -122,5 +143,6 @@ const RowKernels& row_kernels();
 const PanelKernels& panel_kernels();
 const CellKernels& cell_kernels();
 const AttentionKernels& attention_kernels();
+const BlockedKernels& blocked_kernels();
 
 } // namespace wiregrad::cpu

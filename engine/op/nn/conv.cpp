@@ -2,6 +2,7 @@
 // are each an op, and each one's gradient is made of the other two, so convolutions can be
 // differentiated any number of times.
 #include "engine/backend/cpu/conv.h"
+#include "engine/backend/cpu/bind.h"
 
 #include "engine/op/nn/common.h"
 #include "engine/op/nn/rows.h"
@@ -361,7 +362,35 @@ Cost transpose_cost(const ShapeCall& call, std::span<const TensorMeta> outputs) 
                      call, outputs);
 }
 
+// --- bind rules
+
+std::unique_ptr<Bound> bind_input_grad(BindCall& call) {
+    return cpu::bind_conv(
+        geometry(call.op, call.attrs, call.outputs[0].meta.shape, call.inputs[1].meta.shape),
+        cpu::ConvPass::InputGrad, cpu::Activation::None, call);
+}
+std::unique_ptr<Bound> bind_weight_grad(BindCall& call) {
+    return cpu::bind_conv(
+        geometry(call.op, call.attrs, call.inputs[0].meta.shape, call.outputs[0].meta.shape),
+        cpu::ConvPass::WeightGrad, cpu::Activation::None, call);
+}
+std::unique_ptr<Bound> bind_transpose(BindCall& call) {
+    auto bound =
+        cpu::bind_conv(transposed_geometry(call.op, call.attrs, call.outputs[0].meta.shape,
+                                           call.inputs[0].meta.shape, call.inputs[1].meta.shape),
+                       cpu::ConvPass::InputGrad, cpu::Activation::None, call);
+    return bound != nullptr && call.has(2)
+               ? cpu::with_channel_bias(std::move(bound), call.outputs[0])
+               : std::move(bound);
+}
+
 } // namespace
+
+std::unique_ptr<Bound> bind_conv2d(BindCall& call) {
+    return cpu::bind_conv(
+        geometry(call.op, call.attrs, call.inputs[0].meta.shape, call.inputs[1].meta.shape),
+        cpu::ConvPass::Forward, cpu::activation_of(call.attrs), call);
+}
 
 std::span<const Op> conv_rows() {
     static const Op rows[] = {
@@ -373,14 +402,16 @@ std::span<const Op> conv_rows() {
          .gradient = conv2d_gradient,
          .saves = bilinear_saves,
          .cost = conv2d_cost,
-         .onnx = "Conv"},
+         .onnx = "Conv",
+         .bind = {bind_conv2d}},
         {.name = "conv2d_input_grad",
          .help = "Gradient of conv2d with respect to its input.",
          .shape = input_grad_shape,
          .kernel = {input_grad_kernel},
          .gradient = input_grad_gradient,
          .saves = bilinear_saves,
-         .cost = input_grad_cost},
+         .cost = input_grad_cost,
+         .bind = {bind_input_grad}},
         {.name = "conv2d_weight_grad",
          .help = "Gradient of conv2d with respect to its weight and bias.",
          .shape = weight_grad_shape,
@@ -388,7 +419,8 @@ std::span<const Op> conv_rows() {
          .gradient = weight_grad_gradient,
          .saves = bilinear_saves,
          .cost = weight_grad_cost,
-         .visible_outputs = 2},
+         .visible_outputs = 2,
+         .bind = {bind_weight_grad}},
         {.name = "conv_transpose2d",
          .help = "Transposed convolution: the input gradient of conv2d, plus bias.",
          .shape = transpose_shape,
@@ -396,7 +428,8 @@ std::span<const Op> conv_rows() {
          .gradient = transpose_gradient,
          .saves = bilinear_saves,
          .cost = transpose_cost,
-         .onnx = "ConvTranspose"},
+         .onnx = "ConvTranspose",
+         .bind = {bind_transpose}},
     };
     return rows;
 }

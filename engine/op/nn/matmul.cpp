@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/backend/cpu/bind.h"
 #include "engine/op/nn/common.h"
 #include "engine/op/nn/rows.h"
 #include "engine/op/ops.h"
@@ -191,7 +192,72 @@ Cost linear_cost(const ShapeCall& call, std::span<const TensorMeta> outputs) {
             traffic(call, outputs)};
 }
 
+// --- bind rules
+
+/// A matrix of a bound product as BLAS sees it; no leading dimension where its strides do not fit.
+struct BoundMatrix {
+    bool transposed = false;
+    std::int64_t leading = 0;
+};
+BoundMatrix matrix_of(const BindValue& value) {
+    const int rank = value.meta.shape.size();
+    const std::int64_t rows = value.meta.shape[rank - 2], columns = value.meta.shape[rank - 1],
+                       row_stride = value.strides[rank - 2],
+                       column_stride = value.strides[rank - 1];
+    if (!value.layout.plain()) return {};
+    if ((column_stride == 1 || columns == 1) && (rows == 1 || row_stride >= columns))
+        return {false, rows == 1 ? columns : row_stride};
+    if ((row_stride == 1 || rows == 1) && (columns == 1 || column_stride >= rows))
+        return {true, columns == 1 ? rows : column_stride};
+    return {};
+}
+
+bool plain_floats(BindCall& call) {
+    for (std::span<BindValue> values : {call.inputs, call.outputs})
+        for (BindValue& value : values) {
+            if (value.any) {
+                value.layout = Layout();
+                value.strides = contiguous_strides(value.meta.shape);
+            }
+            if (!value.layout.plain()) return false;
+        }
+    return call.outputs[0].meta.dtype == DType::Float32 && numel(call.outputs[0].meta.shape) > 0 &&
+           call.outputs[0].contiguous();
+}
+
+std::unique_ptr<Bound> bind_matmul(BindCall& call) {
+    if (!plain_floats(call)) return nullptr;
+    const Shape &x = call.inputs[0].meta.shape, &w = call.inputs[1].meta.shape;
+    const std::int64_t items = numel(call.outputs[0].meta.shape) / (x[x.size() - 2] * w.back());
+    const bool many = items > 1;
+    // Many left matrices times one right matrix is one product.
+    if (many && (w.size() > 2 || !call.inputs[0].contiguous())) return nullptr;
+    const BoundMatrix a = many ? BoundMatrix{false, x.back()} : matrix_of(call.inputs[0]),
+                      b = matrix_of(call.inputs[1]);
+    if (a.leading == 0 || b.leading == 0) return nullptr;
+    return cpu::bind_gemm({a.transposed, b.transposed, items * x[x.size() - 2], w.back(), x.back(),
+                           a.leading, b.leading, w.back(), false},
+                          cpu::Activation::None, call, 0, 1);
+}
+
 } // namespace
+
+std::unique_ptr<Bound> bind_linear(BindCall& call) {
+    if (!plain_floats(call) || !call.inputs[0].contiguous()) return nullptr;
+    const BoundMatrix weight = matrix_of(call.inputs[1]);
+    const std::int64_t in = call.inputs[1].meta.shape[1], out = call.inputs[1].meta.shape[0],
+                       rows = numel(call.outputs[0].meta.shape) / out;
+    if (weight.leading == 0 || in == 0) return nullptr;
+    return cpu::bind_gemm(
+        {false, !weight.transposed, rows, out, in, in, weight.leading, out, false},
+        cpu::activation_of(call.attrs), call, 0, 1);
+}
+std::unique_ptr<Bound> bind_linear_weight_grad(BindCall& call) {
+    if (!plain_floats(call) || !call.inputs[0].contiguous() || !call.inputs[1].contiguous())
+        return nullptr;
+    const Shape &g = call.inputs[0].meta.shape, &x = call.inputs[1].meta.shape;
+    return cpu::bind_linear_grads(g[0], x[1], g[1], call);
+}
 
 std::span<const Op> matmul_rows() {
     static const Op rows[] = {
@@ -202,7 +268,8 @@ std::span<const Op> matmul_rows() {
          .gradient = matmul_gradient,
          .saves = matmul_saves,
          .cost = matmul_cost,
-         .onnx = "MatMul"},
+         .onnx = "MatMul",
+         .bind = {bind_matmul}},
         {.name = "linear",
          .help = "x weight^T + bias",
          .shape = linear_shape,
@@ -210,7 +277,8 @@ std::span<const Op> matmul_rows() {
          .gradient = linear_gradient,
          .saves = matmul_saves,
          .cost = linear_cost,
-         .onnx = "Gemm"},
+         .onnx = "Gemm",
+         .bind = {bind_linear}},
     };
     return rows;
 }

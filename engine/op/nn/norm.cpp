@@ -2,6 +2,8 @@
 // op of them, and its own gradient is written in ops for both norms at once.
 #include "engine/backend/cpu/norm.h"
 
+#include "engine/backend/cpu/bind.h"
+
 #include <cmath>
 #include <vector>
 
@@ -327,6 +329,16 @@ Tensors layer_norm_backward_gradient(const GradCall& call) {
 
 } // namespace
 
+std::unique_ptr<Bound> bind_batch_norm(BindCall& call) {
+    return cpu::bind_batch_norm(call.attrs.flag("training"), call.attrs.real("momentum"),
+                                call.attrs.real("eps"), cpu::activation_of(call.attrs), call);
+}
+namespace {
+std::unique_ptr<Bound> bind_batch_norm_backward(BindCall& call) {
+    return cpu::bind_batch_norm_backward(call.attrs.flag("training"), call);
+}
+} // namespace
+
 std::span<const Op> norm_rows() {
     static const Op rows[] = {
         {.name = "batch_norm",
@@ -338,7 +350,8 @@ std::span<const Op> norm_rows() {
          .saves = norm_saves,
          .cost = per_input_element<8>,
          .onnx = "BatchNormalization",
-         .writes = 1U << 3 | 1U << 4},
+         .writes = 1U << 3 | 1U << 4,
+         .bind = {bind_batch_norm}},
         {.name = "batch_norm_backward",
          .help = "Gradients of batch_norm by input, weight and bias.",
          .shape = batch_norm_backward_shape,
@@ -346,7 +359,8 @@ std::span<const Op> norm_rows() {
          .gradient = batch_norm_backward_gradient,
          .saves = always<31>,
          .cost = per_input_element<11>,
-         .visible_outputs = 3},
+         .visible_outputs = 3,
+         .bind = {bind_batch_norm_backward}},
         {.name = "layer_norm",
          .help = "(x - mean) / sqrt(var + eps) * weight + bias over the last dimensions.",
          .shape = layer_norm_shape,

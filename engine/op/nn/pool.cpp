@@ -2,6 +2,7 @@
 // the gather at the remembered places are each other's gradient, as are the averages and their
 // backward.
 #include "engine/backend/cpu/pool.h"
+#include "engine/backend/cpu/bind.h"
 
 #include "engine/backend/cpu/plain_pool.h"
 #include "engine/op/nn/common.h"
@@ -316,6 +317,21 @@ Tensors adaptive_backward_gradient(const GradCall& call) {
     return {adaptive_avg_pool2d(call.grads[0], call.attrs.dims("output_size"))};
 }
 
+// --- bind rules
+
+std::unique_ptr<Bound> bind_max(BindCall& call) {
+    return cpu::bind_max_pool(geometry(call.op, call.attrs, call.inputs[0].meta.shape), call);
+}
+std::unique_ptr<Bound> bind_max_backward(BindCall& call) {
+    return cpu::bind_max_pool_backward(geometry(call.op, call.attrs, call.outputs[0].meta.shape),
+                                       call);
+}
+/// For the mean of whole planes.
+template <bool kBackward> std::unique_ptr<Bound> bind_adaptive(BindCall& call) {
+    return call.attrs.dims("output_size") == Dims{1, 1} ? cpu::bind_plane_mean(kBackward, call)
+                                                        : nullptr;
+}
+
 } // namespace
 
 std::span<const Op> pool_rows() {
@@ -327,14 +343,16 @@ std::span<const Op> pool_rows() {
          .gradient = max_gradient,
          .saves = always<0, 2>,
          .cost = max_cost,
-         .onnx = "MaxPool"},
+         .onnx = "MaxPool",
+         .bind = {bind_max}},
         {.name = "max_pool2d_backward",
          .help = "Adds each gradient where the maximum was.",
          .shape = max_backward_shape,
          .kernel = {max_backward_kernel},
          .gradient = max_backward_gradient,
          .saves = always<2>,
-         .cost = per_input_element<1>},
+         .cost = per_input_element<1>,
+         .bind = {bind_max_backward}},
         {.name = "max_pool2d_gather",
          .help = "The values at the remembered places of the maxima.",
          .shape = max_gather_shape,
@@ -363,14 +381,16 @@ std::span<const Op> pool_rows() {
          .kernel = {adaptive_kernel},
          .gradient = adaptive_gradient,
          .saves = always<0>,
-         .cost = per_input_element<1>},
+         .cost = per_input_element<1>,
+         .bind = {bind_adaptive<false>}},
         {.name = "adaptive_avg_pool2d_backward",
          .help = "Spreads each gradient evenly over its bin.",
          .shape = adaptive_backward_shape,
          .kernel = {adaptive_backward_kernel},
          .gradient = adaptive_backward_gradient,
          .saves = always<0>,
-         .cost = per_input_element<1>},
+         .cost = per_input_element<1>,
+         .bind = {bind_adaptive<true>}},
     };
     return rows;
 }

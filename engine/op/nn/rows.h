@@ -3,7 +3,7 @@
 
 #include <span>
 
-#include "engine/op/op.h"
+#include "engine/op/bind.h"
 
 namespace wiregrad {
 
@@ -16,5 +16,11 @@ std::span<const Op> embedding_rows(); ///< embedding
 std::span<const Op> dropout_rows();
 std::span<const Op> recurrent_rows(); ///< lstm, gru, rnn_tanh, rnn_relu
 std::span<const Op> attention_rows(); ///< scaled_dot_product_attention
+
+// Bind rules for the CPU that rows of engine/op/fused_ops.cpp share with those here.
+std::unique_ptr<Bound> bind_conv2d(BindCall& call);
+std::unique_ptr<Bound> bind_linear(BindCall& call);
+std::unique_ptr<Bound> bind_batch_norm(BindCall& call);
+std::unique_ptr<Bound> bind_linear_weight_grad(BindCall& call);
 
 } // namespace wiregrad

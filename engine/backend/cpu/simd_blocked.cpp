@@ -1,0 +1,162 @@
+// Batch norm and pooling on pictures in channel blocks: sixteen channels lie side by side, so that
+// every pass is a row of whole vectors. Compiled once for each instruction set, in a namespace of
+// its own (WG_ISA). Nothing here may instantiate a function that another translation unit could
+// share.
+#include "engine/backend/cpu/simd.h"
+
+namespace wiregrad::cpu::WG_ISA {
+
+namespace {
+
+using std::int64_t;
+constexpr int kLanes = 16;
+constexpr int64_t kChunk = 256; // positions whose sums stay in single precision
+
+void moments(const float* x, int64_t positions, const float* pivot, double* sums, double* squares) {
+    for (int64_t first = 0; first < positions; first += kChunk) {
+        const int64_t last = positions - first < kChunk ? positions : first + kChunk;
+        float s[kLanes] = {}, q[kLanes] = {};
+        for (int64_t i = first; i < last; ++i)
+            for (int l = 0; l < kLanes; ++l) {
+                const float d = x[i * kLanes + l] - pivot[l];
+                s[l] += d;
+                q[l] += d * d;
+            }
+        for (int l = 0; l < kLanes; ++l) {
+            sums[l] += static_cast<double>(s[l]);
+            squares[l] += static_cast<double>(q[l]);
+        }
+    }
+}
+
+void affine(const float* x, int64_t positions, const float* scale, const float* shift, bool relu,
+            float* y) {
+    float a[kLanes], b[kLanes];
+    for (int l = 0; l < kLanes; ++l) {
+        a[l] = scale[l];
+        b[l] = shift[l];
+    }
+    if (relu)
+        for (int64_t i = 0; i < positions; ++i)
+            for (int l = 0; l < kLanes; ++l) {
+                const float v = x[i * kLanes + l] * a[l] + b[l];
+                y[i * kLanes + l] = v < 0 ? 0.0F : v;
+            }
+    else
+        for (int64_t i = 0; i < positions; ++i)
+            for (int l = 0; l < kLanes; ++l)
+                y[i * kLanes + l] = x[i * kLanes + l] * a[l] + b[l];
+}
+
+void pulls(const float* g, const float* x, int64_t positions, const float* centre, double* sums,
+           double* dots) {
+    for (int64_t first = 0; first < positions; first += kChunk) {
+        const int64_t last = positions - first < kChunk ? positions : first + kChunk;
+        float s[kLanes] = {}, d[kLanes] = {};
+        for (int64_t i = first; i < last; ++i)
+            for (int l = 0; l < kLanes; ++l) {
+                s[l] += g[i * kLanes + l];
+                d[l] += g[i * kLanes + l] * (x[i * kLanes + l] - centre[l]);
+            }
+        for (int l = 0; l < kLanes; ++l) {
+            sums[l] += static_cast<double>(s[l]);
+            dots[l] += static_cast<double>(d[l]);
+        }
+    }
+}
+
+void norm_grad(const float* g, const float* x, int64_t positions, const float* centre,
+               const float* scale, const float* mean_g, const float* slope, float* gx) {
+    float c[kLanes], a[kLanes], m[kLanes], s[kLanes];
+    for (int l = 0; l < kLanes; ++l) {
+        c[l] = centre[l];
+        a[l] = scale[l];
+        m[l] = mean_g[l];
+        s[l] = slope[l];
+    }
+    for (int64_t i = 0; i < positions; ++i)
+        for (int l = 0; l < kLanes; ++l) {
+            const int64_t at = i * kLanes + l;
+            gx[at] = a[l] * (g[at] - m[l] - (x[at] - c[l]) * s[l]);
+        }
+}
+
+/// Rows and columns of a window that lie inside the picture.
+struct Span {
+    int64_t first, last; ///< taps
+};
+inline Span inside(int64_t start, int64_t taps, int64_t dilation, int64_t size) {
+    int64_t first = 0, last = taps;
+    while (first < last && start + first * dilation < 0)
+        ++first;
+    while (last > first && start + (last - 1) * dilation >= size)
+        --last;
+    return {first, last};
+}
+
+void max_forward(const PoolGeometry& g, const float* x, float* y, std::uint8_t* place) {
+    for (int64_t i = 0; i < g.out_h; ++i) {
+        const int64_t top = i * g.stride_h - g.pad_h;
+        const Span rows = inside(top, g.kernel_h, g.dilation_h, g.in_h);
+        for (int64_t j = 0; j < g.out_w; ++j) {
+            const int64_t left = j * g.stride_w - g.pad_w;
+            const Span columns = inside(left, g.kernel_w, g.dilation_w, g.in_w);
+            float best[kLanes];
+            std::int32_t at[kLanes];
+            for (int l = 0; l < kLanes; ++l) {
+                best[l] = -__builtin_inff();
+                at[l] = static_cast<std::int32_t>(rows.first * g.kernel_w + columns.first);
+            }
+            for (int64_t r = rows.first; r < rows.last; ++r)
+                for (int64_t c = columns.first; c < columns.last; ++c) {
+                    const float* from =
+                        x + ((top + r * g.dilation_h) * g.in_w + left + c * g.dilation_w) * kLanes;
+                    const auto tap = static_cast<std::int32_t>(r * g.kernel_w + c);
+                    for (int l = 0; l < kLanes; ++l) {
+                        const bool wins = from[l] > best[l] || from[l] != from[l];
+                        best[l] = wins ? from[l] : best[l];
+                        at[l] = wins ? tap : at[l];
+                    }
+                }
+            float* to = y + (i * g.out_w + j) * kLanes;
+            std::uint8_t* where = place + (i * g.out_w + j) * kLanes;
+            for (int l = 0; l < kLanes; ++l) {
+                to[l] = best[l];
+                where[l] = static_cast<std::uint8_t>(at[l]);
+            }
+        }
+    }
+}
+
+void max_backward(const PoolGeometry& g, const float* gy, const std::uint8_t* place, float* gx) {
+    for (int64_t i = 0; i < g.in_h * g.in_w * kLanes; ++i)
+        gx[i] = 0;
+    for (int64_t i = 0; i < g.out_h; ++i) {
+        const int64_t top = i * g.stride_h - g.pad_h;
+        const Span rows = inside(top, g.kernel_h, g.dilation_h, g.in_h);
+        for (int64_t j = 0; j < g.out_w; ++j) {
+            const int64_t left = j * g.stride_w - g.pad_w;
+            const Span columns = inside(left, g.kernel_w, g.dilation_w, g.in_w);
+            const float* from = gy + (i * g.out_w + j) * kLanes;
+            const std::uint8_t* where = place + (i * g.out_w + j) * kLanes;
+            std::int32_t at[kLanes];
+            for (int l = 0; l < kLanes; ++l)
+                at[l] = where[l];
+            for (int64_t r = rows.first; r < rows.last; ++r)
+                for (int64_t c = columns.first; c < columns.last; ++c) {
+                    float* to =
+                        gx + ((top + r * g.dilation_h) * g.in_w + left + c * g.dilation_w) * kLanes;
+                    const auto tap = static_cast<std::int32_t>(r * g.kernel_w + c);
+                    for (int l = 0; l < kLanes; ++l)
+                        to[l] += at[l] == tap ? from[l] : 0.0F;
+                }
+        }
+    }
+}
+
+} // namespace
+
+extern const BlockedKernels kBlockedKernels;
+const BlockedKernels kBlockedKernels{moments, affine, pulls, norm_grad, max_forward, max_backward};
+
+} // namespace wiregrad::cpu::WG_ISA
