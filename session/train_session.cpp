@@ -288,7 +288,7 @@ void TrainSession::Impl::begin(First how) {
                 return !shared->cancelled.load();
             };
             result->plan = graph::compile(graph, options);
-            result->plan.polite = true;
+            result->plan->polite = true;
         } catch (const Cancelled&) {
             result->cancelled = true;
         } catch (const Error& e) {
