@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "engine/core/process.h"
 #include "session/settings.h"
 #include "ui/canvas/canvas.h"
 #include "ui/theme/theme.h"
@@ -93,6 +94,7 @@ void measureRun(MainWindow& window) {
 } // namespace
 
 int main(int argc, char** argv) {
+    wiregrad::wait_politely(argv);
     QApplication app(argc, argv);
     QApplication::setApplicationName(QStringLiteral("wiregrad"));
     QApplication::setApplicationDisplayName(QStringLiteral("Wiregrad"));

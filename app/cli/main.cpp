@@ -7,6 +7,7 @@
 
 #include "app/cli/commands.h"
 #include "engine/core/config.h"
+#include "engine/core/process.h"
 
 namespace wiregrad::cli {
 namespace {
@@ -219,5 +220,6 @@ int run(int argc, char** argv) {
 } // namespace wiregrad::cli
 
 int main(int argc, char** argv) {
+    wiregrad::wait_politely(argv);
     return wiregrad::cli::run(argc, argv);
 }

@@ -82,6 +82,19 @@ class Cli(unittest.TestCase):
         self.assertAlmostEqual(evaluated["metrics"]["accuracy"], last["metrics"]["test_accuracy"], places=12)
         self.assertAlmostEqual(evaluated["metrics"]["loss"], last["metrics"]["test_loss"], places=6)
 
+    def test_drawn_digits_need_more_than_a_linear_model(self):
+        project = json.loads(read(self.example("digits-mlp")))
+        project["nodes"] = [n for n in project["nodes"] if n["id"] not in ("linear2", "linear3", "relu1", "relu2")]
+        next(n for n in project["nodes"] if n["id"] == "linear1")["params"]["out_features"] = 10
+        project["wires"] = ["digits.x -> flatten1.in", "flatten1.out -> linear1.in", "linear1.out -> loss.input", "digits.y -> loss.target",
+                            "linear1.out -> accuracy.input", "digits.y -> accuracy.target", "loss.loss -> adam1.loss"]
+        write(os.path.join(self.folder, "linear.wiregrad"), json.dumps(project))
+        linear = events(self.train("linear", "--epochs", 10))[-1]["metrics"]["test_accuracy"]
+        self.assertGreater(linear, 0.8)
+        self.assertLess(linear, 0.95)
+        lenet = events(self.train("digits-lenet"))[-1]["metrics"]["test_accuracy"]
+        self.assertGreaterEqual(lenet, 0.98)
+
     def test_same_seed_same_bits_another_seed_another_curve(self):
         first = losses(self.train("spirals", "--steps", 50, "--seed", 7))
         self.assertEqual(first, losses(self.train("spirals", "--steps", 50, "--seed", 7)))
