@@ -1,6 +1,7 @@
 #include "engine/core/memory.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -50,12 +51,28 @@ Bucket bucket_of(std::size_t bytes) {
             (std::size_t{1} << power) + steps * step};
 }
 
+/// What this machine, or the container that the program runs in, has.
+std::size_t machine_memory() {
+    const long pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGESIZE);
+    std::size_t bytes = pages > 0 && page > 0
+                            ? static_cast<std::size_t>(pages) * static_cast<std::size_t>(page)
+                            : 0;
+    if (std::FILE* file = std::fopen("/sys/fs/cgroup/memory.max", "re")) {
+        unsigned long long most = 0; // "max" where there is none
+        if (std::fscanf(file, "%llu", &most) == 1 && most > 0)
+            bytes = bytes == 0 ? most : std::min<std::size_t>(bytes, most);
+        std::fclose(file);
+    }
+    return bytes;
+}
+
 class Pool {
   public:
     void* take(std::size_t bytes) {
         if (bytes > (std::size_t{1} << 62)) refuse(bytes);
         const Bucket bucket = bucket_of(bytes + 2 * kGuard);
         void* block = nullptr;
+        bool crowded = false; // what is kept for reuse would not fit beside it
         {
             const std::lock_guard lock(mutex_);
             if (limit_ != 0 && stats_.live_bytes + bytes > limit_) refuse(bytes);
@@ -69,7 +86,10 @@ class Pool {
             }
             stats_.live_bytes += bytes;
             stats_.peak_bytes = std::max(stats_.peak_bytes, stats_.live_bytes);
+            crowded =
+                block == nullptr && limit_ != 0 && stats_.live_bytes + stats_.cached_bytes > limit_;
         }
+        if (crowded) trim();
         if (block == nullptr) block = fresh(bucket.bytes);
         if (block == nullptr) {
             trim();
@@ -139,7 +159,7 @@ class Pool {
     std::mutex mutex_;
     std::array<std::vector<void*>, kBuckets> free_;
     MemoryStats stats_;
-    std::size_t limit_ = 0;
+    std::size_t limit_ = machine_memory();
 };
 
 Pool& pool() {

@@ -42,7 +42,8 @@ MemoryStats memory_stats(Device device = {});
 void reset_peak_memory();
 /// Gives cached blocks back to the system.
 void trim_memory();
-/// Live CPU bytes past which allocate() throws OutOfMemory; 0: no limit.
+/// Live CPU bytes past which allocate() throws OutOfMemory; 0: no limit. At first what the machine
+/// has: the system would promise more, and end the program when it is used.
 void set_memory_limit(std::size_t bytes);
 /// Whether the guards around a live block are whole (always true without WIREGRAD_DEBUG).
 bool guards_intact(const void* block, std::size_t bytes);

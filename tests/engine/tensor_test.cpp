@@ -237,6 +237,18 @@ TEST(Memory, ALimitIsReportedWithFacts) {
     EXPECT_EQ(memory_stats().live_bytes, live);
 }
 
+TEST(Memory, WhatIsKeptForReuseGivesWayUnderALimit) {
+    constexpr std::size_t kRoom = std::size_t{8} << 20;
+    trim_memory();
+    set_memory_limit(memory_stats().live_bytes + kRoom);
+    for (std::size_t i = 1; i <= 40; ++i) { // 100 MiB in blocks of different sizes
+        void* const block = allocate(i << 17);
+        release(block, i << 17);
+    }
+    EXPECT_LE(memory_stats().cached_bytes, kRoom);
+    set_memory_limit(0);
+}
+
 TEST(Memory, PeakIsTheLargestLiveSum) {
     reset_peak_memory();
     const std::size_t before = memory_stats().peak_bytes;
