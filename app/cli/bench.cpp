@@ -13,7 +13,9 @@
 
 #include "app/cli/commands.h"
 #include "engine/autograd/tape.h"
+#include "engine/backend/cpu/machine.h"
 #include "engine/core/config.h"
+#include "nodes/analysis.h"
 #include "nodes/edit.h"
 #include "nodes/project.h"
 
@@ -123,6 +125,27 @@ std::vector<double> time_inference(train::TrainPlan& plan, const BenchOptions& o
     return times;
 }
 
+/// The nine networks of the comparison, the middle one with three sizes of a batch; 0: its own.
+struct Net {
+    const char* name;
+    std::int64_t batch;
+};
+constexpr Net kNets[] = {{"spirals", 0},       {"digits-mlp", 32},  {"digits-mlp", 128},
+                         {"digits-mlp", 1024}, {"digits-lenet", 0}, {"cnn-small", 0},
+                         {"resnet18", 0},      {"char-lstm", 0},    {"char-gpt", 0},
+                         {"autoencoder", 0},   {"unet-small", 0}};
+
+/// The least time of a step on this machine: its arithmetic at the measured peak (a training step
+/// counts as three forward passes), or its traffic at the measured bandwidth (weights are read
+/// twice and written, gradients written and read, one moment read and written), whichever is
+/// longer.
+double floor_ms(const graph::Analysis& analysis, std::int64_t batch, bool infer,
+                const cpu::MachineSpeed& machine) {
+    const double flops = analysis.flops * double(batch) * (infer ? 1 : 3),
+                 bytes = 4.0 * double(analysis.weights) * (infer ? 1 : 7);
+    return std::max(flops / machine.gflops, bytes / machine.gb_per_second) * 1e-6;
+}
+
 void bench_one(const std::string& name, const BenchOptions& options) {
     const std::string file = std::filesystem::exists(name) ? name : example_path(name);
     graph::Graph graph = graph::load_project(file);
@@ -132,8 +155,11 @@ void bench_one(const std::string& name, const BenchOptions& options) {
     graph::CompileOptions compile_options;
     compile_options.threads = options.threads;
     compile_options.random_data = true;
+    const graph::Analysis analysis = graph::analyze(graph, false);
+    const double base_mb = peak_rss_mb();
     train::TrainPlan plan = graph::compile(graph, compile_options);
     plan.threads = options.threads;
+    const Shape input = plan.train->batch(0, 0).fields.at(0).shape();
     if (options.threads > 0) {
         set_num_threads(options.threads);
     }
@@ -142,7 +168,10 @@ void bench_one(const std::string& name, const BenchOptions& options) {
         options.infer ? time_inference(plan, options) : time_training(std::move(plan), options);
     const std::string label = std::filesystem::path(file).stem().string();
     const double ms = 1000 * median(times);
+    const double peak_mb = peak_rss_mb(); // before the measurement of the machine takes some
     if (options.json) {
+        const cpu::MachineSpeed machine = cpu::measure_machine(threads);
+        std::vector<std::int64_t> sample(input.begin() + 1, input.end());
         print_line(nlohmann::ordered_json{
             {"model", label},
             {"batch", training.batch_size},
@@ -152,13 +181,18 @@ void bench_one(const std::string& name, const BenchOptions& options) {
             {"ms_per_step_median", ms},
             {"ms_per_step_min", 1000 * *std::min_element(times.begin(), times.end())},
             {"steps", times.size()},
-            {"peak_rss_mb", peak_rss_mb()}});
+            {"peak_rss_mb", peak_mb},
+            {"base_rss_mb", base_mb},
+            {"sample_shape", sample},
+            {"floor_ms", floor_ms(analysis, training.batch_size, options.infer, machine)},
+            {"machine_gflops", machine.gflops},
+            {"machine_gb_per_s", machine.gb_per_second}});
     } else {
         fmt::print("{:<16} batch {:<5} {} thread{}  {:<5} {:>9.3f} ms a step  ({} steps, {:.0f} "
                    "samples/s, peak {:.0f} MB)\n",
                    label, training.batch_size, threads, threads == 1 ? " " : "s",
                    options.infer ? "infer" : "train", ms, times.size(),
-                   ms > 0 ? 1000.0 * double(training.batch_size) / ms : 0.0, peak_rss_mb());
+                   ms > 0 ? 1000.0 * double(training.batch_size) / ms : 0.0, peak_mb);
     }
     std::fflush(stdout);
 }
@@ -167,9 +201,16 @@ void bench_one(const std::string& name, const BenchOptions& options) {
 
 int bench(const BenchOptions& options) {
     check_device(options.device);
-    for (const std::string& name :
-         options.model.empty() ? example_names() : std::vector<std::string>{options.model}) {
-        bench_one(name, options);
+    if (!options.model.empty()) {
+        bench_one(options.model, options);
+        return 0;
+    }
+    const std::vector<std::string> known = example_names();
+    for (const Net& net : kNets) {
+        if (std::find(known.begin(), known.end(), net.name) == known.end()) continue;
+        BenchOptions one = options;
+        if (one.batch == 0) one.batch = net.batch;
+        bench_one(net.name, one);
     }
     return 0;
 }

@@ -62,7 +62,7 @@ struct DatasetsOptions {
 int datasets(const DatasetsOptions& options);
 
 struct BenchOptions {
-    std::string model;      ///< an example's name or a file; empty: all examples
+    std::string model;      ///< an example's name or a file; empty: the nine networks
     std::int64_t batch = 0; ///< 0: the project's
     std::string device = "auto";
     int threads = 1;

@@ -115,7 +115,7 @@ int run(int argc, char** argv) {
     CLI::App* bench_command = app.add_subcommand(
         "bench", "Time training steps or inference on random data of the network's shapes");
     bench_command->add_option("--model", bench_options.model,
-                              "An example's name or a project file; all examples unless given");
+                              "An example's name or a project file; nine networks unless given");
     bench_command->add_option("--batch", bench_options.batch, "0: the project's")
         ->check(CLI::Range(0, 1000000));
     bench_command->add_option("--device", bench_options.device, "auto, cpu or cuda")
