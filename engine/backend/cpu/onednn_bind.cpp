@@ -13,7 +13,6 @@
 #include "engine/backend/cpu/layout.h"
 #include "engine/backend/cpu/onednn.h"
 #include "engine/backend/cpu/team.h"
-#include "engine/kernel/table.h"
 
 namespace wiregrad::cpu {
 
@@ -75,9 +74,11 @@ class Primitive final : public Bound {
         pad_ = take(scratchpad.get_size());
         arguments_.emplace(DNNL_ARG_SCRATCHPAD, scratchpad_);
     }
-    /// relu over output 0's `count` numbers afterwards, for implementations that do not take it
-    /// along.
-    void relu_after(int64_t count) { relu_ = count; }
+    /// An activation over output 0's `count` numbers afterwards, for what does not take it along.
+    void activate_after(const Activation& activation, int64_t count) {
+        activation_ = activation;
+        count_ = count;
+    }
 
     void run(const void* const* in, void* const* out, void* scratch) override {
         set_team(threads_);
@@ -96,7 +97,7 @@ class Primitive final : public Bound {
             if (operand.reorder && operand.output)
                 operand.reorder.execute(stream(), operand.inner, operand.outer);
         stream().wait();
-        if (relu_ > 0) rectify(static_cast<float*>(out[0]));
+        if (activation_) activation_.apply(static_cast<float*>(out[0]), count_);
     }
     std::size_t scratch_bytes() const override { return scratch_; }
     std::string name() const override { return name_; }
@@ -116,20 +117,6 @@ class Primitive final : public Bound {
         scratch_ += (bytes + 63) / 64 * 64;
         return piece;
     }
-    void rectify(float* y) const {
-        const kernel::InnerLoop loop =
-            kernel::table()
-                .unary[static_cast<int>(kernel::Unary::Relu)][static_cast<int>(DType::Float32)];
-        const int threads = team(static_cast<double>(relu_));
-#pragma omp parallel for num_threads(threads) schedule(static)
-        for (int part = 0; part < threads; ++part) {
-            const int64_t first = relu_ * part / threads, last = relu_ * (part + 1) / threads;
-            auto* const at = reinterpret_cast<char*>(y + first);
-            char* const pointers[] = {at, at};
-            const int64_t strides[] = {sizeof(float), sizeof(float)};
-            loop(pointers, strides, last - first, {});
-        }
-    }
 
     std::string name_;
     int threads_;
@@ -140,7 +127,8 @@ class Primitive final : public Bound {
     Piece pad_;
     std::size_t scratch_ = 0;
     const char* base_ = nullptr;
-    int64_t relu_ = 0;
+    Activation activation_;
+    int64_t count_ = 0;
 };
 
 template <class PrimitiveDesc> bool is_reference(const PrimitiveDesc& pd) {
@@ -168,7 +156,7 @@ Candidates operand_sizes(const BindCall& call) {
 
 /// One implementation of a convolution from and to channel blocks, `stem`: from a plain picture.
 std::unique_ptr<Bound> convolution(const ConvGeometry& g, ConvPass pass, dnnl::algorithm algorithm,
-                                   bool relu, bool stem, const BindCall& call) {
+                                   const Activation& activation, bool stem, const BindCall& call) {
     const bool forward_pass = pass == ConvPass::Forward, weight_pass = pass == ConvPass::WeightGrad;
     const bool winograd = algorithm == dnnl::algorithm::convolution_winograd;
     const bool bias = forward_pass ? call.has(2) : weight_pass && call.outputs.size() > 1;
@@ -200,7 +188,7 @@ std::unique_ptr<Bound> convolution(const ConvGeometry& g, ConvPass pass, dnnl::a
     try {
         using Forward = dnnl::convolution_forward;
         const auto kind = dnnl::prop_kind::forward_training;
-        const bool fused = relu && !winograd;
+        const bool fused = activation.relu && !winograd;
         const Forward::primitive_desc fpd(
             bias && forward_pass
                 ? Forward::desc(kind, algorithm, x, w_any, b, y, stride, dilation, before, after)
@@ -218,7 +206,7 @@ std::unique_ptr<Bound> convolution(const ConvGeometry& g, ConvPass pass, dnnl::a
             if (bias) bound->operand(DNNL_ARG_BIAS, false, 2, b, b);
             bound->operand(DNNL_ARG_DST, true, 0, y_outer, fpd.dst_desc());
             bound->finish(Forward(fpd), fpd.scratchpad_desc());
-            if (relu && !fused) bound->relu_after(numel(out.meta.shape));
+            if (activation && !fused) bound->activate_after(activation, numel(out.meta.shape));
             return bound;
         }
         if (pass == ConvPass::InputGrad) {
@@ -259,15 +247,15 @@ Desc matrix(int64_t rows, int64_t columns, bool transposed, int64_t leading) {
 }
 
 /// `pack`: 0 takes both operands as they lie, 1 lets oneDNN arrange B, 2 both.
-std::unique_ptr<Bound> product(const GemmGeometry& g, bool relu, const BindCall& call, int a, int b,
-                               int pack) {
+std::unique_ptr<Bound> product(const GemmGeometry& g, const Activation& activation,
+                               const BindCall& call, int a, int b, int pack) {
     const Desc am = matrix(g.m, g.k, g.trans_a, g.lda), bm = matrix(g.k, g.n, g.trans_b, g.ldb),
                cm = matrix(g.m, g.n, false, g.ldc), any_a({g.m, g.k}, kFloat, Tag::any),
                any_b({g.k, g.n}, kFloat, Tag::any), bias({1, g.n}, kFloat, Tag::ab);
     dnnl::primitive_attr attr;
     attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
     dnnl::post_ops post;
-    if (relu) {
+    if (activation.relu) {
         post.append_eltwise(1, dnnl::algorithm::eltwise_relu, 0, 0);
         attr.set_post_ops(post);
     }
@@ -288,6 +276,7 @@ std::unique_ptr<Bound> product(const GemmGeometry& g, bool relu, const BindCall&
         if (call.has(2)) bound->operand(DNNL_ARG_BIAS, false, 2, bias, bias);
         bound->operand(DNNL_ARG_DST, true, 0, cm, cm);
         bound->finish(dnnl::matmul(pd), pd.scratchpad_desc());
+        if (activation && !activation.relu) bound->activate_after(activation, g.m * g.n);
         return bound;
     } catch (const dnnl::error&) {
         return nullptr;
@@ -296,18 +285,12 @@ std::unique_ptr<Bound> product(const GemmGeometry& g, bool relu, const BindCall&
 
 } // namespace
 
-Activation activation_of(const Attrs& attrs) {
-    if (!attrs.has("activation")) return Activation::None;
-    return attrs.text("activation") == "relu" ? Activation::Relu : Activation::Other;
-}
-
-std::unique_ptr<Bound> bind_conv(const ConvGeometry& g, ConvPass pass, Activation activation,
+std::unique_ptr<Bound> bind_conv(const ConvGeometry& g, ConvPass pass, const Activation& activation,
                                  BindCall& call) {
     const bool weight_pass = pass == ConvPass::WeightGrad;
     BindValue &first = call.inputs[0], &second = weight_pass ? call.inputs[1] : call.outputs[0],
               &weight = weight_pass ? call.outputs[0] : call.inputs[1];
-    if (activation == Activation::Other || first.meta.dtype != DType::Float32 || g.batch == 0)
-        return nullptr;
+    if (first.meta.dtype != DType::Float32 || g.batch == 0) return nullptr;
     prefer(weight, false);
     const bool input_pass = pass == ConvPass::InputGrad;
     // Channel blocks on both sides; the picture that a net begins with may stay as it is.
@@ -320,51 +303,49 @@ std::unique_ptr<Bound> bind_conv(const ConvGeometry& g, ConvPass pass, Activatio
     for (const BindValue* value : {&first, &second, &weight})
         if (value->layout.plain() ? !value->contiguous() : !is_blocked(value->layout))
             return nullptr;
-    const bool relu = activation == Activation::Relu;
     if (!served) {
         if (!first.layout.plain() || !second.layout.plain()) return nullptr;
-        return bind_plain_conv(g, pass, relu, call);
+        return bind_plain_conv(g, pass, activation, call);
     }
     Candidates candidates = operand_sizes(call);
     candidates.kernels.push_back(
-        convolution(g, pass, dnnl::algorithm::convolution_direct, relu, stem, call));
+        convolution(g, pass, dnnl::algorithm::convolution_direct, activation, stem, call));
     if (call.trial && g.kernel_h == 3 && g.kernel_w == 3 && g.stride_h == 1 && g.stride_w == 1 &&
         g.dilation_h == 1 && g.dilation_w == 1 && g.groups == 1)
         candidates.kernels.push_back(
-            convolution(g, pass, dnnl::algorithm::convolution_winograd, relu, stem, call));
+            convolution(g, pass, dnnl::algorithm::convolution_winograd, activation, stem, call));
     const std::string key = fmt::format(
-        "{}{} {}x{}x{}x{} {}x{}x{} stride {}x{} pad {}x{} dilation {}x{} groups {} {} {}",
-        call.op.name, relu ? " relu" : "", g.batch, g.in_channels, g.in_h, g.in_w, g.out_channels,
+        "{} {} {}x{}x{}x{} {}x{}x{} stride {}x{} pad {}x{} dilation {}x{} groups {} {} {}",
+        call.op.name, activation.name, g.batch, g.in_channels, g.in_h, g.in_w, g.out_channels,
         g.kernel_h, g.kernel_w, g.stride_h, g.stride_w, g.pad_h, g.pad_w, g.dilation_h,
         g.dilation_w, g.groups, first.layout.name(), second.layout.name());
     if (auto bound = choose(key, std::move(candidates), call.threads, call.trial)) return bound;
     prefer(first, false);
     prefer(second, false);
     if (!first.layout.plain() || !second.layout.plain()) return nullptr;
-    return bind_plain_conv(g, pass, relu, call);
+    return bind_plain_conv(g, pass, activation, call);
 }
 
-std::unique_ptr<Bound> bind_gemm(const GemmGeometry& g, Activation activation, BindCall& call,
-                                 int a, int b) {
-    if (activation == Activation::Other || g.m == 0 || g.n == 0 || g.k == 0) return nullptr;
-    const bool relu = activation == Activation::Relu;
+std::unique_ptr<Bound> bind_gemm(const GemmGeometry& g, const Activation& activation,
+                                 BindCall& call, int a, int b) {
+    if (g.m == 0 || g.n == 0 || g.k == 0) return nullptr;
     constexpr double kSmall = 32.0 * 32.0 * 32.0;
     const double size =
         static_cast<double>(g.m) * static_cast<double>(g.n) * static_cast<double>(g.k);
-    if (size <= kSmall) return bind_small_gemm(g, relu, call, a, b);
+    if (size <= kSmall) return bind_small_gemm(g, activation, call, a, b);
     Candidates candidates = operand_sizes(call);
     // Packing pays when many rows share it; without trials the number of rows decides.
     constexpr int64_t kManyRows = 192;
     const int first = g.m >= kManyRows ? 1 : 0;
-    candidates.kernels.push_back(product(g, relu, call, a, b, first));
-    candidates.kernels.push_back(product(g, relu, call, a, b, 1 - first));
+    candidates.kernels.push_back(product(g, activation, call, a, b, first));
+    candidates.kernels.push_back(product(g, activation, call, a, b, 1 - first));
     if (call.trial) {
-        candidates.kernels.push_back(product(g, relu, call, a, b, 2));
-        candidates.kernels.push_back(bind_small_gemm(g, relu, call, a, b));
+        candidates.kernels.push_back(product(g, activation, call, a, b, 2));
+        candidates.kernels.push_back(bind_small_gemm(g, activation, call, a, b));
     }
-    const std::string key = fmt::format("{}{}{} {}x{}x{} {}{}", call.op.name,
-                                        call.has(2) ? " bias" : "", relu ? " relu" : "", g.m, g.n,
-                                        g.k, g.trans_a ? 'T' : 'N', g.trans_b ? 'T' : 'N');
+    const std::string key =
+        fmt::format("{}{}{} {}x{}x{} {}{}", call.op.name, call.has(2) ? " bias" : "",
+                    activation.name, g.m, g.n, g.k, g.trans_a ? 'T' : 'N', g.trans_b ? 'T' : 'N');
     return choose(key, std::move(candidates), call.threads, call.trial);
 }
 

@@ -13,6 +13,7 @@
 #include "engine/backend/cpu/pool.h"
 #include "engine/backend/cpu/simd.h"
 #include "engine/backend/cpu/team.h"
+#include "engine/core/error.h"
 
 namespace wiregrad::cpu {
 
@@ -27,24 +28,17 @@ float* floats(void* to) {
     return static_cast<float*>(to);
 }
 
-/// y = max(y, 0) over `count` numbers, NaN kept.
-void rectify(float* y, int64_t count) {
-    const int threads = team(static_cast<double>(count));
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t i = 0; i < count; ++i)
-        y[i] = y[i] < 0 ? 0.0F : y[i];
-}
-
 class PlainConv final : public Bound {
   public:
-    PlainConv(const ConvGeometry& g, ConvPass pass, bool relu, bool bias)
-        : g_(g), pass_(pass), relu_(relu), bias_(bias) {}
+    PlainConv(const ConvGeometry& g, ConvPass pass, const Activation& activation, bool bias)
+        : g_(g), pass_(pass), activation_(activation), bias_(bias) {}
     void run(const void* const* in, void* const* out, void*) override {
         const float *a = floats(in[0]), *b = floats(in[1]);
         switch (pass_) {
         case ConvPass::Forward:
             conv_forward(g_, a, b, bias_ ? floats(in[2]) : nullptr, floats(out[0]));
-            if (relu_) rectify(floats(out[0]), g_.batch * g_.out_channels * g_.out_plane());
+            if (activation_)
+                activation_.apply(floats(out[0]), g_.batch * g_.out_channels * g_.out_plane());
             break;
         case ConvPass::InputGrad:
             conv_input_grad(g_, a, b, floats(out[0]));
@@ -59,13 +53,14 @@ class PlainConv final : public Bound {
   private:
     ConvGeometry g_;
     ConvPass pass_;
-    bool relu_, bias_;
+    Activation activation_;
+    bool bias_;
 };
 
 class Gemm final : public Bound {
   public:
-    Gemm(const GemmGeometry& g, bool relu, bool bias, int a, int b)
-        : g_(g), a_(a), b_(b), relu_(relu), bias_(bias) {}
+    Gemm(const GemmGeometry& g, const Activation& activation, bool bias, int a, int b)
+        : g_(g), a_(a), b_(b), activation_(activation), bias_(bias) {}
     void run(const void* const* in, void* const* out, void*) override {
         float* y = floats(out[0]);
         GemmGeometry g = g_;
@@ -75,14 +70,15 @@ class Gemm final : public Bound {
                 std::copy_n(floats(in[2]), g.n, y + i * g.ldc);
         }
         gemm(g, floats(in[a_]), floats(in[b_]), y);
-        if (relu_) rectify(y, g.m * g.ldc);
+        if (activation_) activation_.apply(y, g.m * g.ldc);
     }
     std::string name() const override { return "gemm"; }
 
   private:
     GemmGeometry g_;
     int a_, b_;
-    bool relu_, bias_;
+    Activation activation_;
+    bool bias_;
 };
 
 /// A product for the weight, sums of columns for the bias.
@@ -139,8 +135,9 @@ bool agree(std::initializer_list<BindValue*> values) {
 
 class BatchNorm final : public Bound {
   public:
-    BatchNorm(const Picture& p, bool training, double momentum, double eps, bool relu)
-        : p_(p), momentum_(momentum), eps_(eps), training_(training), relu_(relu) {}
+    BatchNorm(const Picture& p, bool training, double momentum, double eps,
+              const Activation& activation)
+        : p_(p), momentum_(momentum), eps_(eps), training_(training), activation_(activation) {}
     std::size_t scratch_bytes() const override {
         return static_cast<std::size_t>(p_.channels) * (2 * sizeof(double) + 2 * sizeof(float));
     }
@@ -160,7 +157,7 @@ class BatchNorm final : public Bound {
         statistics(in, means, variances, mean, inv_std);
         if (!p_.blocks) {
             batch_norm_apply(p_.geometry(), x, mean, inv_std, weight, bias, y);
-            if (relu_) rectify(y, p_.batch * p_.channels * p_.plane);
+            if (activation_) activation_.apply(y, p_.batch * p_.channels * p_.plane);
             return;
         }
         for (int64_t c = 0; c < p_.channels; ++c) {
@@ -173,10 +170,13 @@ class BatchNorm final : public Bound {
         for (int64_t n = 0; n < p_.batch; ++n)
             for (int64_t b = 0; b < p_.block_count(); ++b)
                 kernels.affine(x + p_.at(n, b), p_.plane, scale + b * kChannelBlock,
-                               shift + b * kChannelBlock, relu_, y + p_.at(n, b));
+                               shift + b * kChannelBlock, activation_.relu, y + p_.at(n, b));
+        if (activation_ && !activation_.relu)
+            activation_.apply(y, p_.batch * p_.channels * p_.plane);
     }
     std::string name() const override {
-        return std::string(p_.blocks ? "blocked" : "plain") + (relu_ ? " and relu" : "");
+        return std::string(p_.blocks ? "blocked" : "plain") +
+               (activation_ ? " and activation" : "");
     }
 
   private:
@@ -227,7 +227,8 @@ class BatchNorm final : public Bound {
 
     Picture p_;
     double momentum_, eps_;
-    bool training_, relu_;
+    bool training_;
+    Activation activation_;
 };
 
 class BatchNormBackward final : public Bound {
@@ -390,38 +391,59 @@ bool single(const BindValue& value) {
 
 } // namespace
 
-std::unique_ptr<Bound> bind_plain_conv(const ConvGeometry& g, ConvPass pass, bool relu,
-                                       BindCall& call) {
+void Activation::apply(float* y, int64_t count) const {
+    const int threads = team(4.0 * static_cast<double>(count));
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int part = 0; part < threads; ++part) {
+        const int64_t first = count * part / threads, last = count * (part + 1) / threads;
+        auto* const at = reinterpret_cast<char*>(y + first);
+        char* const pointers[] = {at, at};
+        const int64_t strides[] = {sizeof(float), sizeof(float)};
+        loop(pointers, strides, last - first, {});
+    }
+}
+Activation activation_of(const Attrs& attrs) {
+    if (!attrs.has("activation")) return {};
+    const Op& op = find_op(attrs.text("activation"));
+    if (op.functor.kind != Functor::Kind::Unary)
+        throw ValueError("the activation " + std::string(op.name) +
+                         " is no function of one number");
+    return {kernel::table().unary[op.functor.code][static_cast<int>(DType::Float32)],
+            op.name == "relu", op.name};
+}
+
+std::unique_ptr<Bound> bind_plain_conv(const ConvGeometry& g, ConvPass pass,
+                                       const Activation& activation, BindCall& call) {
     const bool bias = pass == ConvPass::Forward
                           ? call.has(2)
                           : pass == ConvPass::WeightGrad && call.outputs.size() > 1;
-    return std::make_unique<PlainConv>(g, pass, relu, bias);
+    return std::make_unique<PlainConv>(g, pass, activation, bias);
 }
 
 std::unique_ptr<Bound> with_channel_bias(std::unique_ptr<Bound> inner, const BindValue& y) {
     return std::make_unique<ChannelBias>(std::move(inner), Picture(y));
 }
 
-std::unique_ptr<Bound> bind_small_gemm(const GemmGeometry& g, bool relu, BindCall& call, int a,
-                                       int b) {
-    return std::make_unique<Gemm>(g, relu, call.has(2), a, b);
+std::unique_ptr<Bound> bind_small_gemm(const GemmGeometry& g, const Activation& activation,
+                                       BindCall& call, int a, int b) {
+    return std::make_unique<Gemm>(g, activation, call.has(2), a, b);
 }
 
 std::unique_ptr<Bound> bind_linear_grads(int64_t rows, int64_t in, int64_t out, BindCall& call) {
     if (rows == 0 || !single(call.inputs[0])) return nullptr;
     const GemmGeometry g{true, false, out, in, rows, out, in, in, false};
-    auto product = bind_gemm(g, Activation::None, call, 0, 1);
+    auto product = bind_gemm(g, {}, call, 0, 1);
     if (product == nullptr) return nullptr;
     return std::make_unique<LinearGrads>(std::move(product), rows, out);
 }
 
 std::unique_ptr<Bound> bind_batch_norm(bool training, double momentum, double eps,
-                                       Activation activation, BindCall& call) {
-    if (activation == Activation::Other || !single(call.inputs[0]) ||
-        numel(call.inputs[0].meta.shape) == 0 || !agree({&call.inputs[0], &call.outputs[0]}))
+                                       const Activation& activation, BindCall& call) {
+    if (!single(call.inputs[0]) || numel(call.inputs[0].meta.shape) == 0 ||
+        !agree({&call.inputs[0], &call.outputs[0]}))
         return nullptr;
     return std::make_unique<BatchNorm>(Picture(call.inputs[0]), training, momentum, eps,
-                                       activation == Activation::Relu);
+                                       activation);
 }
 std::unique_ptr<Bound> bind_batch_norm_backward(bool training, BindCall& call) {
     if (!single(call.inputs[0]) || numel(call.inputs[0].meta.shape) == 0 ||

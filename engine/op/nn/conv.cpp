@@ -367,18 +367,18 @@ Cost transpose_cost(const ShapeCall& call, std::span<const TensorMeta> outputs) 
 std::unique_ptr<Bound> bind_input_grad(BindCall& call) {
     return cpu::bind_conv(
         geometry(call.op, call.attrs, call.outputs[0].meta.shape, call.inputs[1].meta.shape),
-        cpu::ConvPass::InputGrad, cpu::Activation::None, call);
+        cpu::ConvPass::InputGrad, {}, call);
 }
 std::unique_ptr<Bound> bind_weight_grad(BindCall& call) {
     return cpu::bind_conv(
         geometry(call.op, call.attrs, call.inputs[0].meta.shape, call.outputs[0].meta.shape),
-        cpu::ConvPass::WeightGrad, cpu::Activation::None, call);
+        cpu::ConvPass::WeightGrad, {}, call);
 }
 std::unique_ptr<Bound> bind_transpose(BindCall& call) {
     auto bound =
         cpu::bind_conv(transposed_geometry(call.op, call.attrs, call.outputs[0].meta.shape,
                                            call.inputs[0].meta.shape, call.inputs[1].meta.shape),
-                       cpu::ConvPass::InputGrad, cpu::Activation::None, call);
+                       cpu::ConvPass::InputGrad, {}, call);
     return bound != nullptr && call.has(2)
                ? cpu::with_channel_bias(std::move(bound), call.outputs[0])
                : std::move(bound);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/backend/cpu/simd.h"
 #include "engine/backend/cpu/team.h"
 #include "engine/op/nn/common.h"
 #include "engine/op/nn/rows.h"
@@ -29,6 +30,21 @@ Metas dropout_shape(const ShapeCall& call) {
     return {call.inputs[0]};
 }
 
+/// Each thread takes pieces that begin at a multiple of 64 elements, 16 blocks of random numbers.
+void drop_floats(std::uint64_t seed, std::uint64_t offset, std::int64_t count,
+                 std::uint32_t threshold, float scale, const float* from, float* to) {
+    constexpr std::int64_t kPiece = 4096;
+    const auto drop = cpu::attention_kernels().dropout;
+    const int threads = cpu::team(static_cast<double>(count) * 2);
+    const std::int64_t pieces = (count + kPiece - 1) / kPiece;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (std::int64_t piece = 0; piece < pieces; ++piece) {
+        const std::int64_t first = piece * kPiece;
+        drop(seed, offset, static_cast<std::uint64_t>(first), std::min(kPiece, count - first),
+             threshold, scale, from + first, to + first);
+    }
+}
+
 void dropout_kernel(const KernelCall& call) {
     const Tensor x = call.inputs[0].contiguous(), random = call.inputs[1].contiguous();
     const double p = call.attrs.real("p");
@@ -40,6 +56,10 @@ void dropout_kernel(const KernelCall& call) {
     // An element is kept when its 32 bits are at or above p * 2^32.
     const auto threshold = static_cast<std::uint64_t>(p * 0x1p32);
     const std::int64_t count = x.numel(), blocks = (count + 3) / 4;
+    if (x.dtype() == DType::Float32 && p < 1)
+        return drop_floats(seed, offset, count, static_cast<std::uint32_t>(threshold),
+                           static_cast<float>(1 / (1 - p)), x.data<float>(),
+                           call.outputs[0].data_mut<float>());
     const int threads = cpu::team(static_cast<double>(count) * 8);
     by_float(x.dtype(), [&]<class T>(T) {
         const T* from = x.data<T>();

@@ -237,7 +237,7 @@ std::unique_ptr<Bound> bind_matmul(BindCall& call) {
     if (a.leading == 0 || b.leading == 0) return nullptr;
     return cpu::bind_gemm({a.transposed, b.transposed, items * x[x.size() - 2], w.back(), x.back(),
                            a.leading, b.leading, w.back(), false},
-                          cpu::Activation::None, call, 0, 1);
+                          {}, call, 0, 1);
 }
 
 } // namespace
