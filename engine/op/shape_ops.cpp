@@ -3,6 +3,7 @@
 #include <cstring>
 #include <limits>
 
+#include "engine/backend/cpu/bind.h"
 #include "engine/kernel/loop.h"
 #include "engine/op/ops.h"
 #include "engine/op/registry.h"
@@ -535,7 +536,10 @@ std::vector<Op> make_rows() {
           .help = "inputs one behind the other along dim",
           .shape = cat_shape,
           .gradient = cat_gradient,
-          .onnx = "Concat"},
+          .onnx = "Concat",
+          .bind = {[](BindCall& c) {
+              return cpu::bind_cat(static_cast<int>(c.attrs.integer("dim")), c);
+          }}},
          cat_kernel);
     copy({.name = "pad",
           .help = "x with a border of a constant; negative pads crop",

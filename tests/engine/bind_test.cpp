@@ -345,6 +345,43 @@ TEST(Bind, Pooling) {
     }
 }
 
+TEST(Bind, JoinsAlongAnyDimension) {
+    for (Ask ask : {Ask::Plain, Ask::Any})
+        for (std::int64_t dim : {0, 1, 2})
+            check("cat", {f32({2, 16, 4, 5}, 1), f32({2, 16, 4, 5}, 2), f32({2, 16, 4, 5}, 3)},
+                  {{"dim", dim}}, ask, 0, 0);
+    EXPECT_EQ(check("cat", {f32({2, 16, 4, 5}, 1), f32({2, 32, 4, 5}, 2)},
+                    {{"dim", std::int64_t{1}}}, Ask::Any, 0, 0),
+              "nChw16c nChw16c -> nChw16c");
+    EXPECT_EQ(check("cat", {f32({2, 16, 4, 5}, 1), f32({2, 3, 4, 5}, 2)},
+                    {{"dim", std::int64_t{1}}}, Ask::Any, 0, 0),
+              "plain plain -> plain");
+}
+
+TEST(Bind, ConvolutionsTakeViewsOfPlainPictures) {
+    const Op& op = find_op("conv2d");
+    const Tensor whole = f32({2, 48, 6, 6}, 1), w = f32({16, 32, 3, 3}, 2);
+    const Tensor part = slice(whole, 1, 8, 40);
+    const ConvOptions options{{1, 1}, {1, 1}, {1, 1}, 1};
+    const Tensor expected = conv2d(part, w, {}, options);
+    std::vector<BindValue> in(3), out(1);
+    in[0].meta = {part.shape(), DType::Float32, {}};
+    in[0].strides = part.strides();
+    in[1].meta = {w.shape(), DType::Float32, {}};
+    in[1].strides = contiguous_strides(w.shape());
+    out[0].meta = {expected.shape(), DType::Float32, {}};
+    out[0].any = true;
+    const Attrs attrs = attrs_of(options);
+    BindCall call{op, attrs, in, out, 3, 1, false};
+    const auto bound = op.bind[0](call);
+    ASSERT_NE(bound, nullptr);
+    const Block y = block_of(expected.nbytes()), scratch = block_of(bound->scratch_bytes());
+    const void* inputs[] = {part.raw(), w.raw(), nullptr};
+    void* outputs[] = {y.get()};
+    bound->run(inputs, outputs, scratch.get());
+    EXPECT_TRUE(near(plain(y.get(), out[0].meta, out[0].layout), expected, 1e-4, 1e-4));
+}
+
 TEST(Bind, OtherTypesAndViewsAreLeftToTheKernel) {
     const ConvData d(kConvs[0]);
     EXPECT_TRUE(run_bound("conv2d", {as(d.x, DType::Float64), as(d.w, DType::Float64), {}},

@@ -2,6 +2,7 @@
 // Each returns null where it has nothing for the layouts given. Called by the thread that computes.
 #pragma once
 
+#include <span>
 #include <string_view>
 
 #include "engine/backend/cpu/geometry.h"
@@ -53,6 +54,8 @@ std::unique_ptr<Bound> bind_batch_norm(bool training, double momentum, double ep
 std::unique_ptr<Bound> bind_batch_norm_backward(bool training, BindCall& call);
 std::unique_ptr<Bound> bind_max_pool(const PoolGeometry& g, BindCall& call);
 std::unique_ptr<Bound> bind_max_pool_backward(const PoolGeometry& g, BindCall& call);
+/// All inputs one behind the other along `dim`.
+std::unique_ptr<Bound> bind_cat(int dim, BindCall& call);
 /// Mean of each plane, and its gradient; the small side is [N, C, 1, 1].
 std::unique_ptr<Bound> bind_plane_mean(bool backward, BindCall& call);
 

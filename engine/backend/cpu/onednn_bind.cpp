@@ -140,6 +140,21 @@ Desc picture(const TensorMeta& meta, bool blocks) {
     const Shape& s = meta.shape;
     return Desc({s[0], s[1], s[2], s[3]}, kFloat, blocks ? Tag::nChw16c : Tag::nchw);
 }
+/// The same of a value as it comes, which may be a view.
+Desc picture(const BindValue& value) {
+    if (!value.layout.plain() || value.contiguous())
+        return picture(value.meta, !value.layout.plain());
+    const Shape& s = value.meta.shape;
+    const Strides& strides = value.strides;
+    return Desc({s[0], s[1], s[2], s[3]}, kFloat, {strides[0], strides[1], strides[2], strides[3]});
+}
+/// Whether oneDNN can take it as it comes: each element in a place of its own.
+bool takes(const BindValue& value) {
+    if (!value.layout.plain()) return is_blocked(value.layout);
+    for (int d = 0; d < value.meta.shape.size(); ++d)
+        if (value.meta.shape[d] > 1 && value.strides[d] <= 0) return false;
+    return true;
+}
 
 std::size_t bytes_of(const BindValue& value) {
     return static_cast<std::size_t>(numel(value.meta.shape)) * size_of(value.meta.dtype);
@@ -165,8 +180,7 @@ std::unique_ptr<Bound> convolution(const ConvGeometry& g, ConvPass pass, dnnl::a
                     &out = forward_pass  ? call.outputs[0]
                            : weight_pass ? call.inputs[1]
                                          : call.inputs[0];
-    const Desc x_outer = picture(in.meta, !in.layout.plain()),
-               y_outer = picture(out.meta, !out.layout.plain()), x = picture(in.meta, !stem),
+    const Desc x_outer = picture(in), y_outer = picture(out), x = picture(in.meta, !stem),
                y = picture(out.meta, true);
     const memory::dims sizes =
         g.groups == 1 ? memory::dims{g.out_channels, g.in_channels, g.kernel_h, g.kernel_w}
@@ -300,12 +314,12 @@ std::unique_ptr<Bound> bind_conv(const ConvGeometry& g, ConvPass pass, const Act
                served = out_blocks && (in_blocks || (stem && !input_pass));
     prefer(first, served && (input_pass || !stem));
     prefer(second, served && (!input_pass || !stem));
-    for (const BindValue* value : {&first, &second, &weight})
-        if (value->layout.plain() ? !value->contiguous() : !is_blocked(value->layout))
-            return nullptr;
+    if (!weight.layout.plain() || !weight.contiguous() || !takes(first) || !takes(second))
+        return nullptr;
+    const bool rows =
+        first.layout.plain() && first.contiguous() && second.layout.plain() && second.contiguous();
     if (!served) {
-        if (!first.layout.plain() || !second.layout.plain()) return nullptr;
-        return bind_plain_conv(g, pass, activation, call);
+        return rows ? bind_plain_conv(g, pass, activation, call) : nullptr;
     }
     Candidates candidates = operand_sizes(call);
     candidates.kernels.push_back(
@@ -322,7 +336,9 @@ std::unique_ptr<Bound> bind_conv(const ConvGeometry& g, ConvPass pass, const Act
     if (auto bound = choose(key, std::move(candidates), call.threads, call.trial)) return bound;
     prefer(first, false);
     prefer(second, false);
-    if (!first.layout.plain() || !second.layout.plain()) return nullptr;
+    if (!first.layout.plain() || !first.contiguous() || !second.layout.plain() ||
+        !second.contiguous())
+        return nullptr;
     return bind_plain_conv(g, pass, activation, call);
 }
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <vector>
 
 #include "engine/backend/cpu/column_sums.h"
 #include "engine/backend/cpu/conv.h"
@@ -118,19 +120,23 @@ struct Picture {
     BatchNormGeometry geometry() const { return {batch, channels, plane}; }
 };
 
-/// As they come, or in blocks where that may be chosen; all of them alike. False where they differ.
-bool agree(std::initializer_list<BindValue*> values) {
+/// As they come, or as wished where that may be chosen; all of them alike. False where they differ.
+bool agree(std::span<BindValue* const> values, bool wish) {
     const BindValue* given = nullptr;
     for (const BindValue* value : values)
         if (!value->any) given = given == nullptr ? value : given;
-    const bool blocks = given != nullptr ? is_blocked(given->layout) : true;
+    const bool blocks = given != nullptr ? is_blocked(given->layout) : wish;
     for (BindValue* value : values)
         prefer(*value, blocks);
     for (const BindValue* value : values) {
-        if (is_blocked(value->layout) != is_blocked((*values.begin())->layout)) return false;
+        if (is_blocked(value->layout) != is_blocked(values[0]->layout)) return false;
         if (value->layout.plain() ? !value->contiguous() : !is_blocked(value->layout)) return false;
     }
     return true;
+}
+
+bool agree(std::initializer_list<BindValue*> values) {
+    return agree(std::span<BindValue* const>(values.begin(), values.size()), true);
 }
 
 class BatchNorm final : public Bound {
@@ -349,6 +355,38 @@ class PlaneMean final : public Bound {
     bool backward_;
 };
 
+/// Inputs one behind the other: of each item, `bytes[i]` consecutive bytes of input i.
+class Join final : public Bound {
+  public:
+    Join(int64_t items, std::vector<std::size_t> bytes) : items_(items), bytes_(std::move(bytes)) {
+        for (std::size_t each : bytes_)
+            whole_ += each;
+    }
+    void run(const void* const* in, void* const* out, void*) override {
+        const int threads = team(static_cast<double>(items_) * static_cast<double>(whole_) / 8);
+        auto* const to = static_cast<char*>(out[0]);
+#pragma omp parallel for num_threads(threads) schedule(static)
+        for (int64_t item = 0; item < items_; ++item) {
+            char* at = to + static_cast<std::size_t>(item) * whole_;
+            for (std::size_t i = 0; i < bytes_.size(); ++i) {
+                std::memcpy(at,
+                            static_cast<const char*>(in[i]) +
+                                static_cast<std::size_t>(item) * bytes_[i],
+                            bytes_[i]);
+                at += bytes_[i];
+            }
+        }
+    }
+    std::string name() const override {
+        return "copies";
+    }
+
+  private:
+    int64_t items_;
+    std::vector<std::size_t> bytes_;
+    std::size_t whole_ = 0;
+};
+
 /// Adds input 2, one number a channel, to output 0.
 class ChannelBias final : public Bound {
   public:
@@ -463,6 +501,27 @@ std::unique_ptr<Bound> bind_max_pool_backward(const PoolGeometry& g, BindCall& c
         !agree({&call.inputs[0], &call.inputs[1], &call.outputs[0]}))
         return nullptr;
     return std::make_unique<MaxPool>(g, Picture(call.inputs[0]), true);
+}
+
+std::unique_ptr<Bound> bind_cat(int dim, BindCall& call) {
+    std::vector<BindValue*> values{&call.outputs[0]};
+    for (BindValue& value : call.inputs)
+        values.push_back(&value);
+    // Channel blocks lie behind each other as channels do; other dimensions are joined row by row.
+    bool blocks = dim == 1;
+    for (const BindValue* value : values)
+        blocks = blocks && blockable(value->meta);
+    if (!agree(values, blocks) || (!blocks && !values[0]->layout.plain())) return nullptr;
+    const Shape& shape = call.outputs[0].meta.shape;
+    int64_t items = 1;
+    for (int d = 0; d < dim; ++d)
+        items *= shape[d];
+    if (items == 0) return nullptr;
+    std::vector<std::size_t> bytes;
+    for (const BindValue& value : call.inputs)
+        bytes.push_back(static_cast<std::size_t>(numel(value.meta.shape) / items) *
+                        size_of(value.meta.dtype));
+    return std::make_unique<Join>(items, std::move(bytes));
 }
 
 std::unique_ptr<Bound> bind_plane_mean(bool backward, BindCall& call) {
