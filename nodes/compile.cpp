@@ -490,6 +490,7 @@ train::TrainPlan compile(const Graph& graph, const CompileOptions& options) {
             if (options.random_data) break;
             try {
                 splits = data::open(dataset_spec(graph, *node.node), options.progress);
+                if (options.opened) options.opened(splits);
             } catch (...) {
                 rethrow_at(id);
             }

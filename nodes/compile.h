@@ -20,6 +20,7 @@ struct CompileOptions {
         false; ///< batches of random numbers in the described shapes instead of the data (bench)
     /// Called while datasets are opened: what is done, fraction 0..1; returns false to cancel.
     std::function<bool(const std::string&, double)> progress{};
+    std::function<void(const data::Splits&)> opened{}; ///< called with the run's data
 };
 
 /// The compiled graph.

@@ -1,6 +1,5 @@
 #include "session/recovery.h"
 
-#include <QCoreApplication>
 #include <QDir>
 #include <QFile>
 #include <QFileInfo>
@@ -8,15 +7,13 @@
 #include <QJsonObject>
 #include <QSaveFile>
 #include <QStandardPaths>
-#include <QSysInfo>
 #include <QTimer>
 #include <QUuid>
 
 #include <algorithm>
-#include <cerrno>
-#include <csignal>
 
 #include "engine/core/error.h"
+#include "session/owner.h"
 
 namespace wiregrad::studio {
 
@@ -29,26 +26,6 @@ QString standardFolder() {
     QString state = qEnvironmentVariable("XDG_STATE_HOME");
     if (state.isEmpty()) state = QDir::homePath() + QStringLiteral("/.local/state");
     return state + QStringLiteral("/wiregrad/recovery");
-}
-
-/// When a process of that id was started, in clock ticks since boot: tells a living owner from a
-/// re-used number.
-QString processStart(qint64 pid) {
-    QFile file(QStringLiteral("/proc/%1/stat").arg(pid));
-    if (!file.open(QIODevice::ReadOnly)) return {};
-    const QByteArray text = file.readAll();
-    const QList<QByteArray> fields = text.mid(text.lastIndexOf(')') + 2).split(' ');
-    constexpr int kStartTime = 19; // field 22 of proc(5), counted after the name
-    return fields.size() > kStartTime ? QString::fromLatin1(fields[kStartTime]) : QString();
-}
-
-bool isAlive(const QJsonObject& lock) {
-    if (lock.value(QStringLiteral("host")).toString() != QSysInfo::machineHostName())
-        return true; // a shared home: only that machine can know
-    const auto pid = pid_t(lock.value(QStringLiteral("pid")).toDouble());
-    if (pid <= 0 || (::kill(pid, 0) != 0 && errno == ESRCH)) return false;
-    const QString started = lock.value(QStringLiteral("started")).toString();
-    return started.isEmpty() || started == processStart(pid);
 }
 
 QString lockOf(const QString& journal) {
@@ -73,21 +50,18 @@ bool writeWhole(const QString& path, const QByteArray& bytes, QString* reason) {
 
 struct Recovery::Impl {
     Document& document;
-    QString folder, journal, lock;
+    QString folder, journal, lock, runsFolder;
     QTimer timer;
     bool said = false;
 
     explicit Impl(Document& doc) : document(doc) {}
 
     QByteArray lockText() const {
-        return QJsonDocument(
-                   QJsonObject{{QStringLiteral("pid"), double(QCoreApplication::applicationPid())},
-                               {QStringLiteral("started"),
-                                processStart(QCoreApplication::applicationPid())},
-                               {QStringLiteral("host"), QSysInfo::machineHostName()},
-                               {QStringLiteral("path"), document.path()},
-                               {QStringLiteral("title"), document.title()}})
-            .toJson(QJsonDocument::Compact);
+        QJsonObject lock = ownerMark();
+        lock.insert(QStringLiteral("path"), document.path());
+        lock.insert(QStringLiteral("title"), document.title());
+        lock.insert(QStringLiteral("runs"), runsFolder);
+        return QJsonDocument(lock).toJson(QJsonDocument::Compact);
     }
 
     void removeFiles() {
@@ -115,6 +89,12 @@ Recovery::Recovery(Document& document, const QString& folder, QObject* parent)
 
 Recovery::~Recovery() {
     d->removeFiles();
+}
+
+void Recovery::setRunsFolder(const QString& folder) {
+    if (d->runsFolder == folder) return;
+    d->runsFolder = folder;
+    if (QFileInfo::exists(d->lock)) flush();
 }
 
 void Recovery::flush() {
@@ -148,15 +128,16 @@ std::vector<Abandoned> Recovery::abandoned(const QString& folder) {
     std::vector<Abandoned> result;
     for (const QFileInfo& file : dir.entryInfoList({QStringLiteral("*.wiregrad")}, QDir::Files)) {
         const QJsonObject lock = readLock(lockOf(file.absoluteFilePath()));
-        if (!lock.isEmpty() && isAlive(lock)) continue;
+        if (!lock.isEmpty() && ownerIsAlive(lock)) continue;
         result.push_back({file.absoluteFilePath(), lock.value(QStringLiteral("path")).toString(),
-                          lock.value(QStringLiteral("title")).toString(), file.lastModified()});
+                          lock.value(QStringLiteral("title")).toString(), file.lastModified(),
+                          lock.value(QStringLiteral("runs")).toString()});
     }
     // Locks that lost their journal (killed before the first edit was written) hold nothing.
     for (const QFileInfo& file : dir.entryInfoList({QStringLiteral("*.lock")}, QDir::Files)) {
         const QString journal = file.absolutePath() + QLatin1Char('/') + file.completeBaseName() +
                                 QStringLiteral(".wiregrad");
-        if (!QFileInfo::exists(journal) && !isAlive(readLock(file.absoluteFilePath())))
+        if (!QFileInfo::exists(journal) && !ownerIsAlive(readLock(file.absoluteFilePath())))
             QFile::remove(file.absoluteFilePath());
     }
     std::sort(result.begin(), result.end(),

@@ -18,6 +18,7 @@ struct Abandoned {
     QString originalPath; ///< empty: never saved
     QString title;
     QDateTime time;
+    QString runs; ///< folder of its runs; may be empty
 };
 
 class Recovery : public QObject {
@@ -34,6 +35,8 @@ class Recovery : public QObject {
     void restore(const Abandoned& abandoned);
     static void discard(const Abandoned& abandoned);
     void flush(); ///< writes now
+    /// Where the runs of a project without a file are kept: told to whoever restores it.
+    void setRunsFolder(const QString& folder);
 
   signals:
     void failed(const QString& sentence); ///< unwritable folder, full disk: said once, retried

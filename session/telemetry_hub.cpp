@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 namespace wiregrad::studio {
 
@@ -32,6 +33,13 @@ StepFold joined(StepFold a, StepFold b) {
 }
 
 } // namespace
+
+std::uint64_t mixDigest(std::uint64_t digest, double value) {
+    std::uint64_t bits = 0;
+    std::memcpy(&bits, &value, sizeof bits);
+    digest = (digest ^ bits) * 0x9e3779b97f4a7c15U;
+    return digest ^ (digest >> 29);
+}
 
 TelemetryHub::TelemetryHub(std::size_t capacity, std::function<void()> wake)
     : capacity_(std::max<std::size_t>(capacity, 2)), wake_(std::move(wake)) {}
@@ -68,6 +76,10 @@ void TelemetryHub::on_step(const train::StepRecord& record) {
     {
         const std::lock_guard lock(mutex_);
         if (waiting_.steps.size() >= capacity_) this->fold();
+        for (const double loss : record.losses)
+            digest_ = mixDigest(digest_, loss);
+        for (const double metric : record.metrics)
+            digest_ = mixDigest(digest_, metric);
         waiting_.steps.push_back(std::move(fold));
     }
     wake();
@@ -77,10 +89,13 @@ void TelemetryHub::on_epoch(const train::EpochRecord& record) {
     {
         const std::lock_guard lock(mutex_);
         // An epoch's means are a point of a curve; with nobody looking the oldest give way.
-        if (waiting_.epochs.size() >= capacity_)
-            waiting_.epochs.erase(waiting_.epochs.begin(),
-                                  waiting_.epochs.begin() + std::ptrdiff_t(capacity_ / 2));
+        if (waiting_.epochs.size() >= capacity_) {
+            const auto half = std::ptrdiff_t(capacity_ / 2);
+            waiting_.epochs.erase(waiting_.epochs.begin(), waiting_.epochs.begin() + half);
+            waiting_.digests.erase(waiting_.digests.begin(), waiting_.digests.begin() + half);
+        }
         waiting_.epochs.push_back(record);
+        waiting_.digests.push_back(digest_);
     }
     wake();
 }
@@ -101,6 +116,15 @@ void TelemetryHub::on_probe(ProbeRecord record) {
     wake();
 }
 
+void TelemetryHub::on_warning(const std::string& text) {
+    {
+        const std::lock_guard lock(mutex_);
+        constexpr std::size_t kMost = 100;
+        if (waiting_.warnings.size() < kMost) waiting_.warnings.push_back(text);
+    }
+    wake();
+}
+
 void TelemetryHub::on_done(const train::DoneRecord& record) {
     {
         const std::lock_guard lock(mutex_);
@@ -113,6 +137,7 @@ Telemetry TelemetryHub::take() {
     Telemetry result;
     const std::lock_guard lock(mutex_);
     std::swap(result, waiting_);
+    result.digest = digest_;
     return result;
 }
 

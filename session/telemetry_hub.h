@@ -8,6 +8,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -26,11 +27,15 @@ struct StepFold {
 struct Telemetry {
     std::vector<StepFold> steps;
     std::vector<train::EpochRecord> epochs;
-    std::vector<ProbeRecord> probes; ///< the newest of each value
+    std::vector<std::uint64_t> digests; ///< of all steps up to the end of each of these epochs
+    std::vector<ProbeRecord> probes;    ///< the newest of each value
     std::optional<train::RunState> state;
+    std::vector<std::string> warnings;
     std::optional<train::DoneRecord> done;
+    std::uint64_t digest = 0; ///< of all steps up to here: losses and metrics, bit for bit
     bool empty() const {
-        return steps.empty() && epochs.empty() && probes.empty() && !state && !done;
+        return steps.empty() && epochs.empty() && probes.empty() && warnings.empty() && !state &&
+               !done;
     }
 };
 
@@ -44,6 +49,7 @@ class TelemetryHub : public train::Sink {
     void on_step(const train::StepRecord& record) override;
     void on_epoch(const train::EpochRecord& record) override;
     void on_probe(ProbeRecord record) override;
+    void on_warning(const std::string& text) override;
     void on_done(const train::DoneRecord& record) override;
 
     Telemetry take();
@@ -59,6 +65,10 @@ class TelemetryHub : public train::Sink {
     std::mutex mutex_;
     Telemetry waiting_;
     bool asleep_ = false;
+    std::uint64_t digest_ = 0; ///< under the lock
 };
+
+/// `digest` after one more number: equal only where every bit of every number was.
+std::uint64_t mixDigest(std::uint64_t digest, double value);
 
 } // namespace wiregrad::studio

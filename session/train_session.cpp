@@ -1,47 +1,14 @@
 #include "session/train_session.h"
 
-#include <QPointer>
-#include <QThreadPool>
-
-#include <atomic>
 #include <cmath>
-#include <map>
-#include <mutex>
-#include <set>
-#include <thread>
-#include <tuple>
 
+#include "datasets/loader.h"
 #include "engine/core/error.h"
-#include "session/frame_clock.h"
-#include "session/telemetry_hub.h"
+#include "session/train_session_impl.h"
 
 namespace wiregrad::studio {
 
-using train::RunState;
-
 namespace {
-
-/// What the preparing worker and the window share. Outlives both.
-struct Preparation {
-    std::atomic<bool> cancelled{false};
-    std::mutex mutex;
-    std::string what;
-    double fraction = 0;
-    bool news = false;
-};
-
-/// What the worker hands over: a plan, or why there is none.
-struct Prepared {
-    std::optional<train::TrainPlan> plan;
-    QString error, node;
-    bool cancelled = false;
-    double seconds = 0;
-};
-
-using ValueKey = std::tuple<std::string, std::string, int>;
-ValueKey keyOf(const ValueId& id) {
-    return {id.node, id.name, int(id.what)};
-}
 
 QString numberText(double value) {
     return QString::number(value, 'g', 4);
@@ -79,62 +46,20 @@ std::vector<std::string> curveNames(const graph::Graph& graph, const std::vector
     return names;
 }
 
+/// Of at most some thousand samples, spread over all: equal data give equal text.
+QString hashOf(const train::BatchSource* source) {
+    const auto* loader = dynamic_cast<const data::Loader*>(source);
+    if (!loader) return {};
+    constexpr std::int64_t kMost = 2048;
+    const data::Dataset& dataset = loader->dataset();
+    const std::int64_t size = dataset.size(), count = std::min(size, kMost);
+    std::uint64_t digest = std::uint64_t(size);
+    for (std::int64_t i = 0; i < count; ++i)
+        digest = mixDigest(digest, double(data::content_hash(dataset, i * size / count) >> 11));
+    return QString::number(digest, 16);
+}
+
 } // namespace
-
-struct TrainSession::Impl {
-    TrainSession& q;
-    Document& document;
-    MetricStore metrics;
-    RunState state = RunState::Idle;
-    QString error, errorNode;
-    RunProgress progress;
-    double batchSize = 0;
-    std::vector<std::string> losses, metricNames;
-    std::optional<train::EvalRecord> test;
-
-    std::shared_ptr<Preparation> preparation;
-    std::thread preparer;
-    double preparedSeconds = 0;
-    enum class First { Run, Step, Epoch } first = First::Run;
-    bool pauseAtStart = false;
-    bool orphaned = false; ///< the document holds another project now: the run ends unheard
-
-    std::shared_ptr<TelemetryHub> hub;
-    std::shared_ptr<train::Trainer> trainer;
-    FrameClock clock;
-    QThreadPool worker;
-
-    std::map<int, ProbeRequest> requests;
-    int nextHandle = 1;
-    std::map<ValueKey, ProbeRecord> latest;
-
-    Impl(TrainSession& session, Document& doc)
-        : q(session), document(doc), clock([this] { return pull(); }, [this] { return rest(); }) {
-        worker.setMaxThreadCount(1);
-    }
-
-    bool active() const {
-        return state == RunState::Preparing || state == RunState::Running ||
-               state == RunState::Paused || state == RunState::Stopping;
-    }
-
-    void setState(RunState next) {
-        if (state == next) return;
-        state = next;
-        emit q.stateChanged();
-    }
-
-    void begin(First how);
-    void prepared(Prepared result);
-    void end(const train::DoneRecord& done);
-    bool pull();
-    bool rest() { return !preparation && (!hub || hub->sleep()); }
-    void take(const StepFold& fold);
-    void take(const train::EpochRecord& epoch);
-    void sendProbes();
-    void command(First how, void (train::Trainer::*order)());
-    QString refusal(const graph::Edit& edit) const;
-};
 
 TrainSession::TrainSession(Document& document, QObject* parent)
     : QObject(parent), d(std::make_unique<Impl>(*this, document)) {
@@ -143,7 +68,14 @@ TrainSession::TrainSession(Document& document, QObject* parent)
         if (!changes.everything) return;
         // Another project: what was measured belongs to the one before.
         stop();
+        d->leaveTravel();
+        if (isActive() && d->recorder)
+            d->recorder->end(RunEnd::Stopped, d->progress.step, 0, d->progress.seconds, {});
+        d->recorder.reset();
         d->orphaned = isActive();
+        d->markers.clear();
+        d->snapshots.reset();
+        d->data = {};
         d->metrics.clear();
         d->latest.clear();
         d->test.reset();
@@ -166,6 +98,7 @@ TrainSession::~TrainSession() {
     if (d->preparation) d->preparation->cancelled = true;
     if (d->preparer.joinable()) d->preparer.join();
     d->worker.clear();
+    d->travel.reset();
     if (d->trainer) d->trainer->stop();
     d->worker.waitForDone();
     d->trainer.reset(); // joins; the hub may be called until here
@@ -256,8 +189,20 @@ void TrainSession::start() {
     d->begin(Impl::First::Run);
 }
 
-void TrainSession::Impl::begin(First how) {
+void TrainSession::start(RunAgain again) {
+    d->begin(Impl::First::Run, std::move(again));
+}
+
+void TrainSession::Impl::begin(First how, std::optional<RunAgain> what) {
     if (active()) return;
+    leaveTravel();
+    again = std::move(what);
+    trained = again ? again->graph : document.graph();
+    recorder.reset();
+    markers.clear();
+    snapshots.reset();
+    data = {};
+    lastRate = -1;
     if (preparer.joinable()) preparer.join();
     worker.waitForDone();
     trainer.reset();
@@ -276,7 +221,7 @@ void TrainSession::Impl::begin(First how) {
     preparation = std::make_shared<Preparation>();
     setState(RunState::Preparing);
     emit q.logged(TrainSession::tr("Run of %1 started.").arg(document.title()));
-    preparer = std::thread([graph = document.graph(), shared = preparation, target = &q] {
+    preparer = std::thread([graph = trained, shared = preparation, target = &q] {
         auto result = std::make_shared<Prepared>();
         try {
             graph::CompileOptions options;
@@ -287,8 +232,13 @@ void TrainSession::Impl::begin(First how) {
                 shared->news = true;
                 return !shared->cancelled.load();
             };
+            options.opened = [&result](const data::Splits& splits) {
+                result->fields = splits.fields;
+                result->normalization = splits.normalization;
+            };
             result->plan = graph::compile(graph, options);
             result->plan->polite = true;
+            result->dataHash = hashOf(result->plan->train.get());
         } catch (const Cancelled&) {
             result->cancelled = true;
         } catch (const Error& e) {
@@ -321,9 +271,8 @@ void TrainSession::Impl::prepared(Prepared result) {
         return;
     }
     train::TrainPlan& plan = *result.plan;
-    const graph::Graph& graph = document.graph();
-    losses = curveNames(graph, plan.model->loss_names(), true);
-    metricNames = curveNames(graph, plan.model->metric_names(), false);
+    losses = curveNames(trained, plan.model->loss_names(), true);
+    metricNames = curveNames(trained, plan.model->metric_names(), false);
     progress.epochs = plan.epochs;
     progress.totalSteps = plan.train ? plan.train->batches_per_epoch() * plan.epochs : 0;
     if (plan.max_steps > 0)
@@ -334,6 +283,17 @@ void TrainSession::Impl::prepared(Prepared result) {
         plan.train && plan.train->batches_per_epoch() > 0
             ? double(plan.train->samples_per_epoch()) / double(plan.train->batches_per_epoch())
             : 0;
+    data = {plan.train, plan.validation, plan.test, std::move(result.fields),
+            std::move(result.normalization)};
+    plan.snapshots = snapshots = std::make_shared<train::Snapshots>();
+    if (again) plan.begin_with = again->moment;
+    record(plan, result.dataHash);
+    if (recorder) {
+        constexpr double kCheckpointSeconds = 10; // what kill -9 may cost
+        plan.checkpoint_path = recorder->info().checkpointPath().toStdString();
+        plan.checkpoint_seconds = kCheckpointSeconds;
+        plan.checkpoint_epochs = false;
+    }
     hub = std::make_shared<TelemetryHub>(4096, [this] {
         // Trainer's thread; the trainer is joined before this object goes.
         QMetaObject::invokeMethod(
@@ -399,19 +359,28 @@ void TrainSession::stop() {
 void TrainSession::Impl::take(const StepFold& fold) {
     const train::StepRecord& last = fold.last;
     const auto step = double(last.step);
-    const auto put = [&](const std::string& name, double value, std::size_t index) {
-        if (fold.steps == 1 || index >= fold.minima.size())
-            metrics.append("train/" + name, step, value);
-        else
-            metrics.append("train/" + name,
-                           CurvePoint{step, fold.minima[index], fold.maxima[index], value});
+    const auto fill = [&](const std::string& name, double value, std::size_t index) {
+        CurvePoint point{step, value, value, value};
+        if (fold.steps > 1 && index < fold.minima.size()) {
+            point.min = fold.minima[index];
+            point.max = fold.maxima[index];
+        }
+        put("train/" + name, point);
+    };
+    const auto single = [&](const char* name, double value) {
+        put(name, CurvePoint{step, value, value, value});
     };
     for (std::size_t i = 0; i < std::min(losses.size(), last.losses.size()); ++i)
-        put(losses[i], last.losses[i], i);
+        fill(losses[i], last.losses[i], i);
     for (std::size_t i = 0; i < std::min(metricNames.size(), last.metrics.size()); ++i)
-        put(metricNames[i], last.metrics[i], last.losses.size() + i);
-    metrics.append("lr", step, last.lr);
-    metrics.append("samples_per_second", step, last.samples_per_second);
+        fill(metricNames[i], last.metrics[i], last.losses.size() + i);
+    single("lr", last.lr);
+    single("samples_per_second", last.samples_per_second);
+    single("seconds", last.seconds);
+    if (lastRate >= 0 && last.lr != lastRate)
+        mark(step, RunMarker::Kind::Rate,
+             TrainSession::tr("learning rate %1").arg(numberText(last.lr)));
+    lastRate = last.lr;
     progress.step = last.step;
     progress.epoch = last.epoch;
     progress.seconds = last.seconds;
@@ -433,7 +402,8 @@ void TrainSession::Impl::take(const train::EpochRecord& epoch) {
                 line += QStringLiteral(", %1 %2").arg(QString::fromStdString(names[i]),
                                                       numberText(trained[i]));
             if (i < validated.size()) {
-                metrics.append("validation/" + names[i], step, validated[i]);
+                put("validation/" + names[i],
+                    CurvePoint{step, validated[i], validated[i], validated[i]});
                 line += TrainSession::tr(" (validation %1)").arg(numberText(validated[i]));
             }
         }
@@ -463,8 +433,13 @@ bool TrainSession::Impl::pull() {
     if (news.empty()) return state == RunState::Running;
     for (const StepFold& fold : news.steps)
         take(fold);
-    for (const train::EpochRecord& epoch : news.epochs)
-        take(epoch);
+    for (std::size_t i = 0; i < news.epochs.size(); ++i) {
+        take(news.epochs[i]);
+        if (recorder)
+            recorder->digest({news.epochs[i].epoch, news.epochs[i].step, news.digests[i]});
+    }
+    for (const std::string& warning : news.warnings)
+        emit q.logged(QString::fromStdString(warning));
     for (ProbeRecord& record : news.probes)
         latest.insert_or_assign(keyOf(record.value), std::move(record));
     // The end is told by the done record, when everything else has been taken.
@@ -474,7 +449,10 @@ bool TrainSession::Impl::pull() {
         setState(*news.state);
     if (!news.steps.empty() || !news.epochs.empty()) emit q.frame();
     if (!news.probes.empty()) emit q.probesArrived();
-    if (news.done) end(*news.done);
+    if (news.done) {
+        recordEnd(*news.done, news.digest);
+        end(*news.done);
+    }
     return true;
 }
 
@@ -487,8 +465,11 @@ void TrainSession::Impl::end(const train::DoneRecord& done) {
     }
     if (trainer) {
         trainer->wait();
-        // Before its first step a run has trained nothing: weights of an earlier one stay.
-        if (done.steps > 0) document.setWeights(trainer->model().module().state());
+        // Before its first step a run has trained nothing: weights of an earlier one stay. And a
+        // run of another graph (an old one, again) is no run of this document.
+        if (done.steps > 0 &&
+            (!again || graph::graph_hash(trained) == graph::graph_hash(document.graph())))
+            document.setWeights(trainer->model().module().state());
     }
     test = done.test;
     error = QString::fromStdString(done.error);
@@ -517,8 +498,7 @@ void TrainSession::Impl::end(const train::DoneRecord& done) {
 
 // --- probes and the model
 
-void TrainSession::Impl::sendProbes() {
-    if (!trainer) return;
+std::vector<ProbeRequest> TrainSession::Impl::mergedProbes() const {
     std::map<ValueKey, ProbeRequest> merged;
     for (const auto& [handle, request] : requests) {
         const auto [it, fresh] = merged.try_emplace(keyOf(request.value), request);
@@ -528,11 +508,18 @@ void TrainSession::Impl::sendProbes() {
         all.max_elements = std::max(all.max_elements, request.max_elements);
         all.every_steps = std::min(all.every_steps, request.every_steps);
         all.max_per_second = std::max(all.max_per_second, request.max_per_second);
+        all.max_units = std::max(all.max_units, request.max_units);
+        all.slice_from = std::max(all.slice_from, request.slice_from);
     }
     std::vector<ProbeRequest> list;
     for (auto& [key, request] : merged)
         list.push_back(std::move(request));
-    trainer->set_probes(std::move(list));
+    return list;
+}
+
+void TrainSession::Impl::sendProbes() {
+    if (trainer) trainer->set_probes(mergedProbes());
+    if (travel) travel->setProbes(mergedProbes());
 }
 
 int TrainSession::subscribe(const ProbeRequest& request) {
@@ -546,34 +533,75 @@ void TrainSession::unsubscribe(int handle) {
     if (d->requests.erase(handle)) d->sendProbes();
 }
 
+void TrainSession::unsubscribe(const std::vector<int>& handles) {
+    exchange(handles, {});
+}
+
+std::vector<int> TrainSession::exchange(const std::vector<int>& gone,
+                                        const std::vector<ProbeRequest>& fresh) {
+    bool changed = !fresh.empty();
+    for (const int handle : gone)
+        changed = d->requests.erase(handle) > 0 || changed;
+    std::vector<int> handles;
+    for (const ProbeRequest& request : fresh) {
+        handles.push_back(d->nextHandle++);
+        d->requests.emplace(handles.back(), request);
+    }
+    if (changed) d->sendProbes();
+    return handles;
+}
+
 const ProbeRecord* TrainSession::latest(const ValueId& value) const {
+    if (d->travel) return d->travel->latest(value);
     const auto it = d->latest.find(keyOf(value));
     return it == d->latest.end() ? nullptr : &it->second;
 }
 
 bool TrainSession::withModel(std::function<void(graph::CompiledModel&)> task,
                              std::function<void()> done) {
-    if (!d->trainer) return false;
+    return d->runOnTrainer(
+        [task = std::move(task)](train::Model& model) {
+            if (auto* compiled = dynamic_cast<graph::CompiledModel*>(&model)) task(*compiled);
+        },
+        std::move(done));
+}
+
+bool TrainSession::withData(std::function<void(graph::CompiledModel&, const Data&)> task,
+                            std::function<void()> done) {
+    if (!d->data.train) return false;
+    return d->runOnTrainer(
+        [task = std::move(task), data = d->data](train::Model& model) {
+            if (auto* compiled = dynamic_cast<graph::CompiledModel*>(&model)) task(*compiled, data);
+        },
+        std::move(done));
+}
+
+const TrainSession::Data& TrainSession::data() const {
+    return d->data;
+}
+
+bool TrainSession::Impl::runOnTrainer(std::function<void(train::Model&)> task,
+                                      std::function<void()> done) {
+    if (!trainer) return false;
     const auto run = [this, task = std::move(task), done = std::move(done)](train::Model& model) {
-        // Not on the window's thread; the session waits for both kinds of thread before it goes.
-        if (auto* compiled = dynamic_cast<graph::CompiledModel*>(&model)) {
-            try {
-                task(*compiled);
-            } catch (const std::exception& e) {
-                const QString text = QString::fromLocal8Bit(e.what());
-                QMetaObject::invokeMethod(
-                    this, [this, text] { emit logged(text); }, Qt::QueuedConnection);
-            }
+        // Not on the window's thread; the session waits for all kinds of thread before it goes.
+        try {
+            task(model);
+        } catch (const std::exception& e) {
+            const QString text = QString::fromLocal8Bit(e.what());
+            QMetaObject::invokeMethod(
+                &q, [this, text] { emit q.logged(text); }, Qt::QueuedConnection);
         }
         QMetaObject::invokeMethod(
-            this,
+            &q,
             [done] {
                 if (done) done();
             },
             Qt::QueuedConnection);
     };
-    if (d->active() && d->trainer->post(run)) return true;
-    d->worker.start([trainer = d->trainer, run] {
+    if (travel) return travel->withModel(run);
+    if (active() && trainer->post(run)) return true;
+    worker.start([trainer = trainer, run] {
         trainer->wait();
         run(trainer->model());
     });

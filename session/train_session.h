@@ -13,6 +13,8 @@
 #include "nodes/compile.h"
 #include "session/document.h"
 #include "session/metric_store.h"
+#include "session/run_store.h"
+#include "session/time_travel.h"
 
 namespace wiregrad::studio {
 
@@ -21,6 +23,14 @@ struct RunProgress {
     std::int64_t step = 0, totalSteps = 0, epoch = 0, epochs = 0;
     double seconds = 0, secondsLeft = 0, samplesPerSecond = 0;
     double fraction() const { return totalSteps > 0 ? double(step) / double(totalSteps) : 0; }
+};
+
+/// A run of a graph that need not be the document's: again, or on from a moment of another run.
+struct RunAgain {
+    graph::Graph graph;
+    QString origin;                                  ///< id of that run
+    std::int64_t step = -1;                          ///< -1: from the beginning, and compared
+    std::shared_ptr<const train::Checkpoint> moment; ///< null: from the beginning
 };
 
 class TrainSession : public QObject {
@@ -43,6 +53,7 @@ class TrainSession : public QObject {
 
     // --- commands; each is legal in every state and does nothing where it makes no sense
     void start(); ///< compiles the document's graph on a worker thread, then trains
+    void start(RunAgain again);
     void pause();
     void resume();
     void stepOnce();
@@ -52,18 +63,47 @@ class TrainSession : public QObject {
     // --- probes: subscribe while something looks at a value; the newest record wins
     int subscribe(const ProbeRequest& request); ///< a handle
     void unsubscribe(int handle);
+    void unsubscribe(const std::vector<int>& handles);
+    /// Many at once: the trainer is told once. Handles in the order of `fresh`.
+    std::vector<int> exchange(const std::vector<int>& gone, const std::vector<ProbeRequest>& fresh);
     /// Null until one arrived in this run. The pointer is valid until the next frame.
     const ProbeRecord* latest(const ValueId& value) const;
     /// Runs `task` on the trainer's thread between steps when active, else on a worker with the
     /// last model; then `done` on the GUI thread. False when there is no model.
     bool withModel(std::function<void(graph::CompiledModel&)> task, std::function<void()> done);
+    /// The same with the run's data, which are only to be read on that thread.
+    struct Data {
+        std::shared_ptr<train::BatchSource> train, validation, test; ///< the last two may be null
+        std::vector<data::Field> fields;
+        data::Normalization normalization; ///< of the first field
+    };
+    const Data& data() const; ///< only fields and normalisation are for the GUI thread
+    bool withData(std::function<void(graph::CompiledModel&, const Data&)> task,
+                  std::function<void()> done);
+
+    // --- runs on disk; nothing is recorded while runs() has no folder
+    RunStore& runs();
+    QString currentRun() const; ///< id; empty when it is not recorded
+    const std::vector<RunMarker>& markers() const;
+    /// A scalar that somebody in the window measured, kept with the run's curves.
+    void addScalar(const std::string& name, double step, double value);
+
+    // --- time travel: while it lasts, probes and withModel() are those of that step
+    bool canTravel() const; ///< a run stands or has ended, and its steps were kept
+    void travelTo(std::int64_t step);
+    void comeBack();
+    bool isTravelling() const;
+    std::int64_t travelStep() const; ///< -1 until it has arrived
+    /// Ends the journey with a run of the document's graph that begins there.
+    void branchHere();
 
   signals:
     void stateChanged();
     void frame();         ///< at most each 16 ms, only when something new arrived
     void probesArrived(); ///< some latest() changed
     void epochFinished(const wiregrad::train::EpochRecord& epoch);
-    void finished(); ///< after Finished, Stopped or Failed; final values are in metrics()
+    void travelled(); ///< arrived, came back, or failed with a logged sentence
+    void finished();  ///< after Finished, Stopped or Failed; final values are in metrics()
     void logged(const QString& line);
 
   private:

@@ -1,7 +1,9 @@
 #include "engine/train/diagnosis.h"
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -52,6 +54,55 @@ std::string sample_of(const Tensor& value, std::int64_t index, const Batch& batc
                        batch.samples[static_cast<std::size_t>(row)]);
 }
 
+/// ", channel 5" when the value has some.
+std::string channel_of(const Tensor& value, std::int64_t index) {
+    if (value.dim() < 2 || value.size(1) < 2) return {};
+    const std::int64_t inner = value.numel() / value.size(0) / value.size(1);
+    return fmt::format(", {} {}", value.dim() > 2 ? "channel" : "feature",
+                       index / inner % value.size(1));
+}
+
+/// A sample whose largest magnitude is this much above the usual one of its batch is named: it may
+/// be finite, and still what everything broke on.
+constexpr double kOutlier = 1e4;
+
+/// A sentence's end when one sample of the batch stands far out, else empty.
+std::string outlier_of(const Batch& batch, std::int64_t& sample) {
+    const auto count = static_cast<std::int64_t>(batch.samples.size());
+    for (std::size_t field = 0; field < batch.fields.size(); ++field) {
+        const Tensor& x = batch.fields[field];
+        if (!is_floating(x.dtype()) || x.dim() == 0 || x.size(0) != count || count < 3) continue;
+        const auto values = x.to_vector();
+        const auto row = values.size() / static_cast<std::size_t>(count);
+        std::vector<double> largest;
+        for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+            double top = 0;
+            for (std::size_t k = 0; k < row; ++k)
+                top = std::max(top, std::abs(values[i * row + k]));
+            largest.push_back(top);
+        }
+        const auto worst = static_cast<std::size_t>(
+            std::max_element(largest.begin(), largest.end()) - largest.begin());
+        std::vector<double> sorted = largest;
+        std::nth_element(sorted.begin(), sorted.begin() + count / 2, sorted.end());
+        const double usual = sorted[static_cast<std::size_t>(count / 2)];
+        if (usual > 0 && largest[worst] > kOutlier * usual) {
+            sample = batch.samples[worst];
+            return fmt::format(
+                "; sample {} of the training data holds {:.3g}, {:.1g} times what is usual in its "
+                "batch",
+                sample, largest[worst], largest[worst] / usual);
+        }
+    }
+    return {};
+}
+
+std::int64_t sample_at(const Tensor& value, std::int64_t index, const Batch& batch) {
+    const auto count = static_cast<std::int64_t>(batch.samples.size());
+    if (value.dim() == 0 || count == 0 || value.size(0) != count) return -1;
+    return batch.samples[static_cast<std::size_t>(index / (value.numel() / count))];
+}
+
 /// No weight of a network that learns is larger; the loss did not go wrong for want of luck.
 constexpr double kGrown = 1e4;
 
@@ -79,11 +130,14 @@ class FirstBad : public Tap {
         if (!node.empty()) return;
         if (const auto bad = first_bad(value)) {
             node = at;
-            text = fmt::format("the first value that is {} is in the output '{}' of '{}'{}",
-                               word(bad->nan), port, at, sample_of(value, bad->index, batch_));
+            text = fmt::format("the first value that is {} is in the output '{}' of '{}'{}{}",
+                               word(bad->nan), port, at, sample_of(value, bad->index, batch_),
+                               channel_of(value, bad->index));
+            sample = sample_at(value, bad->index, batch_);
         }
     }
     std::string node, text;
+    std::int64_t sample = -1;
 
   private:
     const Batch& batch_;
@@ -101,8 +155,10 @@ Diagnosis explain_loss(Model& model, const Batch& batch, const nn::ForwardContex
     for (std::size_t i = 0; i < batch.fields.size(); ++i)
         if (const auto bad = first_bad(batch.fields[i])) {
             result.text =
-                fmt::format("{}: the data already hold a value that is {} in field {}{}.", what,
-                            word(bad->nan), i + 1, sample_of(batch.fields[i], bad->index, batch));
+                fmt::format("{}: the data already hold a value that is {} in field {}{}{}.", what,
+                            word(bad->nan), i + 1, sample_of(batch.fields[i], bad->index, batch),
+                            channel_of(batch.fields[i], bad->index));
+            result.sample = sample_at(batch.fields[i], bad->index, batch);
             return result;
         }
 
@@ -115,6 +171,8 @@ Diagnosis explain_loss(Model& model, const Batch& batch, const nn::ForwardContex
     }
     if (!tap.node.empty()) result.node = tap.node;
     result.text = tap.node.empty() ? what : fmt::format("{}; {}", what, tap.text);
+    result.sample = tap.sample;
+    result.text += outlier_of(batch, result.sample);
     const Largest largest = largest_weight(model);
     if (tap.node.empty() && !std::isfinite(largest.value))
         result.node = largest.name.substr(0, largest.name.rfind('.'));

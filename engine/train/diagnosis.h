@@ -8,8 +8,9 @@
 namespace wiregrad::train {
 
 struct Diagnosis {
-    std::string text; ///< one sentence
-    std::string node; ///< where it began: the node, else the loss
+    std::string text;         ///< one sentence
+    std::string node;         ///< where it began: the node, else the loss
+    std::int64_t sample = -1; ///< of the training data; -1: not one of them
 };
 
 /// `batch` was just run and gave `value` for loss number `loss`; the weights are still those it was

@@ -88,6 +88,47 @@ Shape cut(const Shape& shape, std::int64_t limit) {
     return result;
 }
 
+/// The dimension along which units lie: features of an activation, outputs of a weight.
+int unit_dim(const ValueId& value, const Shape& shape) {
+    const bool activation =
+        value.what == ProbeWhat::Activation || value.what == ProbeWhat::ActivationGradient;
+    return activation && shape.size() > 1 ? 1 : 0;
+}
+
+template <class T>
+void unit_statistics(const T* x, const Shape& shape, int dim, int most, ProbeRecord& record) {
+    record.unit_count = shape[dim];
+    const std::int64_t kept = std::min<std::int64_t>(shape[dim], most);
+    std::int64_t inner = 1, outer = 1;
+    for (int i = 0; i < shape.size(); ++i)
+        (i < dim ? outer : inner) *= i == dim ? 1 : shape[i];
+    record.units.resize(static_cast<std::size_t>(kept));
+    for (std::int64_t u = 0; u < kept; ++u) {
+        UnitStats& unit = record.units[static_cast<std::size_t>(u)];
+        double sum = 0;
+        std::int64_t good = 0;
+        for (std::int64_t o = 0; o < outer; ++o) {
+            const T* run = x + (o * shape[dim] + u) * inner;
+            for (std::int64_t i = 0; i < inner; ++i) {
+                if (!finite(run[i])) continue;
+                const auto value = static_cast<double>(run[i]);
+                unit.min = good == 0 ? value : std::min(unit.min, value);
+                unit.max = good == 0 ? value : std::max(unit.max, value);
+                unit.zeros += value == 0;
+                sum += value;
+                ++good;
+            }
+        }
+        unit.count = outer * inner;
+        unit.broken = unit.count - good;
+        unit.mean = good > 0 ? sum / static_cast<double>(good) : 0;
+    }
+}
+
+template <class T> std::int64_t find_broken(const T* x, std::int64_t n) {
+    return std::find_if(x, x + n, [](T value) { return !finite(value); }) - x;
+}
+
 } // namespace
 
 ProbeRecord measure(const ProbeRequest& request, const Tensor& tensor, std::int64_t step) {
@@ -117,16 +158,34 @@ ProbeRecord measure(const ProbeRequest& request, const Tensor& tensor, std::int6
     else
         statistics(x.data<double>(), n, request.histogram_bins, record);
 
+    if (record.nans + record.infs > 0)
+        record.first_broken =
+            single ? find_broken(x.data<float>(), n) : find_broken(x.data<double>(), n);
+    if (request.max_units > 0 && x.dim() > 0) {
+        const int dim = unit_dim(request.value, x.shape());
+        if (single)
+            unit_statistics(x.data<float>(), x.shape(), dim, request.max_units, record);
+        else
+            unit_statistics(x.data<double>(), x.shape(), dim, request.max_units, record);
+    }
+
     if (request.max_elements > 0) {
-        record.slice_shape = cut(x.shape(), request.max_elements);
-        // Leading dimensions are cut, and those before a cut one are 1: the slice is one run from
-        // the start.
+        if (x.dim() > 0) {
+            const std::int64_t rows = x.size(0);
+            record.slice_from = std::clamp<std::int64_t>(request.slice_from, 0, rows - 1);
+            record.slice_shape = x.shape();
+            record.slice_shape[0] = rows - record.slice_from;
+        }
+        record.slice_shape = cut(record.slice_shape, request.max_elements);
+        // Leading dimensions are cut, and those before a cut one are 1: the slice is one run.
         const auto count = static_cast<std::size_t>(numel(record.slice_shape));
+        const std::int64_t first = x.dim() > 0 ? record.slice_from * (n / x.size(0)) : 0;
         record.slice.resize(count);
         if (single)
-            std::copy_n(x.data<float>(), count, record.slice.begin());
+            std::copy_n(x.data<float>() + first, count, record.slice.begin());
         else
-            std::transform(x.data<double>(), x.data<double>() + count, record.slice.begin(),
+            std::transform(x.data<double>() + first, x.data<double>() + first + count,
+                           record.slice.begin(),
                            [](double value) { return static_cast<float>(value); });
     }
     return record;

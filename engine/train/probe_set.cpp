@@ -3,15 +3,22 @@
 #include <algorithm>
 #include <limits>
 #include <tuple>
+#include <utility>
 
 #include "engine/autograd/tape.h"
+#include "engine/op/ops.h"
 
 namespace wiregrad::train {
 namespace {
 
+bool of_update(const ProbeRequest& request) {
+    return request.value.what == ProbeWhat::WeightUpdate ||
+           request.value.what == ProbeWhat::OptimizerState;
+}
+
 bool of_weight(const ProbeRequest& request) {
     return request.value.what == ProbeWhat::Weight ||
-           request.value.what == ProbeWhat::WeightGradient;
+           request.value.what == ProbeWhat::WeightGradient || of_update(request);
 }
 
 bool is_weight(const ValueId& id, const std::string& name) {
@@ -41,12 +48,12 @@ void ProbeSet::set(std::vector<ProbeRequest> requests) {
                std::tie(b.request.value.node, b.request.value.name);
     });
     probes_ = std::move(fresh);
-    forward_due_ = weights_due_ = false;
+    forward_due_ = weights_due_ = updates_due_ = false;
 }
 
 void ProbeSet::begin_step(std::int64_t step, double run_seconds) {
     step_ = step;
-    forward_due_ = weights_due_ = false;
+    forward_due_ = weights_due_ = updates_due_ = false;
     const bool affordable =
         spent_seconds_ <= budget_ * run_seconds + grace_seconds_ || budget_ >= 1;
     const auto now = Clock::now();
@@ -59,6 +66,7 @@ void ProbeSet::begin_step(std::int64_t step, double run_seconds) {
                            (step - probe.last_step >= probe.request.every_steps &&
                             std::chrono::duration<double>(now - probe.last).count() >= interval));
         (of_weight(probe.request) ? weights_due_ : forward_due_) |= probe.due;
+        updates_due_ |= probe.due && of_update(probe.request);
     }
 }
 
@@ -104,10 +112,30 @@ void ProbeSet::see_weights(const std::vector<nn::NamedTensor>& parameters,
         for (const auto* list : {&parameters, &buffers})
             for (const nn::NamedTensor& entry : *list) {
                 if (!is_weight(id, entry.name)) continue;
+                if (id.what == ProbeWhat::WeightUpdate) probes_[i].before = entry.tensor.clone();
+                if (of_update(probes_[i].request)) continue;
                 const Tensor value =
                     id.what == ProbeWhat::Weight ? entry.tensor : entry.tensor.grad();
                 if (value.defined()) measure_now(i, value);
             }
+    }
+}
+
+void ProbeSet::see_updates(const std::vector<nn::NamedTensor>& parameters,
+                           const std::vector<nn::NamedTensor>& optimizer_state) {
+    const autograd::NoGrad no_grad;
+    for (std::size_t i = 0; i < probes_.size(); ++i) {
+        Probe& probe = probes_[i];
+        if (!probe.due || !of_update(probe.request)) continue;
+        const bool update = probe.request.value.what == ProbeWhat::WeightUpdate;
+        for (const nn::NamedTensor& entry : update ? parameters : optimizer_state) {
+            if (!is_weight(probe.request.value, entry.name)) continue;
+            if (!update)
+                measure_now(i, entry.tensor);
+            else if (const Tensor before = std::exchange(probe.before, {}); before.defined())
+                measure_now(i, sub(entry.tensor, before));
+            break;
+        }
     }
 }
 

@@ -33,6 +33,10 @@ class ProbeSet : public Tap {
     /// After backward: gradients of weights, then the weights themselves (as this step used them).
     void see_weights(const std::vector<nn::NamedTensor>& parameters,
                      const std::vector<nn::NamedTensor>& buffers);
+    /// After the optimizers' step: what it added to the weights, and its moments.
+    bool wants_updates() const { return updates_due_; }
+    void see_updates(const std::vector<nn::NamedTensor>& parameters,
+                     const std::vector<nn::NamedTensor>& optimizer_state);
     /// The weights now, due or not: for a run that stands still.
     void report_weights(const std::vector<nn::NamedTensor>& state, std::int64_t step);
 
@@ -43,6 +47,7 @@ class ProbeSet : public Tap {
         std::int64_t last_step = 0;
         Clock::time_point last{};
         bool reported = false, due = false;
+        Tensor before; ///< the weight, while the optimizer's step is waited for
     };
     template <class F>
     void for_each_due(const std::string& node, const std::string& port, const F& f);
@@ -53,7 +58,7 @@ class ProbeSet : public Tap {
     std::vector<Probe> probes_; ///< sorted by node and name
     std::int64_t step_ = 0;
     double spent_seconds_ = 0;
-    bool forward_due_ = false, weights_due_ = false;
+    bool forward_due_ = false, weights_due_ = false, updates_due_ = false;
 };
 
 } // namespace wiregrad::train

@@ -20,6 +20,7 @@
 #include "engine/train/diagnosis.h"
 #include "engine/train/evaluate.h"
 #include "engine/train/probe_set.h"
+#include "engine/train/snapshots.h"
 
 namespace wiregrad::train {
 namespace {
@@ -101,7 +102,12 @@ struct NonFinite {
 struct Trainer::Impl {
     enum class Order { Pause, Resume, StepOnce, StepEpoch };
     using Task = std::function<void(Model&)>;
-    using Command = std::variant<Order, std::vector<ProbeRequest>, Task>;
+    struct RunTo {
+        std::int64_t step;
+    };
+    using Moment = std::shared_ptr<const Checkpoint>;
+    using Capture = std::function<void(Moment)>;
+    using Command = std::variant<Order, std::vector<ProbeRequest>, Task, RunTo, Moment, Capture>;
 
     Impl(TrainPlan given, std::shared_ptr<Sink> to)
         : plan(std::move(given)), sink(to ? std::move(to) : std::make_shared<Sink>()),
@@ -124,6 +130,7 @@ struct Trainer::Impl {
     Mode mode = Mode::Run;
     ProbeSet probes;
     std::int64_t step = 0, epoch = 0, batch = 0; ///< done steps and epochs; the next batch
+    std::int64_t pause_after = 0;                ///< pauses when so many steps are done; 0: no
     nn::ForwardContext context;
     Sums sums;
     Stopwatch watch;
@@ -146,13 +153,16 @@ struct Trainer::Impl {
 
     void run(bool resume);
     void prepare(bool resume);
-    void restore();
+    void restore(const Checkpoint& saved, const std::string& path);
+    Moment copy_of_now() const;
+    void keep_snapshot();
     bool train();
     bool boundary();
     bool wait_for_mail(Command& command);
     void train_step();
     void differentiate(const StepValues& values);
     bool end_epoch();
+    Checkpoint checkpoint() const;
     void save();
     void run_remaining_tasks(DoneRecord& done);
     bool at_limit() const { return plan.max_steps > 0 && step >= plan.max_steps; }
@@ -179,14 +189,17 @@ void Trainer::Impl::prepare(bool resume) {
     context.state.random = Tensor::zeros({2}, DType::Int64);
     sums.clear(*plan.model);
     watch = Stopwatch();
-    if (resume) restore();
+    if (resume) {
+        if (plan.checkpoint_path.empty())
+            throw ValueError("there is no checkpoint to resume from: the run keeps none");
+        restore(load_checkpoint(plan.checkpoint_path), plan.checkpoint_path);
+    } else if (plan.begin_with != nullptr) {
+        restore(*plan.begin_with, {});
+    }
 }
 
-void Trainer::Impl::restore() {
-    if (plan.checkpoint_path.empty())
-        throw ValueError("there is no checkpoint to resume from: the run keeps none");
-    const std::string& path = plan.checkpoint_path;
-    const Checkpoint saved = load_checkpoint(path);
+/// `path`: where it came from; empty: memory.
+void Trainer::Impl::restore(const Checkpoint& saved, const std::string& path) {
     if (saved.graph_hash != plan.graph_hash)
         throw FileError("the checkpoint belongs to another graph, so its run cannot be resumed",
                         path);
@@ -217,6 +230,26 @@ void Trainer::Impl::restore() {
     sums.metrics = saved.epoch_metrics;
     watch = Stopwatch(saved.seconds);
     saved_at = saved.seconds;
+}
+
+void Trainer::Impl::keep_snapshot() {
+    if (plan.snapshots == nullptr || epoch >= plan.epochs ||
+        !plan.snapshots->due(step, watch.seconds()))
+        return;
+    const Stopwatch cost;
+    Moment moment = copy_of_now();
+    plan.snapshots->keep(std::move(moment), cost.seconds());
+}
+
+/// The run goes on writing to its own tensors.
+Trainer::Impl::Moment Trainer::Impl::copy_of_now() const {
+    auto moment = std::make_shared<Checkpoint>(checkpoint());
+    for (nn::NamedTensor& weight : moment->weights)
+        weight.tensor = weight.tensor.clone();
+    for (auto& [name, state] : moment->optimizers)
+        for (nn::NamedTensor& entry : state)
+            entry.tensor = entry.tensor.clone();
+    return moment;
 }
 
 /// The next command; false when there is none and the run is not paused.
@@ -252,6 +285,17 @@ bool Trainer::Impl::boundary() {
         } else if (auto* task = std::get_if<Task>(&command)) {
             (*task)(*plan.model);
             *task = nullptr; // what it holds may be waited for
+        } else if (const auto* target = std::get_if<RunTo>(&command)) {
+            pause_after = target->step;
+            mode = step < pause_after ? Mode::Run : Mode::Paused;
+        } else if (const auto* take = std::get_if<Capture>(&command)) {
+            (*take)(copy_of_now());
+        } else if (const auto* moment = std::get_if<Moment>(&command)) {
+            restore(**moment, {});
+            speed.forget();
+            mode = Mode::Paused;
+            pause_after = 0;
+            set_state(RunState::Running); // so that the pause is said anew
         } else {
             switch (std::get<Order>(command)) {
             case Order::Pause:
@@ -259,6 +303,7 @@ bool Trainer::Impl::boundary() {
                 break;
             case Order::Resume:
                 mode = Mode::Run;
+                pause_after = 0;
                 break;
             case Order::StepEpoch:
                 mode = Mode::ToEpochEnd;
@@ -332,6 +377,8 @@ void Trainer::Impl::train_step() {
         if (own.clip_grad_norm > 0) clip_grad_norm(own.optimizer->parameters(), own.clip_grad_norm);
         const double factor = own.schedule.factor(epoch, plan.epochs);
         own.optimizer->step(factor);
+        if (probes.wants_updates())
+            probes.see_updates(own.optimizer->parameters(), own.optimizer->state());
         if (i == 0) lr = own.optimizer->base_lr() * factor;
     }
     ++step;
@@ -342,6 +389,10 @@ void Trainer::Impl::train_step() {
     record.seconds = watch.seconds();
     record.samples_per_second = speed.step(record.seconds, sample_count(data));
     sink->on_step(record);
+    if (step == pause_after) {
+        pause_after = 0;
+        mode = Mode::Paused;
+    }
     if (plan.checkpoint_seconds > 0 && record.seconds - saved_at >= plan.checkpoint_seconds) save();
 }
 
@@ -365,7 +416,7 @@ bool Trainer::Impl::end_epoch() {
     record.seconds = watch.seconds();
     speed.forget();
     sink->on_epoch(record);
-    if (epoch < plan.epochs && !at_limit()) save();
+    if (plan.checkpoint_epochs && epoch < plan.epochs && !at_limit()) save();
     if (mode == Mode::ToEpochEnd) mode = Mode::Paused;
     return true;
 }
@@ -373,19 +424,24 @@ bool Trainer::Impl::end_epoch() {
 /// True: to the end. False: stopped.
 bool Trainer::Impl::train() {
     const std::int64_t batches = plan.train->batches_per_epoch();
-    while (epoch < plan.epochs) {
-        while (batch < batches) {
-            if (at_limit()) return true;
-            if (!boundary()) return false;
-            train_step();
+    for (;;) {
+        const bool over = epoch >= plan.epochs;
+        if (!over && batch >= batches) {
+            if (!end_epoch()) return false;
+            continue;
         }
-        if (!end_epoch()) return false;
+        if (over || at_limit()) {
+            if (!plan.replay) return true;
+            mode = Mode::Paused;
+        }
+        keep_snapshot();
+        if (!boundary()) return false;
+        if (epoch < plan.epochs && !at_limit()) train_step();
     }
-    return true;
 }
 
-void Trainer::Impl::save() {
-    if (plan.checkpoint_path.empty() || step == 0) return;
+/// Shares its tensors with the run.
+Checkpoint Trainer::Impl::checkpoint() const {
     Checkpoint checkpoint;
     checkpoint.weights = plan.model->module().state();
     for (const OptimizerPlan& own : plan.optimizers)
@@ -398,9 +454,14 @@ void Trainer::Impl::save() {
     checkpoint.seconds = watch.seconds();
     checkpoint.epoch_losses = sums.losses;
     checkpoint.epoch_metrics = sums.metrics;
-    saved_at = checkpoint.seconds;
+    return checkpoint;
+}
+
+void Trainer::Impl::save() {
+    if (plan.checkpoint_path.empty() || step == 0) return;
+    saved_at = watch.seconds();
     try {
-        save_checkpoint(plan.checkpoint_path, checkpoint);
+        save_checkpoint(plan.checkpoint_path, checkpoint());
         checkpoint_error.clear();
     } catch (const std::bad_alloc&) {
         checkpoint_error = "there is not enough memory to write the checkpoint";
@@ -511,6 +572,18 @@ void Trainer::step_once() {
 }
 void Trainer::step_epoch() {
     impl_->send(Impl::Order::StepEpoch);
+}
+
+void Trainer::run_to(std::int64_t step) {
+    impl_->send(Impl::RunTo{step});
+}
+void Trainer::seek(std::shared_ptr<const Checkpoint> moment) {
+    if (moment == nullptr) throw ValueError("there is no moment to go to");
+    impl_->send(std::move(moment));
+}
+
+void Trainer::capture(std::function<void(std::shared_ptr<const Checkpoint>)> take) {
+    impl_->send(std::move(take));
 }
 
 void Trainer::stop() {

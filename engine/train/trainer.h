@@ -75,6 +75,9 @@ struct OptimizerPlan {
     double clip_grad_norm = 0; ///< 0: off
 };
 
+struct Checkpoint;
+class Snapshots;
+
 /// Everything a run needs; immutable once handed over.
 struct TrainPlan {
     std::unique_ptr<Model> model;
@@ -89,6 +92,10 @@ struct TrainPlan {
     std::string checkpoint_path; ///< empty: no checkpoints; else at each epoch's end and at the end
                                  ///< of the run
     double checkpoint_seconds = 0; ///< also this often; 0: not
+    bool checkpoint_epochs = true; ///< false: not at each epoch's end, where epochs are short
+    std::shared_ptr<Snapshots> snapshots;         ///< kept for time travel; null: none
+    std::shared_ptr<const Checkpoint> begin_with; ///< state to begin with; null: the model's own
+    bool replay = false; ///< at its end the run pauses and waits for seek() or stop()
     double probe_budget =
         0.03; ///< share of the run's time that probes may take; beyond it they are thinned
 };
@@ -150,9 +157,14 @@ class Trainer {
     void start(bool resume = false);
     void pause();
     void resume();
-    void step_once();  ///< one step, then paused; given twice, two steps
-    void step_epoch(); ///< to the end of the epoch, validation included, then paused
-    void stop();       ///< finishes the step, saves the checkpoint, ends as Stopped
+    void step_once();               ///< one step, then paused; given twice, two steps
+    void step_epoch();              ///< to the end of the epoch, validation included, then paused
+    void run_to(std::int64_t step); ///< goes on until so many steps are done, then pauses
+    /// Goes on from another moment of the same run, given by a checkpoint of it; then pauses.
+    void seek(std::shared_ptr<const Checkpoint> moment);
+    /// Hands over a copy of the run's state between two steps, on the trainer's thread.
+    void capture(std::function<void(std::shared_ptr<const Checkpoint>)> take);
+    void stop(); ///< finishes the step, saves the checkpoint, ends as Stopped
     void set_probes(std::vector<ProbeRequest> probes); ///< replaces the old ones; weights are
                                                        ///< reported at once when paused
     /// Runs `task` on the trainer's thread between two steps (predictions, reading weights), also

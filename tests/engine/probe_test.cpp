@@ -110,7 +110,83 @@ TEST(Measure, CutsTheLeadingDimensions) {
     EXPECT_THAT(part.slice, ElementsAre(0, 1, 2, 3));
 }
 
+TEST(Measure, CountsUnitsAndFindsTheFirstBrokenElement) {
+    const float nan = std::nanf("");
+    // Two samples, three channels, two pixels.
+    const Tensor x =
+        Tensor::from(std::vector<float>{0, 0, 1, 2, 5, 5, 0, 0, 3, nan, 5, -5}, {2, 3, 2});
+    const auto r = measure({.value = {"n", "out"}, .max_units = 8}, x, 1);
+    EXPECT_EQ(r.first_broken, 9);
+    EXPECT_EQ(r.unit_count, 3);
+    ASSERT_EQ(r.units.size(), 3U);
+    EXPECT_EQ(r.units[0].zeros, 4);
+    EXPECT_EQ(r.units[0].max, 0);
+    EXPECT_EQ(r.units[1].count, 4);
+    EXPECT_EQ(r.units[1].broken, 1);
+    EXPECT_EQ(r.units[1].mean, 2);
+    EXPECT_EQ(r.units[2].min, -5);
+    EXPECT_EQ(r.units[2].mean, 2.5);
+    // A weight's units are its rows.
+    const auto w = measure({.value = {"n", "weight", ProbeWhat::Weight}, .max_units = 1}, x, 1);
+    EXPECT_EQ(w.unit_count, 2);
+    ASSERT_EQ(w.units.size(), 1U);
+    EXPECT_EQ(w.units[0].count, 6);
+    EXPECT_EQ(look(x).units.size(), 0U);
+    EXPECT_EQ(look(Tensor::zeros({3})).first_broken, -1);
+}
+
+TEST(Measure, TheSliceBeginsWhereItIsAsked) {
+    const Tensor x = Tensor::from(std::vector<float>{0, 1, 2, 3, 4, 5}, {3, 2});
+    const auto r = measure({.value = {"n", "out"}, .max_elements = 2, .slice_from = 1}, x, 1);
+    EXPECT_EQ(r.slice_from, 1);
+    EXPECT_EQ(r.slice_shape, (Shape{1, 2}));
+    EXPECT_THAT(r.slice, ElementsAre(2, 3));
+    const auto late = measure({.value = {"n", "out"}, .slice_from = 99}, x, 1);
+    EXPECT_EQ(late.slice_from, 2);
+    EXPECT_THAT(late.slice, ElementsAre(4, 5));
+}
+
 // --- in a run
+
+TEST(Probes, UpdatesAndMomentsAreThoseOfTheStep) {
+    const auto memory = std::make_shared<Memory>();
+    auto plan = toy_plan({.epochs = 1});
+    train::Model* model = plan.model.get();
+    train::Optimizer* optimizer = plan.optimizers[0].optimizer.get();
+    Tensor before, after, moment; // around step 3
+    test::toy_model(plan).before_forward = [&](const train::Batch&,
+                                               const nn::ForwardContext& context) {
+        const double step = context.training ? context.state.random.to_vector()[1] : -1;
+        const auto parameters = model->module().parameters();
+        if (step == 2) before = parameters[0].tensor.clone();
+        if (step == 3) {
+            after = parameters[0].tensor.clone();
+            for (const auto& entry : optimizer->state())
+                if (entry.name == parameters[0].name + ".exp_avg") moment = entry.tensor.clone();
+        }
+    };
+    const std::string name = model->module().parameters()[0].name; // first.weight
+    ASSERT_EQ(name, "first.weight");
+    Trainer trainer(std::move(plan), memory);
+    ProbeRequest update{.value = {"first", "weight", ProbeWhat::WeightUpdate}};
+    ProbeRequest state{.value = {"first", "weight.exp_avg", ProbeWhat::OptimizerState}};
+    update.max_per_second = state.max_per_second = 1e12;
+    trainer.set_probes({update, state});
+    trainer.start();
+    trainer.wait();
+    int found = 0;
+    for (const ProbeRecord& record : memory->probes) {
+        if (record.step != 3) continue;
+        const Tensor wanted =
+            record.value.what == ProbeWhat::WeightUpdate ? sub(after, before) : moment;
+        const auto values = wanted.to_vector();
+        ASSERT_EQ(record.slice.size(), values.size());
+        for (std::size_t i = 0; i < values.size(); ++i)
+            EXPECT_EQ(record.slice[i], static_cast<float>(values[i]));
+        ++found;
+    }
+    EXPECT_EQ(found, 2);
+}
 
 ProbeRequest often(ValueId value) {
     return {.value = std::move(value), .max_elements = 100'000, .max_per_second = 1e12};

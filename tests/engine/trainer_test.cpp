@@ -257,7 +257,9 @@ TEST(Trainer, RunsTasksBetweenSteps) {
 
 TEST(Trainer, RunsTasksWhilePausedAndFailsOnTheirErrors) {
     const auto memory = std::make_shared<Memory>();
-    Trainer trainer(toy_plan(), memory);
+    auto plan = toy_plan();
+    plan.polite = true;
+    Trainer trainer(std::move(plan), memory);
     trainer.pause();
     trainer.start();
     ASSERT_TRUE(memory->wait_paused(0));
