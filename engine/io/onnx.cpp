@@ -114,6 +114,10 @@ void put(pb::AttributeProto& out, const std::string& name, const OnnxAttribute& 
         out.set_type(pb::AttributeProto_AttributeType_FLOATS);
         for (const double element : *reals)
             out.add_floats(static_cast<float>(element));
+    } else if (const auto* texts = std::get_if<std::vector<std::string>>(&value)) {
+        out.set_type(pb::AttributeProto_AttributeType_STRINGS);
+        for (const std::string& element : *texts)
+            out.add_strings(element);
     } else {
         out.set_type(pb::AttributeProto_AttributeType_TENSOR);
         put(*out.mutable_t(), name, std::get<Tensor>(value));

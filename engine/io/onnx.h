@@ -19,7 +19,7 @@ inline constexpr int kOnnxOpset = 17;
 inline constexpr int kOnnxIr = 8;
 
 using OnnxAttribute = std::variant<std::int64_t, double, std::string, std::vector<std::int64_t>,
-                                   std::vector<double>, Tensor>;
+                                   std::vector<double>, std::vector<std::string>, Tensor>;
 
 struct OnnxNode {
     std::string op, name, domain, doc;

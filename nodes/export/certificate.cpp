@@ -187,11 +187,13 @@ std::string digest(const Tensor& tensor) {
 }
 
 std::string member_weight(const Outline& outline, const std::string& weight) {
-    const std::size_t dot = weight.find('.');
-    const auto found = outline.members.find(weight.substr(0, dot));
-    return found == outline.members.end() || dot == std::string::npos
-               ? weight
-               : found->second + weight.substr(dot);
+    // Ids of nodes in groups have dots, too: the longest that is a node.
+    for (std::size_t dot = weight.rfind('.'); dot != std::string::npos && dot > 0;
+         dot = weight.rfind('.', dot - 1))
+        if (const auto found = outline.members.find(weight.substr(0, dot));
+            found != outline.members.end())
+            return found->second + weight.substr(dot);
+    return weight;
 }
 
 Exported certify(const Outline& outline, const std::vector<nn::NamedTensor>& weights) {
@@ -256,6 +258,7 @@ Exported certify(const Outline& outline, const std::vector<nn::NamedTensor>& wei
                 }
     }
     for (const Statement& layer : outline.layers) {
+        if (layer.shared) continue; // a hook sees the first call
         std::vector<Fingerprint> values;
         for (std::size_t i = 0; i < layer.outputs; ++i) {
             const auto found = tap.values.find({layer.id, layer.node->type->outputs[i].id});

@@ -49,7 +49,7 @@ DataExport export_data(const Outline& outline, const train::TrainPlan& plan,
         if (source) bytes += sample_bytes * static_cast<std::uint64_t>(source->samples_per_epoch());
 
     for (const Argument& argument : outline.batch) {
-        const Node& node = *outline.graph.node(argument.value.node);
+        const Node& node = *outline.inference.at(argument.value.node).node;
         if (argument.value.output != 0 || !node.params.contains("source")) continue;
         const auto text = [&](const char* id) {
             const auto found = node.params.find(id);

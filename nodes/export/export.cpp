@@ -54,7 +54,10 @@ std::vector<ExportFile> export_hdf5(const Graph& graph, const ExportOptions& opt
 const std::vector<ExportTarget>& export_targets() {
     static const std::vector<ExportTarget> targets{
         {"pytorch", "PyTorch script", ".py", export_pytorch},
+        {"jax", "JAX script", ".py", export_jax},
+        {"keras", "Keras 3 script", ".py", export_keras},
         {"onnx", "ONNX model", ".onnx", export_onnx},
+        {"cpp", "C++ source", ".cpp", export_cpp},
         {"safetensors", "Weights, safetensors", ".safetensors", export_safetensors},
         {"npz", "Weights, NumPy", ".npz", export_npz},
         {"hdf5", "Weights, HDF5", ".h5", export_hdf5},

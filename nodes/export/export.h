@@ -47,6 +47,9 @@ SourceText preview_pytorch(const Graph& graph);
 // --- for the files of this folder
 std::vector<ExportFile> export_pytorch(const Graph& graph, const ExportOptions& options);
 std::vector<ExportFile> export_onnx(const Graph& graph, const ExportOptions& options);
+std::vector<ExportFile> export_cpp(const Graph& graph, const ExportOptions& options);
+std::vector<ExportFile> export_jax(const Graph& graph, const ExportOptions& options);
+std::vector<ExportFile> export_keras(const Graph& graph, const ExportOptions& options);
 std::string file_beside(const std::string& path, const std::string& suffix);
 std::vector<std::byte> bytes_of(const std::string& text);
 

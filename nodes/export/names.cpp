@@ -7,6 +7,8 @@
 #include <cctype>
 #include <string_view>
 
+#include "nodes/flatten.h"
+
 namespace wiregrad::graph {
 
 namespace {
@@ -153,11 +155,16 @@ std::map<std::string, std::string> member_names(const Graph& graph) {
     std::map<std::string, std::string> result;
     Names names(members_of_frameworks());
     // Ids first: they are unique already, and a name given by a person must not push another
-    // node's id aside.
-    for (const auto& [id, node] : graph.nodes())
-        if (identifier(node.name).empty()) result[id] = names.claim(id);
-    for (const auto& [id, node] : graph.nodes())
-        if (!result.contains(id)) result[id] = names.claim(identifier(node.name));
+    // node's id aside. Inside groups the path stands before it: "block.0.linear1".
+    const Flat flat = flatten(graph);
+    for (const auto& [id, node] : flat.graph->nodes())
+        if (identifier(node.name).empty()) result[id] = names.claim(identifier(id));
+    for (const auto& [id, node] : flat.graph->nodes()) {
+        if (result.contains(id)) continue;
+        const std::size_t dot = id.rfind('.');
+        const std::string path = dot == std::string::npos ? "" : id.substr(0, dot + 1);
+        result[id] = names.claim(identifier(path + node.name));
+    }
     return result;
 }
 

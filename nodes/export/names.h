@@ -30,8 +30,8 @@ class Names {
     std::set<std::string> taken_;
 };
 
-/// For each node the member it becomes in a script: its own name, else its id. Depends on the graph
-/// alone, so that weights find their way back.
+/// For each node, groups unfolded, the member it becomes in a script: its own name, else its id.
+/// Depends on the graph alone, so that weights find their way back.
 std::map<std::string, std::string> member_names(const Graph& graph);
 
 } // namespace wiregrad::graph

@@ -541,7 +541,7 @@ constexpr Row kRows[] = {
 OnnxRule find_onnx_rule(std::string_view op) {
     for (const Row& row : kRows)
         if (row.op == op) return row.rule;
-    return nullptr;
+    return find_onnx_sequence_rule(op);
 }
 
 std::vector<std::string> onnx_rule_names() {

@@ -53,6 +53,7 @@ class OnnxBuilder {
 using OnnxRule = void (*)(OnnxBuilder&, const TracedOp&);
 /// Null: there is none.
 OnnxRule find_onnx_rule(std::string_view op);
+OnnxRule find_onnx_sequence_rule(std::string_view op); ///< recurrent layers, attention
 /// The network in evaluation mode; weights empty: initial ones. Throws ValueError naming the node
 /// that has no ONNX form.
 io::OnnxModel to_onnx(const Outline& outline, const std::vector<nn::NamedTensor>& weights);

@@ -71,7 +71,10 @@ Outline::Outline(const Graph& source) : graph(source), inference(infer(graph)) {
                 batch.push_back({{id, i}, node.type->outputs[i].id, node.facts.outputs[i]});
             continue;
         }
-        Statement statement{&node, id, members.at(id), {}, node.facts.outputs.size()};
+        const auto shared = inference.flat.shared.find(id);
+        const std::string& holder = shared == inference.flat.shared.end() ? id : shared->second;
+        Statement statement{&node, id, members.at(holder), {}, node.facts.outputs.size()};
+        statement.shared = holder != id;
         for (const Source& input : node.sources)
             statement.inputs.push_back({input.node, input.output});
         auto& list = role == Role::Loss ? losses : role == Role::Metric ? metrics : layers;
@@ -154,7 +157,8 @@ std::vector<std::string> Outline::trained_by(const std::string& optimizer) const
     const std::set<std::string> nodes = upstream(inference, losses_of(optimizer));
     std::vector<std::string> result;
     for (const Statement& layer : layers)
-        if (nodes.contains(layer.id) && layer.node->facts.weights > 0) result.push_back(layer.id);
+        if (nodes.contains(layer.id) && layer.node->facts.weights > 0 && !layer.shared)
+            result.push_back(layer.id);
     return result;
 }
 

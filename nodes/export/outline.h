@@ -21,9 +21,10 @@ struct Value {
 struct Statement {
     const Inferred* node = nullptr;
     std::string id;
-    std::string member; ///< its name in the source
+    std::string member; ///< its name in the source; of the first one where weights are shared
     std::vector<Value> inputs;
     std::size_t outputs = 1;
+    bool shared = false; ///< uses the weights of another
 };
 
 /// One tensor of a batch: an output of a Dataset or Input node.
@@ -45,7 +46,7 @@ class Outline {
     const Graph graph;
     Inference inference;
     std::string title;                          ///< for a person
-    std::map<std::string, std::string> members; ///< node id -> name
+    std::map<std::string, std::string> members; ///< node id (a path inside groups) -> name
     std::vector<Argument> batch;                ///< what a batch holds, in its order
     std::vector<Value> arguments;               ///< of the batch, what the layers read
     std::vector<Statement> layers, losses, metrics;

@@ -59,7 +59,7 @@ class Writer {
 
     SourceText write(const ExportOptions& options, const Exported* exported,
                      const DataExport* data) {
-        head(options, data);
+        head(options, exported, data);
         network();
         if (outline_.trains()) training(exported);
         if (exported) proof(exported->certificate);
@@ -89,7 +89,7 @@ class Writer {
         return result;
     }
 
-    void head(const ExportOptions& options, const DataExport* data) {
+    void head(const ExportOptions& options, const Exported* exported, const DataExport* data) {
         const std::string file = std::filesystem::path(options.path).filename().string();
         const std::string stem = std::filesystem::path(options.path).stem().string();
         const auto doc = [](std::string text) { // inside a docstring
@@ -113,6 +113,11 @@ class Writer {
             for (const Statement& statement : *list)
                 look(emitted(outline_, statement));
         const Training& training = outline_.graph.training();
+        std::string loss_names;
+        for (const Statement& loss : outline_.losses)
+            loss_names += (loss_names.empty() ? "" : ", ") + quoted(loss.member);
+        const std::int64_t steps =
+            exported && exported->plan.train ? exported->plan.train->batches_per_epoch() : 1;
         words_ = {{"TITLE", doc(outline_.title)},
                   {"DESCRIPTION", description},
                   {"PROJECT", doc(options.project.empty() ? "a project" : options.project)},
@@ -129,6 +134,8 @@ class Writer {
                   {"FIRST", outline_.batch.empty() ? "x" : outline_.batch[0].name},
                   {"ARGUMENTS", joined(names(outline_.arguments))},
                   {"BATCH_NAMES", ""},
+                  {"STEPS", std::to_string(steps)},
+                  {"LOSS_NAMES", loss_names},
                   {"TARGETS", targets_.empty() ? "" : ", " + joined(names(targets_))}};
         std::string batch_names;
         for (const std::string& name : all_batch_names())
@@ -199,8 +206,10 @@ class Writer {
     }
 
     void member(const Statement& statement, const Emitted& source) {
-        if (!source.init.empty())
-            text_.line("        self." + statement.member + " = " + source.init, statement.id);
+        if (!source.init.empty() && !statement.shared)
+            text_.line("        self." + statement.member + " = " + source.init +
+                           (flag(statement.id, "frozen") ? ".requires_grad_(False)" : ""),
+                       statement.id);
     }
 
     /// A method that gives a dictionary of losses or metrics.
@@ -239,12 +248,64 @@ class Writer {
         text_.line("        }");
     }
 
+    double real_or(const std::string& node, const char* id, double standard) const {
+        const Params& params = outline_.inference.at(node).node->params;
+        const auto found = params.find(id);
+        return found == params.end() ? standard : std::get<double>(found->second);
+    }
+    bool choice_is(const std::string& node, const char* id, const char* value) const {
+        const Params& params = outline_.inference.at(node).node->params;
+        const auto found = params.find(id);
+        return found != params.end() && std::get<std::string>(found->second) == value;
+    }
+    bool flag(const std::string& node, const char* id) const {
+        const Params& params = outline_.inference.at(node).node->params;
+        const auto found = params.find(id);
+        return found != params.end() && std::get<bool>(found->second);
+    }
+    std::int64_t accumulated() const {
+        std::int64_t most = 1;
+        for (const std::string& id : outline_.optimizers) {
+            const Params& params = outline_.inference.at(id).node->params;
+            if (const auto found = params.find("accumulate"); found != params.end())
+                most = std::max(most, std::get<std::int64_t>(found->second));
+        }
+        return most;
+    }
+
+    /// What is handed to the optimizer: all weights, or groups where some learn otherwise.
+    std::string groups(const std::string& optimizer) const {
+        const bool matrices = choice_is(optimizer, "decay_on", "matrices");
+        std::map<double, std::vector<std::string>> by_scale;
+        for (const std::string& id : outline_.trained_by(optimizer))
+            by_scale[real_or(id, "lr_scale", 1)].push_back("*net." + outline_.members.at(id) +
+                                                           ".parameters()");
+        if (!matrices && by_scale.size() <= 1 && (by_scale.empty() || by_scale.begin()->first == 1))
+            return trained(optimizer);
+        std::string text;
+        for (const auto& [scale, members] : by_scale) {
+            const std::string rate = value_text(real_or(optimizer, "lr", 1e-3) * scale);
+            const std::string list = "[" + joined(members) + "]";
+            const auto add = [&](const std::string& weights, const std::string& more) {
+                text += fmt::format("{}{{\"params\": {}, \"lr\": {}{}}}", text.empty() ? "" : ", ",
+                                    weights, rate, more);
+            };
+            if (matrices) {
+                add("[w for w in " + list + " if w.dim() > 1]", "");
+                add("[w for w in " + list + " if w.dim() < 2]", ", \"weight_decay\": 0.0");
+            } else {
+                add(list, "");
+            }
+        }
+        return "[" + text + "]";
+    }
+
     /// "net.parameters()", or those of the layers it trains.
     std::string trained(const std::string& optimizer) const {
         const std::vector<std::string> own = outline_.trained_by(optimizer);
-        const auto with_weights =
-            std::count_if(outline_.layers.begin(), outline_.layers.end(),
-                          [](const Statement& layer) { return layer.node->facts.weights > 0; });
+        const auto with_weights = std::count_if(
+            outline_.layers.begin(), outline_.layers.end(),
+            [](const Statement& layer) { return layer.node->facts.weights > 0 && !layer.shared; });
         if (own.size() == static_cast<std::size_t>(with_weights)) return "net.parameters()";
         std::string list;
         for (const std::string& id : own)
@@ -259,6 +320,23 @@ class Writer {
         const std::vector<int> counts;
         const BuildContext params{node.params, none, counts};
         const std::string of = fmt::format("optimizers[{}]", index);
+        const Inferred& inferred = outline_.inference.at(id);
+        const std::string source =
+            inferred.type->pytorch({node.params, inferred.inputs, inferred.counts}).call;
+        if (!source.empty()) {
+            std::string text;
+            for (std::size_t i = 0; i < source.size(); ++i) {
+                const auto word = [&](std::string_view mark, const std::string& value) {
+                    if (source.compare(i, mark.size(), mark) != 0) return false;
+                    text += value;
+                    i += mark.size() - 1;
+                    return true;
+                };
+                if (!word("{self}", of) && !word("{epochs}", "epochs") && !word("{steps}", "steps"))
+                    text += source[i];
+            }
+            return text;
+        }
         const std::string kind =
             node.params.contains("schedule") ? params.text("schedule") : "constant";
         const char* scheduler = "torch.optim.lr_scheduler.";
@@ -296,14 +374,14 @@ class Writer {
             std::string call =
                 node.type->pytorch({node.node->params, node.inputs, node.counts}).init;
             const std::string mark = "{params}";
-            call.replace(call.find(mark), mark.size(), trained(id));
+            call.replace(call.find(mark), mark.size(), groups(id));
             text_.line("        " + call + ",", id);
         }
         text_.line("    ]");
         text_.line("");
         text_.line("");
-        text_.line("def make_schedules(optimizers, epochs):");
-        text_.line("    \"\"\"Each is stepped once an epoch.\"\"\"");
+        text_.line("def make_schedules(optimizers, epochs, steps):");
+        text_.line("    \"\"\"How the learning rates move in so many epochs and steps.\"\"\"");
         std::vector<std::pair<std::string, std::string>> schedules;
         for (std::size_t i = 0; i < outline_.optimizers.size(); ++i)
             if (const std::string text = schedule(outline_.optimizers[i], i, exported);
@@ -327,26 +405,40 @@ class Writer {
     void step() {
         text_.line("");
         text_.line("");
-        text_.line("def train_step(net, model, optimizers, batch):");
+        const bool several = outline_.optimizers.size() > 1;
+        const std::int64_t gather = accumulated();
+        if (gather > 1 && several)
+            throw ValueError("gathering gradients for two optimizers is not written out");
+        const std::string deeper = gather > 1 ? "        " : "    ";
+        text_.line(fmt::format("def train_step(net, model, optimizers, {}):",
+                               gather > 1 ? "*batches" : "batch"));
         text_.line("    \"\"\"One update; gives the losses and metrics before it.\"\"\"");
-        text_.line("    " + joined(all_batch_names()) +
-                   (outline_.batch.size() == 1 ? ", = batch" : " = batch"));
-        text_.line("    output = model(" + joined(names(outline_.arguments)) + ")");
-        text_.line(fmt::format("    losses = net.losses(output{})",
-                               targets_.empty() ? "" : ", " + joined(names(targets_))));
         text_.line("    for optimizer in optimizers:");
         text_.line("        optimizer.zero_grad(set_to_none=True)");
-        const bool several = outline_.optimizers.size() > 1;
+        if (gather > 1) text_.line("    for batch in batches:");
+        text_.line(deeper + joined(all_batch_names()) +
+                   (outline_.batch.size() == 1 ? ", = batch" : " = batch"));
+        text_.line(deeper + "output = model(" + joined(names(outline_.arguments)) + ")");
+        text_.line(deeper + fmt::format("losses = net.losses(output{})",
+                                        targets_.empty() ? "" : ", " + joined(names(targets_))));
         for (std::size_t i = 0; i < outline_.optimizers.size(); ++i) {
             const std::string& id = outline_.optimizers[i];
             const std::string sum = loss_sum(id);
             if (several)
                 text_.line(fmt::format("    set_gradients(optimizers[{}], {})", i, sum), id);
             else
-                text_.line("    " + (sum.find(" + ") != std::string::npos ? "(" + sum + ")" : sum) +
+                text_.line(deeper +
+                               (gather > 1 ? "((" + sum + ") / len(batches))"
+                                : sum.find(" + ") != std::string::npos ? "(" + sum + ")"
+                                                                       : sum) +
                                ".backward()",
                            id);
         }
+        for (const std::string& id : outline_.optimizers)
+            if (const double limit = real_or(id, "clip_grad_value", 0); limit > 0)
+                text_.line(fmt::format("    nn.utils.clip_grad_value_({}, {})", trained(id),
+                                       value_text(limit)),
+                           id);
         for (std::size_t i = 0; i < outline_.optimizers.size(); ++i) {
             const std::string& id = outline_.optimizers[i];
             const auto& params = outline_.inference.at(id).node->params;
@@ -368,10 +460,46 @@ class Writer {
         for (const std::string& id : outline_.optimizers)
             for (const std::string& layer : outline_.trained_by(id))
                 reached.insert(layer);
-        const bool unused = std::any_of(
-            outline_.layers.begin(), outline_.layers.end(), [&](const Statement& layer) {
-                return layer.node->facts.weights > 0 && !reached.contains(layer.id);
-            });
+        const bool unused = std::any_of(outline_.layers.begin(), outline_.layers.end(),
+                                        [&](const Statement& layer) {
+                                            return layer.node->facts.weights > 0 && !layer.shared &&
+                                                   !reached.contains(layer.id);
+                                        });
+        double average = 0;
+        for (const std::string& id : outline_.optimizers)
+            average = std::max(average, real_or(id, "ema_decay", 0));
+        const std::string update =
+            average > 0 ? "            average.update_parameters(net)\n" : std::string();
+        words_.emplace_back(
+            "LOOP",
+            gather > 1
+                ? fmt::format(
+                      "        gathered = []\n"
+                      "        for number, batch in enumerate(batches, 1):\n"
+                      "            gathered.append([tensor.to(device) for tensor in batch])\n"
+                      "            if len(gathered) < {} and number < len(batches):\n"
+                      "                continue\n"
+                      "            losses, metrics = train_step(net, model, optimizers, "
+                      "*gathered)\n            gathered = []\n",
+                      gather) +
+                      update
+                : "        for number, batch in enumerate(batches, 1):\n"
+                  "            losses, metrics = train_step(net, model, optimizers, "
+                  "[tensor.to(device) "
+                  "for tensor in batch])\n" +
+                      update);
+        words_.emplace_back(
+            "AVERAGE",
+            average > 0
+                ? fmt::format(
+                      "    # A moving average of the weights, which is what is evaluated and "
+                      "saved.\n"
+                      "    average = torch.optim.swa_utils.AveragedModel(net, avg_fn=lambda "
+                      "mean, weight, count: {0} * mean + (1 - {0}) * weight)\n"
+                      "    average.n_averaged += 1\n",
+                      value_text(average))
+                : std::string());
+        words_.emplace_back("NET", average > 0 ? "average.module" : "net");
         words_.emplace_back("DDP", several ? "net"
                                    : unused
                                        ? "nn.parallel.DistributedDataParallel(net, "

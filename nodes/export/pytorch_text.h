@@ -33,6 +33,8 @@ SAMPLES = HERE / f"{STEM}.samples.npz"
 EPOCHS = @EPOCHS@
 BATCH_SIZE = @BATCH_SIZE@
 SEED = @SEED@
+STEPS_PER_EPOCH = @STEPS@  # when it was exported
+LOSSES = (@LOSS_NAMES@,)
 DEVICE = @DEVICE@
 BATCH = (@BATCH_NAMES@)
 )py";
@@ -80,7 +82,7 @@ inline constexpr const char* kSetGradients = R"py(
 
 def set_gradients(optimizer, loss):
     """Gradients of `loss` for the weights of one optimizer only, averaged over all processes."""
-    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    weights = [weight for group in optimizer.param_groups for weight in group["params"] if weight.requires_grad]
     gradients = torch.autograd.grad(loss, weights, retain_graph=True, allow_unused=True)
     for weight, gradient in zip(weights, gradients):
         weight.grad = gradient
@@ -104,6 +106,18 @@ def evaluate(net, batches, device):
             sums[name] = sums.get(name, 0.0) + float(value) * len(@FIRST@)
         count += len(@FIRST@)
     return {name: total / max(count, 1) for name, total in sums.items()}
+
+
+def move_schedules(schedules, by_step, loss=None):
+    """OneCycleLR and CyclicLR move at each step, all others once an epoch."""
+    kinds = torch.optim.lr_scheduler
+    for schedule in schedules:
+        if isinstance(schedule, (kinds.OneCycleLR, kinds.CyclicLR)) != by_step:
+            continue
+        if isinstance(schedule, kinds.ReduceLROnPlateau):
+            schedule.step(loss)
+        else:
+            schedule.step()
 
 
 def shown(values):
@@ -133,40 +147,39 @@ def train(args):
         load_weights(net, args.weights)
     model = @DDP@
     optimizers = make_optimizers(net)
-    schedules = make_schedules(optimizers, args.epochs)
-    first_epoch = 0
+@AVERAGE@    first_epoch = 0
     checkpoint = HERE / f"{STEM}.checkpoint.pt"
     if args.resume and checkpoint.exists():
         state = torch.load(checkpoint, map_location=device)
         net.load_state_dict(state["net"])
-        for part, saved in zip(optimizers + schedules, state["training"]):
-            part.load_state_dict(saved)
         first_epoch = state["epoch"]
 
     data = load_data(args.data)
     sampler = DistributedSampler(data["train"], seed=args.seed) if world > 1 else None
     order = torch.Generator().manual_seed(args.seed)
     batches = DataLoader(data["train"], max(BATCH_SIZE // world, 1), shuffle=sampler is None, sampler=sampler, generator=order)
+    schedules = make_schedules(optimizers, args.epochs, args.epochs * len(batches))
+    if first_epoch:
+        for part, saved in zip(optimizers + schedules, state["training"]):
+            part.load_state_dict(saved)
     started = time.time()
     for epoch in range(first_epoch, args.epochs):
         if sampler is not None:
             sampler.set_epoch(epoch)
         net.train()
-        for number, batch in enumerate(batches, 1):
-            losses, metrics = train_step(net, model, optimizers, [tensor.to(device) for tensor in batch])
+@LOOP@            move_schedules(schedules, by_step=True)
             if rank == 0 and sys.stdout.isatty() and number % 10 == 0:
                 print(f"\r  {number}/{len(batches)}  {shown({**losses, **metrics})}", end="", flush=True)
-        for schedule in schedules:
-            schedule.step()
+        split = "validation" if "validation" in data else "train"
+        values = evaluate(@NET@, DataLoader(data[split], BATCH_SIZE), device)
+        move_schedules(schedules, by_step=False, loss=sum(values[name] for name in LOSSES))
         if rank == 0:
-            split = "validation" if "validation" in data else "train"
-            values = evaluate(net, DataLoader(data[split], BATCH_SIZE), device)
             print(f"\repoch {epoch + 1}/{args.epochs}  {split}: {shown(values)}  ({time.time() - started:.0f} s)", flush=True)
             torch.save({"net": net.state_dict(), "training": [part.state_dict() for part in optimizers + schedules], "epoch": epoch + 1}, checkpoint)
     if rank == 0:
         if "test" in data:
-            print("test:", shown(evaluate(net, DataLoader(data["test"], BATCH_SIZE), device)))
-        save_weights(net, HERE / f"{STEM}.trained.npz")
+            print("test:", shown(evaluate(@NET@, DataLoader(data["test"], BATCH_SIZE), device)))
+        save_weights(@NET@, HERE / f"{STEM}.trained.npz")
     if world > 1:
         torch.distributed.destroy_process_group()
 )py";
@@ -310,14 +323,17 @@ def compare_training(net, samples, problems):
         return
     without_dropout(net)
     optimizers = make_optimizers(net)
+    schedules = make_schedules(optimizers, EPOCHS, EPOCHS * STEPS_PER_EPOCH)
     before = {name: weight.detach().clone() for name, weight in net.named_parameters()}
     gradients = {}
     for name, weight in net.named_parameters():
-        weight.register_hook(lambda gradient, name=name: gradients.setdefault(name, []).append(gradient.clone()))
+        if weight.requires_grad:
+            weight.register_hook(lambda gradient, name=name: gradients.setdefault(name, []).append(gradient.clone()))
     per_step = CERTIFICATE["samples"]
     for step, expected in enumerate(CERTIFICATE["losses"]):
         batch = [tensor[step * per_step : (step + 1) * per_step] for tensor in samples]
         losses, _ = train_step(net, net, optimizers, batch)
+        move_schedules(schedules, by_step=True)
         total = sum(loss.item() for loss in losses.values())
         check("loss", f"step {step + 1}", abs(total - expected) / max(abs(expected), 1e-3), 10 * TOLERANCE, problems)
         if step > 0:

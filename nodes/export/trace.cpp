@@ -39,18 +39,33 @@ class Recorder final : public Interpreter {
 /// Layers with their weights, built once, run as often as wanted.
 class Layers {
   public:
-    Layers(const Outline& outline, const std::vector<nn::NamedTensor>& weights)
-        : outline_(outline) {
-        std::map<std::string, std::vector<nn::NamedTensor>> by_node;
-        for (const nn::NamedTensor& weight : weights) {
-            const std::size_t dot = weight.name.find('.');
-            if (dot != std::string::npos)
-                by_node[weight.name.substr(0, dot)].push_back(
-                    {weight.name.substr(dot + 1), weight.tensor});
+    Layers(const Outline& outline, const std::vector<nn::NamedTensor>& weights,
+           bool training = false)
+        : statements_(outline.layers), arguments_(outline.arguments), training_(training) {
+        if (training) {
+            statements_.insert(statements_.end(), outline.losses.begin(), outline.losses.end());
+            arguments_ = outline.batch_values(statements_);
         }
-        for (const Statement& layer : outline.layers) {
+        std::map<std::string, const Tensor*> by_name;
+        for (const nn::NamedTensor& weight : weights)
+            by_name[weight.name] = &weight.tensor;
+        for (const Statement& layer : statements_) {
+            const auto shared = outline.inference.flat.shared.find(layer.id);
+            if (shared != outline.inference.flat.shared.end()) {
+                const auto first =
+                    std::find_if(statements_.begin(), statements_.end(),
+                                 [&](const Statement& s) { return s.id == shared->second; });
+                modules_.push_back(
+                    modules_.at(static_cast<std::size_t>(first - statements_.begin())));
+                continue;
+            }
             const auto module = layer.node->type->build(outline.context(layer));
-            module->load(by_node[layer.id]);
+            std::vector<nn::NamedTensor> own;
+            for (const nn::NamedTensor& weight : module->state())
+                if (const auto found = by_name.find(layer.id + "." + weight.name);
+                    found != by_name.end())
+                    own.push_back({weight.name, *found->second});
+            module->load(own);
             modules_.push_back(module);
         }
     }
@@ -59,13 +74,13 @@ class Layers {
                                 const std::function<void(const std::string&)>& entering) const {
         const autograd::NoGrad scope;
         nn::ForwardContext context;
-        context.training = false;
+        context.training = training_;
         context.state.random = Tensor::zeros({2}, DType::Int64);
         std::map<Value, Tensor> values;
-        for (std::size_t i = 0; i < outline_.arguments.size(); ++i)
-            values[outline_.arguments[i]] = inputs.at(i);
+        for (std::size_t i = 0; i < arguments_.size(); ++i)
+            values[arguments_[i]] = inputs.at(i);
         for (std::size_t i = 0; i < modules_.size(); ++i) {
-            const Statement& layer = outline_.layers[i];
+            const Statement& layer = statements_[i];
             if (entering) entering(layer.id);
             Tensors arguments;
             for (const Value& value : layer.inputs)
@@ -82,9 +97,13 @@ class Layers {
     }
 
     const std::vector<std::shared_ptr<nn::Module>>& modules() const { return modules_; }
+    const std::vector<Statement>& statements() const { return statements_; }
+    const std::vector<Value>& arguments() const { return arguments_; }
 
   private:
-    const Outline& outline_;
+    std::vector<Statement> statements_;
+    std::vector<Value> arguments_;
+    bool training_;
     std::vector<std::shared_ptr<nn::Module>> modules_;
 };
 
@@ -98,7 +117,7 @@ struct Recorded {
 
 Recorded record(const Outline& outline, const Layers& layers, std::int64_t batch) {
     Recorded result;
-    for (const Value& argument : outline.arguments)
+    for (const Value& argument : layers.arguments())
         result.inputs.push_back(
             sample_input(outline.argument(argument).meta, batch, classes_of(outline, argument)));
     Recorder recorder;
@@ -176,8 +195,8 @@ std::map<Value, Tensor> run_layers(const Outline& outline,
     return Layers(outline, weights).run(inputs, {});
 }
 
-Trace trace(const Outline& outline, const std::vector<nn::NamedTensor>& weights) {
-    const Layers layers(outline, weights);
+Trace trace(const Outline& outline, const std::vector<nn::NamedTensor>& weights, bool training) {
+    const Layers layers(outline, weights, training);
     const Recorded first = record(outline, layers, kFirstBatch);
     const Recorded second = record(outline, layers, kSecondBatch);
     if (first.calls.size() != second.calls.size())
@@ -201,11 +220,13 @@ Trace trace(const Outline& outline, const std::vector<nn::NamedTensor>& weights)
     };
     for (std::size_t i = 0; i < first.inputs.size(); ++i)
         result.inputs.push_back(add(first.inputs[i], second.inputs[i], TracedValue::Kind::Input,
-                                    outline.argument(outline.arguments[i]).name, {}));
-    for (std::size_t i = 0; i < outline.layers.size(); ++i)
-        for (const nn::NamedTensor& weight : layers.modules()[i]->state())
+                                    outline.argument(layers.arguments()[i]).name, {}));
+    for (std::size_t i = 0; i < layers.statements().size(); ++i)
+        for (const nn::NamedTensor& weight : layers.statements()[i].shared
+                                                 ? std::vector<nn::NamedTensor>{}
+                                                 : layers.modules()[i]->state())
             add(weight.tensor, weight.tensor, TracedValue::Kind::Weight,
-                outline.layers[i].member + "." + weight.name, outline.layers[i].id);
+                layers.statements()[i].member + "." + weight.name, layers.statements()[i].id);
 
     // Values that the tape hands out are other handles of the same body, so bodies identify them.
     for (std::size_t i = 0; i < first.calls.size(); ++i) {
@@ -244,7 +265,7 @@ Trace trace(const Outline& outline, const std::vector<nn::NamedTensor>& weights)
         }
         result.ops.push_back(std::move(op));
     }
-    for (const Statement& layer : outline.layers)
+    for (const Statement& layer : layers.statements())
         for (std::size_t k = 0; k < layer.outputs; ++k)
             if (const auto found = first.values.find({layer.id, k}); found != first.values.end())
                 if (const auto place = known.find(found->second.body().get()); place != known.end())

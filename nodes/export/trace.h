@@ -46,9 +46,11 @@ struct Trace {
     std::map<std::string, std::vector<int>> node_outputs; ///< id -> values
 };
 
-/// `weights` by node id, all of them. Throws ValueError naming the node whose ops depend on the
-/// size of the batch in another way than by shapes.
-Trace trace(const Outline& outline, const std::vector<nn::NamedTensor>& weights);
+/// `weights` by node id, all of them. `training`: in training mode, and the losses too; the inputs
+/// are then all that layers and losses read of a batch. Throws ValueError naming the node whose ops
+/// depend on the size of the batch in another way than by shapes.
+Trace trace(const Outline& outline, const std::vector<nn::NamedTensor>& weights,
+            bool training = false);
 /// The network's layers on `inputs` (one an argument, in order), by node: every output.
 std::map<Value, Tensor> run_layers(const Outline& outline,
                                    const std::vector<nn::NamedTensor>& weights,

@@ -150,11 +150,16 @@ WeightMatch match(const Graph& graph, const std::vector<nn::NamedTensor>& state,
             ours_to_theirs[ours] = found->second;
     for (std::size_t i = 0; i < tensors.size(); ++i) {
         const Spoken name = spoken(tensors[i].name);
-        const auto layer = layers.find(name.layer.substr(0, name.layer.find('.')));
+        // The longest part of the path that is a node; the rest is the weight's.
+        auto layer = layers.find(name.layer);
+        std::string rest;
+        for (std::size_t dot = name.layer.rfind('.');
+             layer == layers.end() && dot != std::string::npos && dot > 0;
+             dot = name.layer.rfind('.', dot - 1)) {
+            layer = layers.find(name.layer.substr(0, dot));
+            rest = name.layer.substr(dot + 1) + ".";
+        }
         if (layer == layers.end()) continue;
-        std::string rest = name.layer.find('.') == std::string::npos
-                               ? std::string()
-                               : name.layer.substr(name.layer.find('.') + 1) + ".";
         std::string ours = layer->second + "." + rest + name.weight;
         if (name.variable >= 0) { // Keras 3 numbers them in the order in which they were made
             std::vector<std::string> own;

@@ -5,9 +5,9 @@
 
 Needs python3-numpy; what needs PyTorch is skipped in words where it is absent.
 """
-import importlib.util
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -18,10 +18,17 @@ from types import SimpleNamespace
 
 import numpy as np
 
+import referees
+import standins
+
 try:
     import torch
 except ImportError:
     torch = None
+try:
+    import onnx
+except ImportError:
+    onnx = None
 
 WIREGRAD, EXAMPLES = sys.argv[1], Path(sys.argv[2])
 SMALL = {
@@ -39,23 +46,13 @@ def run(*args, code=0):
     return done.stdout + done.stderr
 
 
-def load(path):
-    """The script as a module."""
-    spec = importlib.util.spec_from_file_location("exported_" + str(abs(hash(str(path)))), path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+load = referees.load_script
 
 
 def problems_of(script):
     """Runs verify() quietly; the last line it prints."""
-    import contextlib
-    import io
-
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        code = script.verify(SimpleNamespace(weights=None))
-    return code, out.getvalue().strip().splitlines()[-1]
+    code, last, _ = referees.verify(script)
+    return code, last
 
 
 def dataset_of(example):
@@ -198,6 +195,190 @@ class Scripts(unittest.TestCase):
         self.assertIn("not a regular file", text)
         self.assertEqual([p.name for p in folder.iterdir()], ["iris.py"])
         self.assertIn("no export to", run("export", EXAMPLES / "iris.wiregrad", "--to", "fortran", "-o", "x", code=2))
+
+    @unittest.skipIf(torch is None, "python3-torch is not installed")
+    def test_verify_names_the_layer(self):
+        path = self.export("spirals")
+        self.assertIn("Verified", run("verify", path, "--python", sys.executable))
+        weights = dict(np.load(path.with_name("spirals.weights.npz")))
+        weights["linear2.weight"][3, 4] *= -1
+        np.savez(path.with_name("spirals.weights.npz"), **weights)
+        self.assertIn("layer linear2 (weight linear2.weight)", run("verify", path, code=1))
+
+    def test_jax_and_keras_scripts_run_on_a_stand_in(self):
+        for example in SMALL:
+            for to, modules in (("jax", standins.jax_modules()), ("keras", standins.keras_modules())):
+                path = self.export(example, to=to, suffix=f"_{to}.py")
+                compile(path.read_text(), str(path), "exec")
+                with standins.standing_in(modules):
+                    script = load(path)
+                    if to == "keras":
+                        self.assertEqual(problems_of(script)[0], 0, f"{example}: {problems_of(script)[1]}")
+                        self.assertIsNotNone(script.make_optimizer())
+                        continue
+                    certificate, weights = script.CERTIFICATE, script.read(script.WEIGHTS)
+                    self.assertEqual(script.changed_weights(weights), [])
+                    samples = script.read(script.SAMPLES)
+                    batch = [samples[name][: certificate["samples"]] for name in script.BATCH]
+                    seen = {}
+                    script.forward(weights, *batch[: script.forward.__code__.co_argcount - 4], values=seen)
+                    self.assertEqual(set(certificate["outputs"]) - set(seen), set())
+                    for name, golden in certificate["outputs"].items():
+                        self.assertLess(script.difference(seen[name], golden[0]), 1e-4, f"{example} {name}")
+                    total, _ = script.loss_of({}, weights, batch)
+                    self.assertAlmostEqual(float(total), certificate["losses"][0], delta=1e-4 * abs(certificate["losses"][0]))
+                    if torch is not None:
+                        self.check_jax_update(example, script, weights)
+
+    def check_jax_update(self, example, script, weights):
+        """The optimizer that is written out, with the first gradients of the PyTorch script."""
+        other = load(self.export(example))
+        net = other.Net()
+        net.load_state_dict({key: torch.from_numpy(value) for key, value in weights.items()})
+        other.without_dropout(net)
+        batch = [tensor[: other.CERTIFICATE["samples"]] for tensor in other.read_samples()]
+        other.train_step(net, net, other.make_optimizers(net), batch)
+        gradients = {name: weight.grad.numpy() for name, weight in net.named_parameters()}
+        after, _ = script.update(weights, gradients, script.init_optimizer(weights), script.FACTORS[0])
+        for name, golden in script.CERTIFICATE["updates"].items():
+            self.assertLess(script.difference(after[name] - weights[name], golden), 3e-3, f"{example} {name}")
+
+    @unittest.skipIf(shutil.which("g++") is None, "g++ is not installed")
+    def test_cpp_source_compiles_and_computes_the_same(self):
+        path = self.export("digits-lenet", to="cpp", suffix=".cpp")
+        program = path.with_suffix("")
+        subprocess.run(["g++", "-std=c++17", "-O2", "-Werror", path, "-o", program], check=True)
+        done = subprocess.run([program, "--verify"], capture_output=True, text=True)
+        self.assertEqual((done.returncode, "equal" in done.stdout), (0, True), done.stdout + done.stderr)
+        # Any number of samples from files, and a weights file that was changed is refused.
+        x = referees.sample((8, 1, 28, 28), 0)
+        x[:3].tofile(self.folder / "in.bin")
+        subprocess.run([program, self.folder / "in.bin", self.folder / "out.bin"], check=True)
+        self.assertEqual(np.fromfile(self.folder / "out.bin", np.float32).size, 30)
+        weights = path.with_name("digits-lenet.weights.bin")
+        changed = bytearray(weights.read_bytes())
+        changed[1000] ^= 1
+        weights.write_bytes(changed)
+        done = subprocess.run([program, "--verify"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("not the one that was exported", done.stderr)
+
+
+class Onnx(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = Path(tempfile.mkdtemp(prefix="wiregrad_onnx_"))
+        cls.files = {}
+        for example in SMALL:
+            cls.files[example] = cls.folder / f"{example}.onnx"
+            run("export", EXAMPLES / f"{example}.wiregrad", "--to", "onnx", "-o", cls.files[example], *dataset_of(example))
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.folder)
+
+    @unittest.skipIf(onnx is None, "python3-onnx is not installed")
+    def test_the_checker_accepts_every_example(self):
+        for example, file in self.files.items():
+            model = onnx.load(str(file))
+            onnx.checker.check_model(model, full_check=True)
+            self.assertEqual((model.ir_version, model.opset_import[0].version), (8, 17))
+            self.assertEqual(model.graph.input[0].type.tensor_type.shape.dim[0].dim_param, "batch", example)
+
+    @unittest.skipIf(onnx is None, "python3-onnx is not installed")
+    def test_onnx_runtime_computes_the_same(self):
+        runtime = referees.OnnxRuntime(self.folder)
+        if runtime.why_not:
+            self.skipTest(runtime.why_not)
+        for example, file in self.files.items():
+            model = onnx.load(str(file))
+            certificate = referees.certificate_of(model)
+            inputs = referees.onnx_inputs(model, certificate)
+            outputs = runtime.run(file, inputs)
+            for output, golden in zip(outputs, certificate["outputs"]):
+                self.assertLess(referees.fingerprint_error(output, golden), 1e-5, example)
+            # Out, in, and out again: the same function, for another size of the batch too.
+            back, again = self.folder / "back.wiregrad", self.folder / "again.onnx"
+            run("import", file, "-o", back)
+            run("export", back, "--to", "onnx", "-o", again)
+            name = onnx.load(str(again)).graph.input[0].name
+            for batch in (8, 3):
+                x = next(iter(inputs.values()))[:batch]
+                for a, b in zip(runtime.run(file, {next(iter(inputs)): x}), runtime.run(again, {name: x})):
+                    np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+        runtime.close()
+
+    def test_verify_reads_the_file_back_and_names_a_changed_layer(self):
+        for file in self.files.values():
+            self.assertIn("layers, 1 outputs", run("verify", file))
+        if onnx is None:
+            self.skipTest("python3-onnx is not installed")
+        model = onnx.load(str(self.files["iris"]))
+        for tensor in model.graph.initializer:
+            if not tensor.name.startswith("linear"):
+                continue
+            kept = tensor.raw_data
+            values = np.frombuffer(kept, np.float32).copy()
+            values[-1] += 1
+            tensor.raw_data = values.tobytes()
+            onnx.save(model, str(self.folder / "changed.onnx"))
+            self.assertIn(f"layer {tensor.name.split('.')[0]} (weight {tensor.name})", run("verify", self.folder / "changed.onnx", code=1))
+            tensor.raw_data = kept
+
+    @unittest.skipIf(onnx is None, "python3-onnx is not installed")
+    def test_what_cannot_come_in_is_named_one_by_one(self):
+        from onnx import TensorProto, helper
+
+        def save(nodes, initializers=(), **opset):
+            graph = helper.make_graph(
+                nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 4])],
+                [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)], list(initializers))
+            model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset.get("opset", 17))])
+            onnx.save(model, str(self.folder / "odd.onnx"))
+            return self.folder / "odd.onnx"
+
+        out = self.folder / "odd.wiregrad"
+        text = run("import", save([helper.make_node("Det", ["x"], ["a"], name="first"), helper.make_node("NonZero", ["a"], ["y"])]),
+                   "-o", out, code=2)
+        self.assertIn('Det "first": Wiregrad has no node type for it', text)
+        self.assertIn("NonZero", text)
+        self.assertFalse(out.exists())
+        cycle = [helper.make_node("Relu", ["b"], ["a"]), helper.make_node("Add", ["a", "x"], ["b"]), helper.make_node("Relu", ["a"], ["y"])]
+        self.assertIn("cycle", run("import", save(cycle), "-o", out, code=2))
+        self.assertIn("opset 99", run("import", save([helper.make_node("Relu", ["x"], ["y"])], opset=99), "-o", out, code=2))
+        self.assertIn("which nothing gives", run("import", save([helper.make_node("Relu", ["z"], ["y"])]), "-o", out, code=2))
+        (self.folder / "secret.bin").write_bytes(np.ones(16, np.float32).tobytes())
+        inside = self.folder / "inner"
+        inside.mkdir()
+        weight = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[4, 4], data_location=TensorProto.EXTERNAL)
+        for location, words in (("../secret.bin", "outside the model's folder"), (str(self.folder / "secret.bin"), "outside the model's folder"),
+                                ("missing.bin", "cannot be opened")):
+            del weight.external_data[:]
+            weight.external_data.add(key="location", value=location)
+            file = save([helper.make_node("MatMul", ["x", "w"], ["y"])], [weight])
+            shutil.copy(file, inside / "odd.onnx")
+            self.assertIn(words, run("import", inside / "odd.onnx", "-o", out, code=2))
+        shutil.copy(self.folder / "secret.bin", inside / "weights.bin")
+        weight.external_data[0].value = "weights.bin"
+        shutil.copy(save([helper.make_node("MatMul", ["x", "w"], ["y"])], [weight]), inside / "odd.onnx")
+        self.assertIn("2 nodes", run("import", inside / "odd.onnx", "-o", out))
+
+    def test_damaged_models_are_refused_in_words(self):
+        whole = self.files["iris"].read_bytes()
+        random.seed(1)
+        bad = self.folder / "damaged.onnx"
+        for attempt in range(40):
+            data = bytearray(whole)
+            if attempt % 2:
+                data = data[: random.randrange(len(data))]
+            else:
+                for _ in range(1 + attempt // 4):
+                    data[random.randrange(len(data))] = random.randrange(256)
+            bad.write_bytes(data)
+            done = subprocess.run([WIREGRAD, "import", bad, "-o", self.folder / "damaged.wiregrad"], capture_output=True, text=True)
+            self.assertIn(done.returncode, (0, 2), done.stderr)  # never a crash
+            if done.returncode:
+                self.assertTrue(done.stderr.startswith("wiregrad: "))
 
 
 if __name__ == "__main__":
