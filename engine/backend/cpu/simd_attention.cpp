@@ -3,6 +3,10 @@
 // translation unit could share.
 #include "engine/backend/cpu/simd.h"
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 #include "engine/backend/cpu/simd_math.h"
 
 namespace wiregrad::cpu::WG_ISA {
@@ -84,6 +88,88 @@ float dot(int64_t n, const float* a, const float* b) {
 
 /// kLanes consecutive blocks of Philox 4x32-10 (engine/core/random.h has the algorithm and its
 /// source): out[4 l + j] is number j of block first + l.
+#if defined(__AVX2__)
+// Eight (four) blocks at once, each number in the lower half of 64 bits: the multiplication takes
+// those halves alone, so that what gathers in the upper ones does no harm.
+#if defined(__AVX512F__)
+// The masked forms, with all lanes: GCC 12 warns of the others' undefined operands.
+typedef __m512i Wide;
+constexpr int kBlocks = 8;
+inline Wide wide(std::uint32_t v) {
+    return _mm512_set1_epi64(static_cast<long long>(v));
+}
+inline Wide product(Wide x, Wide y) {
+    return _mm512_maskz_mul_epu32(0xFF, x, y);
+}
+inline Wide mixed(Wide high, Wide x, Wide key) {
+    return _mm512_xor_si512(_mm512_xor_si512(_mm512_maskz_srli_epi64(0xFF, high, 32), x), key);
+}
+inline Wide counters(std::uint64_t first) {
+    return _mm512_add_epi64(_mm512_set1_epi64(static_cast<long long>(first)),
+                            _mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0));
+}
+inline Wide upper(Wide x) {
+    return _mm512_maskz_srli_epi64(0xFF, x, 32);
+}
+inline void put(Wide a, Wide b, Wide c, Wide d, std::uint32_t* out) {
+    const Wide low = _mm512_set1_epi64(0xFFFFFFFFLL),
+               ab = _mm512_or_si512(_mm512_and_si512(a, low), _mm512_maskz_slli_epi64(0xFF, b, 32)),
+               cd = _mm512_or_si512(_mm512_and_si512(c, low), _mm512_maskz_slli_epi64(0xFF, d, 32));
+    _mm512_storeu_si512(
+        out, _mm512_permutex2var_epi64(ab, _mm512_set_epi64(11, 3, 10, 2, 9, 1, 8, 0), cd));
+    _mm512_storeu_si512(
+        out + 16, _mm512_permutex2var_epi64(ab, _mm512_set_epi64(15, 7, 14, 6, 13, 5, 12, 4), cd));
+}
+#else
+typedef __m256i Wide;
+constexpr int kBlocks = 4;
+inline Wide wide(std::uint32_t v) {
+    return _mm256_set1_epi64x(static_cast<long long>(v));
+}
+inline Wide product(Wide x, Wide y) {
+    return _mm256_mul_epu32(x, y);
+}
+inline Wide mixed(Wide high, Wide x, Wide key) {
+    return _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(high, 32), x), key);
+}
+inline Wide counters(std::uint64_t first) {
+    return _mm256_add_epi64(_mm256_set1_epi64x(static_cast<long long>(first)),
+                            _mm256_set_epi64x(3, 2, 1, 0));
+}
+inline Wide upper(Wide x) {
+    return _mm256_srli_epi64(x, 32);
+}
+inline void put(Wide a, Wide b, Wide c, Wide d, std::uint32_t* out) {
+    const Wide low = _mm256_set1_epi64x(0xFFFFFFFFLL),
+               ab = _mm256_or_si256(_mm256_and_si256(a, low), _mm256_slli_epi64(b, 32)),
+               cd = _mm256_or_si256(_mm256_and_si256(c, low), _mm256_slli_epi64(d, 32)),
+               even = _mm256_unpacklo_epi64(ab, cd), odd = _mm256_unpackhi_epi64(ab, cd);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out),
+                        _mm256_permute2x128_si256(even, odd, 0x20));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + 8),
+                        _mm256_permute2x128_si256(even, odd, 0x31));
+}
+#endif
+void blocks(std::uint64_t seed, std::uint64_t offset, std::uint64_t first, std::uint32_t* out) {
+    const Wide m0 = wide(0xD2511F53U), m1 = wide(0xCD9E8D57U);
+    for (int group = 0; group < kLanes; group += kBlocks) {
+        Wide a = counters(first + static_cast<std::uint64_t>(group)), b = upper(a),
+             c = wide(static_cast<std::uint32_t>(offset)),
+             d = wide(static_cast<std::uint32_t>(offset >> 32));
+        auto key0 = static_cast<std::uint32_t>(seed), key1 = static_cast<std::uint32_t>(seed >> 32);
+        for (int round = 0; round < 10; ++round) {
+            const Wide x = product(a, m0), y = product(c, m1);
+            a = mixed(y, b, wide(key0));
+            b = y;
+            c = mixed(x, d, wide(key1));
+            d = x;
+            key0 += 0x9E3779B9U;
+            key1 += 0xBB67AE85U;
+        }
+        put(a, b, c, d, out + 4 * group);
+    }
+}
+#else
 void blocks(std::uint64_t seed, std::uint64_t offset, std::uint64_t first, std::uint32_t* out) {
     std::uint32_t a[kLanes], b[kLanes], c[kLanes], d[kLanes];
     for (int l = 0; l < kLanes; ++l) {
@@ -112,6 +198,7 @@ void blocks(std::uint64_t seed, std::uint64_t offset, std::uint64_t first, std::
         out[4 * l + 3] = d[l];
     }
 }
+#endif
 
 void dropout(std::uint64_t seed, std::uint64_t offset, std::uint64_t first, int64_t n,
              std::uint32_t threshold, float scale, const float* x, float* y) {

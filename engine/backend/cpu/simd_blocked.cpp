@@ -10,6 +10,19 @@ namespace {
 
 using std::int64_t;
 constexpr int kLanes = 16;
+#if defined(__AVX512F__)
+constexpr int kVector = 16;
+#elif defined(__AVX2__)
+constexpr int kVector = 8;
+#else
+constexpr int kVector = 4;
+#endif
+constexpr int kParts = kLanes / kVector;
+typedef float V __attribute__((vector_size(kVector * sizeof(float))));
+typedef std::int32_t I __attribute__((vector_size(kVector * sizeof(float))));
+typedef float Unaligned
+    __attribute__((vector_size(kVector * sizeof(float)), aligned(sizeof(float)), may_alias));
+
 constexpr int64_t kChunk = 256; // positions whose sums stay in single precision
 
 void moments(const float* x, int64_t positions, const float* pivot, double* sums, double* squares) {
@@ -101,28 +114,32 @@ void max_forward(const PoolGeometry& g, const float* x, float* y, std::uint8_t* 
         for (int64_t j = 0; j < g.out_w; ++j) {
             const int64_t left = j * g.stride_w - g.pad_w;
             const Span columns = inside(left, g.kernel_w, g.dilation_w, g.in_w);
-            float best[kLanes];
-            std::int32_t at[kLanes];
-            for (int l = 0; l < kLanes; ++l) {
-                best[l] = -__builtin_inff();
-                at[l] = static_cast<std::int32_t>(rows.first * g.kernel_w + columns.first);
+            V best[kParts];
+            I at[kParts];
+            for (int p = 0; p < kParts; ++p) {
+                best[p] = -__builtin_inff() - V{};
+                at[p] = static_cast<std::int32_t>(rows.first * g.kernel_w + columns.first) - I{};
             }
             for (int64_t r = rows.first; r < rows.last; ++r)
                 for (int64_t c = columns.first; c < columns.last; ++c) {
                     const float* from =
                         x + ((top + r * g.dilation_h) * g.in_w + left + c * g.dilation_w) * kLanes;
-                    const auto tap = static_cast<std::int32_t>(r * g.kernel_w + c);
-                    for (int l = 0; l < kLanes; ++l) {
-                        const bool wins = from[l] > best[l] || from[l] != from[l];
-                        best[l] = wins ? from[l] : best[l];
-                        at[l] = wins ? tap : at[l];
+                    const I tap = static_cast<std::int32_t>(r * g.kernel_w + c) - I{};
+                    for (int p = 0; p < kParts; ++p) {
+                        const V v = *reinterpret_cast<const Unaligned*>(from + p * kVector);
+                        const I wins = (v > best[p]) | (v != v);
+                        best[p] = wins ? v : best[p];
+                        at[p] = wins ? tap : at[p];
                     }
                 }
             float* to = y + (i * g.out_w + j) * kLanes;
             std::uint8_t* where = place + (i * g.out_w + j) * kLanes;
-            for (int l = 0; l < kLanes; ++l) {
-                to[l] = best[l];
-                where[l] = static_cast<std::uint8_t>(at[l]);
+            for (int p = 0; p < kParts; ++p) {
+                *reinterpret_cast<Unaligned*>(to + p * kVector) = best[p];
+                std::int32_t taps[kVector];
+                __builtin_memcpy(taps, &at[p], sizeof(taps));
+                for (int l = 0; l < kVector; ++l)
+                    where[p * kVector + l] = static_cast<std::uint8_t>(taps[l]);
             }
         }
     }
