@@ -167,7 +167,7 @@ class InspectorTest : public QObject {
         panel.show();
         panel.look(focusOn(net.layer));
         QTRY_COMPARE(panel.values().size(),
-                     std::size_t(6)); // output, weight, bias, and the gradients
+                     std::size_t(8)); // output, weight, bias, their gradients, and two updates
         panel.look(focusOn(net.data, "y"));
         QCOMPARE(panel.current().name, std::string("y"));
         QCOMPARE(panel.current().what, ProbeWhat::Activation);

@@ -15,6 +15,7 @@
 #include "ui/canvas/canvas_impl.h"
 #include "ui/canvas/canvas_overlays.h"
 #include "ui/canvas/canvas_style.h"
+#include "ui/canvas/live_layer.h"
 #include "ui/theme/theme.h"
 
 namespace wiregrad::studio {
@@ -277,6 +278,7 @@ Canvas::Canvas(Document& document, TrainSession& session, QWidget* parent) : QGr
     setAccessibleName(tr("Graph"));
     d = std::make_unique<Impl>(*this, document, session);
     setScene(&d->scene);
+    d->live = new LiveLayer(*this, d->scene, document, session);
     setSceneRect(-kWorld, -kWorld, 2 * kWorld, 2 * kWorld);
     setInteractive(false);
     setMouseTracking(true);
@@ -373,7 +375,12 @@ Canvas::Canvas(Document& document, TrainSession& session, QWidget* parent) : QGr
     d->graphReplaced();
 }
 
+LiveLayer& Canvas::live() {
+    return *d->live;
+}
+
 Canvas::~Canvas() {
+    delete d->live;
     // Timers and signals must not reach a half-destroyed canvas.
     disconnect(&d->document, nullptr, this, nullptr);
     disconnect(&d->session, nullptr, this, nullptr);

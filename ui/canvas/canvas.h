@@ -14,6 +14,7 @@
 namespace wiregrad::studio {
 
 class Actions;
+class LiveLayer;
 
 /// What is selected or looked at: a node, or an output port of it.
 struct Focus {
@@ -31,6 +32,7 @@ class Canvas : public QGraphicsView {
     /// layout, rename, mute, collapse.
     void registerActions(Actions& actions);
 
+    LiveLayer& live(); ///< the miniatures under the nodes
     std::set<QString> selectedNodes() const;
     void select(const std::set<QString>& nodes);
     Focus focused() const; ///< last clicked node or wire

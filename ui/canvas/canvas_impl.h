@@ -40,6 +40,7 @@ struct Canvas::Impl {
     RenameField* rename;
     Minimap* minimap;
     EmptyHint* empty;
+    LiveLayer* live = nullptr;
     ShapeLabel* label; ///< shape of the hovered or chosen wire; owned by the scene
     GestureContext context;
     std::unique_ptr<Gesture> gesture;

@@ -1,43 +1,49 @@
 #include "ui/inspect/inspector_panel.h"
 
-#include <QButtonGroup>
-#include <QComboBox>
+#include <QClipboard>
 #include <QGridLayout>
+#include <QGuiApplication>
 #include <QPointer>
 #include <QScrollArea>
 #include <QSignalBlocker>
-#include <QStackedLayout>
-#include <QStandardItemModel>
 #include <QVBoxLayout>
 
-#include <array>
-#include <optional>
-
 #include "engine/nn/module.h"
-#include "ui/inspect/tensor_views.h"
+#include "ui/inspect/inspector_impl.h"
 #include "ui/panels/format.h"
-#include "ui/panels/parts.h"
 
 namespace wiregrad::studio {
 
 namespace {
 
-constexpr double kLooksPerSecond = 5;
-constexpr int kBins = 48;
-/// 64 KB a look: 32 channels of 22 × 22, or 20 digits.
-constexpr std::int64_t kElements = 16384;
-
-ProbeRequest requestFor(const ValueId& value) {
-    ProbeRequest request;
-    request.value = value;
-    request.histogram_bins = kBins;
-    request.max_elements = kElements;
-    request.max_per_second = kLooksPerSecond;
-    return request;
+bool isWeight(ProbeWhat what) {
+    return what != ProbeWhat::Activation && what != ProbeWhat::ActivationGradient;
 }
 
-bool isWeight(ProbeWhat what) {
-    return what == ProbeWhat::Weight || what == ProbeWhat::WeightGradient;
+/// Moments that the optimizers of this graph keep for each weight.
+std::vector<std::pair<std::string, QString>> momentsOf(const graph::Graph& graph) {
+    std::vector<std::pair<std::string, QString>> result;
+    for (const auto& [id, node] : graph.nodes()) {
+        if (node.type.starts_with("Adam")) {
+            result.emplace_back("exp_avg", QStringLiteral("first moment"));
+            result.emplace_back("exp_avg_sq", QStringLiteral("second moment"));
+            return result;
+        }
+        const auto momentum = node.params.find("momentum");
+        if (node.type == "SGD" && momentum != node.params.end() &&
+            momentum->second != graph::ParamValue(0.0)) {
+            result.emplace_back("momentum_buffer", QStringLiteral("momentum"));
+            return result;
+        }
+    }
+    return result;
+}
+
+/// The range of a bounded activation; equal ends for all others.
+std::pair<double, double> boundsOf(const graph::Node* node) {
+    if (node && node->type == "Tanh") return {-1, 1};
+    if (node && (node->type == "Sigmoid" || node->type == "Hardsigmoid")) return {0, 1};
+    return {0, 0};
 }
 
 QString labelOf(const ValueId& value, const graph::NodeType* type) {
@@ -56,11 +62,21 @@ QString labelOf(const ValueId& value, const graph::NodeType* type) {
         return name.left(1).toUpper() + name.mid(1);
     case ProbeWhat::WeightGradient:
         return QStringLiteral("Gradient of %1").arg(name);
+    case ProbeWhat::WeightUpdate:
+        return QStringLiteral("Last update of %1").arg(name);
+    case ProbeWhat::OptimizerState: {
+        const QString weight = name.section(QLatin1Char('.'), 0, -2),
+                      moment = name.section(QLatin1Char('.'), -1);
+        const QString word = moment == QLatin1String("exp_avg") ? QStringLiteral("First moment")
+                             : moment == QLatin1String("exp_avg_sq")
+                                 ? QStringLiteral("Second moment")
+                                 : QStringLiteral("Momentum");
+        return QStringLiteral("%1 of %2").arg(word, weight);
+    }
     }
     return name;
 }
 
-enum Stat { Shape_, Type, Step, Min, Max, Mean, Std, Zeros, Broken, StatCount };
 constexpr const char* kStatNames[StatCount] = {"Shape", "Type", "Step",  "Min",   "Max",
                                                "Mean",  "Std",  "Zeros", "NaN, ∞"};
 constexpr const char* kStatHelp[StatCount] = {
@@ -75,62 +91,6 @@ constexpr const char* kStatHelp[StatCount] = {
     "Values that are not a number (NaN) or infinite: something was divided by zero or overflowed"};
 
 } // namespace
-
-struct InspectorPanel::Impl {
-    Impl(Document& doc, TrainSession& run, InspectorPanel* panel)
-        : document(doc), session(run), q(panel) {}
-
-    Document& document;
-    TrainSession& session;
-    InspectorPanel* q;
-    Focus focus;  ///< what is looked at
-    Focus wanted; ///< what was selected last: taken when the pin is lifted
-    std::vector<ValueId> values;
-    ValueId value;
-    bool hasValue = false;
-    int handle = 0;
-    bool subscribed = false;
-    std::optional<ProbeRecord> record;
-    quint64 fetch = 0; ///< number of the last weight that was asked for; older answers are dropped
-    std::optional<PictureKind> preferred;
-    std::vector<PictureKind> kinds;
-    PictureKind kind = PictureKind::HeatMap;
-
-    TextLabel *title = nullptr, *subtitle = nullptr;
-    QToolButton* pin = nullptr;
-    QComboBox* choice = nullptr;
-    QStackedLayout* pages = nullptr;
-    EmptyState* empty = nullptr;
-    std::array<TextLabel*, StatCount> stats{};
-    HistogramView* histogram = nullptr;
-    TextLabel* histogramTitle = nullptr;
-    TextLabel* number = nullptr;
-    QWidget* tabs = nullptr;
-    QHBoxLayout* tabRow = nullptr;
-    QButtonGroup* tabGroup = nullptr;
-    HeatMapView* heat = nullptr;
-    ImageTilesView* images = nullptr;
-    BarsView* bars = nullptr;
-
-    const graph::Node* node() const { return document.graph().node(focus.node.toStdString()); }
-    const graph::NodeType* type() const {
-        return node() ? graph::find_type(node()->type) : nullptr;
-    }
-    void take(const Focus& next);
-    void listValues();
-    void setValue(const ValueId& next);
-    void resubscribe();
-    void unsubscribe();
-    void arrived();
-    void fetchWeight();
-    void take(ProbeRecord next);
-    void refreshHeader();
-    void refreshBody();
-    void refreshEmpty();
-    void setKinds(const std::vector<PictureKind>& next);
-    void showKind();
-    QWidget* makeBody();
-};
 
 // --- what to look at
 
@@ -160,6 +120,10 @@ void InspectorPanel::Impl::listValues() {
             for (const auto& [name, shape] : facts->second.weight_shapes) {
                 add(name, ProbeWhat::Weight);
                 add(name, ProbeWhat::WeightGradient);
+                add(name, ProbeWhat::WeightUpdate);
+                for (const auto& [moment, label] : momentsOf(document.graph())) {
+                    add(name + "." + moment, ProbeWhat::OptimizerState);
+                }
             }
         }
     }
@@ -173,6 +137,8 @@ void InspectorPanel::Impl::listValues() {
     }
     choice->setEnabled(values.size() > 1);
     choice->setVisible(!values.empty());
+    pinSample->setVisible(!values.empty());
+    sample->setVisible(!values.empty() && pinSample->isChecked());
     if (values.empty()) {
         hasValue = false;
         value = {};
@@ -224,6 +190,9 @@ void InspectorPanel::Impl::setValue(const ValueId& next) {
     value = next;
     hasValue = true;
     record.reset();
+    sliceFrom = 0;
+    history->clear();
+    nameClasses();
     resubscribe();
     arrived();     // it may have been probed before
     fetchWeight(); // and outside a run the model knows it better
@@ -242,17 +211,18 @@ void InspectorPanel::Impl::unsubscribe() {
 void InspectorPanel::Impl::resubscribe() {
     unsubscribe();
     if (hasValue && q->isVisible()) {
-        handle = session.subscribe(requestFor(value));
+        handle = session.subscribe(request());
         subscribed = true;
     }
 }
 
 void InspectorPanel::Impl::arrived() {
-    if (!hasValue) {
+    if (!hasValue || samplePinned()) {
         return;
     }
     const ProbeRecord* latest = session.latest(value);
-    if (latest && (!record || latest->step != record->step)) {
+    if (latest &&
+        (!record || latest->step != record->step || latest->slice_from != record->slice_from)) {
         take(*latest);
     }
 }
@@ -260,6 +230,7 @@ void InspectorPanel::Impl::arrived() {
 void InspectorPanel::Impl::take(ProbeRecord next) {
     ++fetch;
     record = std::move(next);
+    history->add(*record);
     if (q->isVisible()) {
         refreshBody();
     }
@@ -279,7 +250,7 @@ void InspectorPanel::Impl::fetchWeight() {
     auto answer = std::make_shared<std::optional<ProbeRecord>>();
     const QPointer<InspectorPanel> alive(q);
     const bool asked = session.withModel(
-        [answer, name, step, request = requestFor(value)](graph::CompiledModel& model) {
+        [answer, name, step, request = request()](graph::CompiledModel& model) {
             for (const nn::NamedTensor& weight : model.module().state()) {
                 if (weight.name == name) {
                     *answer = measure(request, weight.tensor, step);
@@ -296,7 +267,7 @@ void InspectorPanel::Impl::fetchWeight() {
     }
     for (const nn::NamedTensor& weight : document.weights()) {
         if (weight.name == name) {
-            take(measure(requestFor(value), weight.tensor, 0));
+            take(measure(request(), weight.tensor, 0));
             return;
         }
     }
@@ -381,7 +352,12 @@ void InspectorPanel::Impl::refreshBody() {
         broken ? QStringLiteral("%1 NaN, %2 infinite").arg(countText(now.nans), countText(now.infs))
                : QStringLiteral("none"));
     stats[Broken]->setToken(broken ? Token::Error : Token::Text);
-    setKinds(picturesFor(now));
+    findBroken->setVisible(broken);
+    std::vector<PictureKind> fitting = picturesFor(now);
+    if (now.units.size() > 1) fitting.push_back(PictureKind::Units);
+    if (history->columns() > 1) fitting.push_back(PictureKind::History);
+    if (!fitting.empty() && now.slice.size() > 1) fitting.push_back(PictureKind::Values);
+    setKinds(fitting);
     const bool spread = !now.histogram.empty() && numel(now.shape) > 1;
     histogram->setVisible(spread);
     histogramTitle->setVisible(spread);
@@ -419,6 +395,9 @@ void InspectorPanel::Impl::setKinds(const std::vector<PictureKind>& next) {
 
 void InspectorPanel::Impl::showKind() {
     const bool any = !kinds.empty();
+    units->setVisible(any && kind == PictureKind::Units);
+    history->setVisible(any && kind == PictureKind::History);
+    valuesPage->setVisible(any && kind == PictureKind::Values);
     number->setVisible(any && kind == PictureKind::Number);
     heat->setVisible(any && kind == PictureKind::HeatMap);
     images->setVisible(any && kind == PictureKind::Images);
@@ -439,6 +418,29 @@ void InspectorPanel::Impl::showKind() {
     case PictureKind::Bars:
         bars->show(*record);
         break;
+    case PictureKind::Units: {
+        const auto [low, high] = boundsOf(node());
+        const bool output = value.what == ProbeWhat::Activation;
+        units->setBounds(output ? low : 0, output ? high : 0);
+        units->show(*record);
+        break;
+    }
+    case PictureKind::History:
+        break;
+    case PictureKind::Values: {
+        model.setColumnNames(classNames);
+        model.show(*record);
+        const std::int64_t rows = record->shape.size() > 0 ? record->shape[0] : 1;
+        const QSignalBlocker block(from);
+        from->setMaximum(int(std::max<std::int64_t>(0, rows - 1)));
+        from->setValue(int(record->slice_from));
+        part->setText(record->slice.size() == std::size_t(numel(record->shape))
+                          ? QStringLiteral("all %1 values").arg(countText(numel(record->shape)))
+                          : QStringLiteral("%1 of %2 values")
+                                .arg(countText(std::int64_t(record->slice.size())),
+                                     countText(numel(record->shape))));
+        break;
+    }
     }
 }
 
@@ -478,6 +480,14 @@ QWidget* InspectorPanel::Impl::makeBody() {
     grid->setColumnStretch(1, 1);
     grid->setColumnStretch(3, 1);
     column->addLayout(grid);
+    findBroken = new QToolButton(body);
+    findBroken->setObjectName(QStringLiteral("findBroken"));
+    findBroken->setText(tr("Show the first one"));
+    findBroken->hide();
+    column->addWidget(findBroken);
+    connect(findBroken, &QToolButton::clicked, q, [this] {
+        if (record && record->first_broken >= 0) q->showElement(record->first_broken);
+    });
 
     histogramTitle = sectionTitle(QStringLiteral("Distribution"), body);
     column->addSpacing(theme.space(1));
@@ -497,7 +507,11 @@ QWidget* InspectorPanel::Impl::makeBody() {
     heat = new HeatMapView(body);
     images = new ImageTilesView(body);
     bars = new BarsView(body);
-    for (QWidget* view : std::initializer_list<QWidget*>{number, heat, images, bars}) {
+    units = new UnitsView(body);
+    history = new HistoryView(body);
+    valuesPage = makeValues(body);
+    for (QWidget* view :
+         std::initializer_list<QWidget*>{number, heat, images, bars, units, history, valuesPage}) {
         column->addWidget(view);
         view->hide();
     }
@@ -536,13 +550,59 @@ InspectorPanel::InspectorPanel(Document& document, TrainSession& session, QWidge
     line->setSpacing(theme.space(2));
     line->addWidget(d->title);
     line->addWidget(d->subtitle, 1);
+    QToolButton* copy =
+        iconButton(QStringLiteral("copy"), tr("Copy these values as NumPy text"), this);
+    copy->setObjectName(QStringLiteral("copyNumPy"));
+    QToolButton* save =
+        iconButton(QStringLiteral("save"), tr("Save the whole value as .npy"), this);
+    save->setObjectName(QStringLiteral("saveNpy"));
+    line->addWidget(copy);
+    line->addWidget(save);
     line->addWidget(d->pin);
+    connect(copy, &QToolButton::clicked, this, [this] {
+        if (d->record) QGuiApplication::clipboard()->setText(numpyText(*d->record));
+    });
+    connect(save, &QToolButton::clicked, this, [this] { d->saveNpy(); });
     head->addLayout(line);
     d->choice = new QComboBox(this);
     d->choice->setObjectName(QStringLiteral("inspectorValue"));
     d->choice->setAccessibleName(QStringLiteral("Value to look at"));
-    head->addWidget(d->choice);
+    auto* what = new QHBoxLayout;
+    what->addWidget(d->choice, 1);
+    d->pinSample = new QToolButton(this);
+    d->pinSample->setText(tr("Sample"));
+    d->pinSample->setCheckable(true);
+    d->pinSample->setObjectName(QStringLiteral("pinSample"));
+    d->pinSample->setToolTip(tr("Look at the same validation sample at every step, instead of the "
+                                "batch that passes"));
+    d->sample = new QSpinBox(this);
+    d->sample->setRange(0, 1'000'000'000);
+    d->sample->setObjectName(QStringLiteral("sampleNumber"));
+    d->sample->setAccessibleName(tr("Number of the sample"));
+    d->sample->hide();
+    what->addWidget(d->pinSample);
+    what->addWidget(d->sample);
+    head->addLayout(what);
     column->addLayout(head);
+    d->sampleTimer.setInterval(int(1000 / kLooksPerSecond));
+    connect(&d->sampleTimer, &QTimer::timeout, this, [this] { d->askForSample(); });
+    connect(d->pinSample, &QToolButton::toggled, this, [this](bool on) {
+        d->sample->setVisible(on);
+        d->record.reset();
+        d->history->clear();
+        if (on) {
+            d->sampleTimer.start();
+            d->askForSample();
+        } else {
+            d->sampleTimer.stop();
+            d->arrived();
+        }
+        d->refreshBody();
+    });
+    connect(d->sample, &QSpinBox::valueChanged, this, [this] {
+        d->history->clear();
+        d->askForSample();
+    });
 
     auto* host = new QWidget(this);
     d->pages = new QStackedLayout(host);
@@ -632,6 +692,27 @@ void InspectorPanel::choose(const ValueId& value) {
 
 const ProbeRecord* InspectorPanel::shown() const {
     return d->record ? &*d->record : nullptr;
+}
+
+void InspectorPanel::showElement(std::int64_t element) {
+    if (!d->record || d->record->shape.size() == 0) return;
+    const std::int64_t row =
+        std::max<std::int64_t>(1, numel(d->record->shape) / d->record->shape[0]);
+    d->sliceFrom = element / row;
+    d->preferred = PictureKind::Values;
+    if (const auto at = std::find(d->kinds.begin(), d->kinds.end(), PictureKind::Values);
+        at != d->kinds.end()) {
+        d->kind = PictureKind::Values;
+        if (QAbstractButton* button = d->tabGroup->button(int(d->kind))) button->setChecked(true);
+    }
+    d->resubscribe();
+    d->fetchWeight();
+    d->showKind();
+}
+
+void InspectorPanel::pinSample(std::int64_t index) {
+    d->sample->setValue(int(index));
+    d->pinSample->setChecked(true);
 }
 
 bool InspectorPanel::isSubscribed() const {

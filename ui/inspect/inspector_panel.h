@@ -14,6 +14,9 @@
 
 namespace wiregrad::studio {
 
+/// The record's slice as a .npy file. Throws FileError.
+void saveRecordAsNpy(const ProbeRecord& record, const QString& path);
+
 class InspectorPanel : public QWidget {
     Q_OBJECT
 
@@ -33,6 +36,10 @@ class InspectorPanel : public QWidget {
     /// Null: nothing arrived. What is on the screen.
     const ProbeRecord* shown() const;
     bool isSubscribed() const;
+    /// Shows the table of values where this element (row-major) is.
+    void showElement(std::int64_t element);
+    /// From now on the values of one validation sample, at every step.
+    void pinSample(std::int64_t index);
 
   protected:
     void showEvent(QShowEvent* event) override;

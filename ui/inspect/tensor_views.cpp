@@ -31,7 +31,8 @@ std::size_t extent(const Shape& shape, int from) {
 }
 
 bool isWeight(const ProbeRecord& record) {
-    return record.value.what == ProbeWhat::Weight || record.value.what == ProbeWhat::WeightGradient;
+    return record.value.what != ProbeWhat::Activation &&
+           record.value.what != ProbeWhat::ActivationGradient;
 }
 
 /// Side of a square picture that a row of `features` numbers may be; 0 when it is none.
@@ -105,6 +106,12 @@ QString pictureName(PictureKind kind) {
         return QStringLiteral("Heat map");
     case PictureKind::Bars:
         return QStringLiteral("Bars");
+    case PictureKind::Units:
+        return QStringLiteral("Units");
+    case PictureKind::History:
+        return QStringLiteral("Over time");
+    case PictureKind::Values:
+        return QStringLiteral("Values");
     }
     return {};
 }

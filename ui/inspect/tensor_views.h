@@ -14,9 +14,9 @@
 
 namespace wiregrad::studio {
 
-enum class PictureKind { Number, Images, HeatMap, Bars };
+enum class PictureKind { Number, Images, HeatMap, Bars, Units, History, Values };
 QString pictureName(PictureKind kind);
-/// What makes sense for this value, the best first; empty without a slice.
+/// Pictures that make sense for this value, the best first; empty without a slice.
 std::vector<PictureKind> picturesFor(const ProbeRecord& record);
 
 /// Values to colours: grey from black to white, or the theme's heat colours, sequential or

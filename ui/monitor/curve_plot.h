@@ -23,6 +23,15 @@ struct CurveStyle {
     bool dashed = false;
     bool dots = false;    ///< few points (one an epoch): mark each
     bool smoothed = true; ///< follows the smoothing slider
+    bool faint = false;   ///< of another run, behind the one that is looked at
+};
+
+/// A mark on the axis of steps, with a word that the mouse is told.
+struct PlotMarker {
+    double step = 0;
+    QString text;
+    Token colour = Token::TextMuted;
+    bool operator==(const PlotMarker&) const = default;
 };
 
 /// What the plots of one panel share: the stretch of steps that is shown.
@@ -46,6 +55,7 @@ class CurvePlot : public QGraphicsView {
     struct Entry {
         CurveStyle style;
         std::string name;
+        std::shared_ptr<const MetricStore> store{}; ///< of another run; null: the plot's own
     };
     /// Replaces the curves. The store must live as long as the plot shows it.
     void setCurves(const MetricStore& store, const std::vector<Entry>& curves);
@@ -57,6 +67,13 @@ class CurvePlot : public QGraphicsView {
     void setPercent(bool on); ///< values are fractions, shown in percent
     void setLogarithmic(bool on);
     bool isLogarithmic() const;
+    void setLogarithmicSteps(bool on);
+    void setMarkers(const std::vector<PlotMarker>& markers);
+    /// Texts of the markers within a few pixels of `viewX`.
+    QStringList markersAt(double viewX) const;
+    /// A handle at a step that a person may drag (time travel); none when NaN. `busy` dims it.
+    void setCursor(double step, bool busy = false);
+    double cursorStep() const;
     void setSmoothing(double smoothing);
     /// Steps an epoch has; marks the epochs. 0: no marks.
     void setStepsPerEpoch(double steps);
@@ -88,6 +105,8 @@ class CurvePlot : public QGraphicsView {
   signals:
     void zoomChanged(const wiregrad::studio::StepRange& zoom);
     void crosshairMoved(double step);
+    void cursorMoved(double step);
+    void stepChosen(double step); ///< Ctrl+click, or Enter on the crosshair: go to this step
 
   protected:
     void wheelEvent(QWheelEvent* event) override;
@@ -98,6 +117,7 @@ class CurvePlot : public QGraphicsView {
     void leaveEvent(QEvent* event) override;
     void resizeEvent(QResizeEvent* event) override;
     void keyPressEvent(QKeyEvent* event) override;
+    bool viewportEvent(QEvent* event) override;
 
   private:
     struct Impl;

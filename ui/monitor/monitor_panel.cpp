@@ -1,30 +1,21 @@
 #include "ui/monitor/monitor_panel.h"
 
 #include <QAction>
-#include <QClipboard>
 #include <QContextMenuEvent>
-#include <QElapsedTimer>
-#include <QFileDialog>
-#include <QGuiApplication>
-#include <QMenu>
-#include <QMessageBox>
-#include <QSaveFile>
-#include <QSlider>
-#include <QStackedLayout>
-#include <QToolButton>
+#include <QFile>
 #include <QVBoxLayout>
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <utility>
 
-#include "engine/core/error.h"
+#include "session/settings.h"
 #include "ui/monitor/curve_plot.h"
-#include "ui/monitor/meters.h"
+#include "ui/monitor/monitor_panel_impl.h"
 #include "ui/panels/format.h"
-#include "ui/panels/parts.h"
 
 namespace wiregrad::studio {
 
@@ -71,61 +62,44 @@ bool isFraction(const graph::Graph& graph, const std::string& name) {
            (node && QString::fromStdString(node->type).contains(QStringLiteral("Accuracy")));
 }
 
-/// Two widgets side by side, or above each other where there is no width.
-class Pair : public QWidget {
-  public:
-    /// In a panel lower than `lowest` they always stay side by side.
-    explicit Pair(int lowest)
-        : lowest_(lowest), box_(new QBoxLayout(QBoxLayout::LeftToRight, this)) {
-        box_->setContentsMargins(0, 0, 0, 0);
-        box_->setSpacing(Theme::instance().space(5));
-    }
-    void add(QWidget* widget, int stretch) { box_->addWidget(widget, stretch); }
-
-  protected:
-    void resizeEvent(QResizeEvent* event) override {
-        const bool narrow = width() < Theme::instance().space(130) && panelHeight() > lowest_;
-        box_->setDirection(narrow ? QBoxLayout::TopToBottom : QBoxLayout::LeftToRight);
-        QWidget::resizeEvent(event);
-    }
-
-  private:
-    int panelHeight() const { return parentWidget() ? parentWidget()->height() : height(); }
-    int lowest_;
-    QBoxLayout* box_;
+/// What can be drawn beside losses and metrics.
+struct ChartKind {
+    const char *id, *title, *help;
 };
+constexpr ChartKind kCharts[] = {
+    {"lr", "Learning rate", "The learning rate of the first optimizer"},
+    {"gradient_norm", "Gradient norm", "Length of the whole gradient, before it is clipped"},
+    {"gradients", "Gradient of each layer", "Length of the gradient of each weight"},
+    {"updates", "Update / weight",
+     "How large each step is beside the weight it changes; about 0.001 is healthy"},
+    {"speed", "Speed", "Samples a second"},
+    {"memory", "Memory", "What this program uses, in megabytes"},
+    {"time", "Time", "Seconds of training"}};
+constexpr const char* kSettingsKey = "monitor.charts";
+
+double residentMegabytes() {
+    QFile file(QStringLiteral("/proc/self/statm"));
+    if (!file.open(QIODevice::ReadOnly)) return peakMemoryBytes() / (1 << 20);
+    const QList<QByteArray> fields = file.readAll().split(' ');
+    return fields.size() > 1 ? fields[1].toDouble() * double(sysconf(_SC_PAGESIZE)) / (1 << 20) : 0;
+}
+
+Token colourOf(RunMarker::Kind kind) {
+    switch (kind) {
+    case RunMarker::Kind::Rate:
+        return Token::Curve3;
+    case RunMarker::Kind::Edit:
+        return Token::Accent;
+    case RunMarker::Kind::Branch:
+        return Token::Selection;
+    case RunMarker::Kind::Warning:
+        return Token::Warning;
+    default:
+        return Token::TextMuted;
+    }
+}
 
 } // namespace
-
-struct MonitorPanel::Impl {
-    Impl(Document& doc, TrainSession& run, MonitorPanel* panel)
-        : document(doc), session(run), q(panel) {}
-
-    Document& document;
-    TrainSession& session;
-    MonitorPanel* q;
-    QStackedLayout* pages = nullptr;
-    EmptyState* empty = nullptr;
-    MeterRow* meters = nullptr;
-    QSlider* smoothing = nullptr;
-    QToolButton* logarithm = nullptr;
-    Pair* pair = nullptr;
-    CurvePlot *loss = nullptr, *metric = nullptr;
-    PlotLegend *lossLegend = nullptr, *metricLegend = nullptr;
-    train::RunState state = train::RunState::Idle;
-    QString configured; ///< what the plots show now
-    std::uint64_t revision = 0;
-    QElapsedTimer memoryClock;
-    double memory = 0;
-
-    bool hasData() const;
-    void configure();
-    void refresh();
-    void refreshMeters();
-    void refreshEmpty();
-    QWidget* withLegend(CurvePlot* plot, PlotLegend*& legend);
-    void saveAs(bool picture);
-};
 
 bool MonitorPanel::Impl::hasData() const {
     const std::vector<std::string> names = session.metrics().names();
@@ -143,6 +117,9 @@ void MonitorPanel::Impl::configure() {
     }
     for (const std::string& name : metrics) {
         key += QStringLiteral("m%1\n").arg(QString::fromStdString(name));
+    }
+    for (const MonitorPanel::Overlay& overlay : overlays) {
+        key += QStringLiteral("o%1\n").arg(overlay.id);
     }
     if (key == configured) {
         return;
@@ -164,14 +141,15 @@ void MonitorPanel::Impl::configure() {
                 style.dashed = style.dots = validation;
                 style.smoothed = !validation;
                 result.push_back({style, (validation ? "validation/" : "train/") + name});
+                addOverlays(result, result.back().name);
             }
         }
         return result;
     };
     loss->setTitle(losses.size() == 1 ? QStringLiteral("Loss") : QStringLiteral("Losses"));
     loss->setCurves(session.metrics(), entries(losses));
-    if (metrics
-            .empty()) { // nothing is measured beside the loss: the learning rate is worth the place
+    if (metrics.empty()) {
+        // Nothing is measured beside the loss: the learning rate is worth the place.
         CurveStyle style;
         style.label = QStringLiteral("each step");
         style.colour = Token::Curve3;
@@ -187,6 +165,172 @@ void MonitorPanel::Impl::configure() {
                 return isFraction(document.graph(), name);
             }));
         metric->setCurves(session.metrics(), entries(metrics));
+    }
+    for (ChartBox* box : extra) {
+        fillChart(box);
+    }
+}
+
+/// The same curve of the other runs that are looked at.
+void MonitorPanel::Impl::addOverlays(std::vector<CurvePlot::Entry>& entries,
+                                     const std::string& curve) const {
+    constexpr Token kColours[] = {Token::Curve4, Token::Curve3, Token::Curve6, Token::Curve5};
+    std::size_t at = 0;
+    const bool validation = curve.starts_with("validation/");
+    for (const MonitorPanel::Overlay& overlay : overlays) {
+        const Token colour = kColours[at++ % std::size(kColours)];
+        if (!overlay.curves || !overlay.curves->find(curve)) {
+            continue;
+        }
+        CurveStyle style;
+        style.label = overlay.label + (validation ? QStringLiteral(" validation") : QString());
+        style.colour = colour;
+        style.dashed = style.dots = validation;
+        style.smoothed = !validation;
+        style.faint = true;
+        entries.push_back({style, curve, overlay.curves});
+    }
+}
+
+void MonitorPanel::Impl::fillChart(ChartBox* box) {
+    constexpr Token colours[] = {Token::Curve1, Token::Curve2, Token::Curve3,
+                                 Token::Curve4, Token::Curve5, Token::Curve6};
+    std::vector<CurvePlot::Entry> entries;
+    const auto one = [&](const char* name, const char* label, bool smoothed) {
+        CurveStyle style;
+        style.label = QString::fromLatin1(label);
+        style.smoothed = smoothed;
+        entries.push_back({style, name});
+        addOverlays(entries, name);
+    };
+    const auto each = [&](const std::string& prefix) {
+        std::size_t colour = 0;
+        for (const std::string& name : session.metrics().names()) {
+            if (name.starts_with(prefix)) {
+                CurveStyle style;
+                style.label = QString::fromStdString(name.substr(prefix.size()));
+                style.colour = colours[colour % std::size(colours)];
+                style.dashed = colour / std::size(colours) % 2 == 1;
+                ++colour;
+                entries.push_back({style, name});
+            }
+        }
+    };
+    const QString id = box->id();
+    if (id == QLatin1String("lr")) one("lr", "each step", false);
+    if (id == QLatin1String("gradient_norm")) one("gradient_norm", "all weights", true);
+    if (id == QLatin1String("gradients")) each("gradient/");
+    if (id == QLatin1String("updates")) each("update/");
+    if (id == QLatin1String("speed")) one("samples_per_second", "samples/s", true);
+    if (id == QLatin1String("memory")) one("memory", "MB", false);
+    if (id == QLatin1String("time")) one("seconds", "s", false);
+    const std::vector<CurvePlot::Entry> before = box->plot()->curves();
+    const bool same = std::equal(before.begin(), before.end(), entries.begin(), entries.end(),
+                                 [](const CurvePlot::Entry& a, const CurvePlot::Entry& b) {
+                                     return a.name == b.name && a.store == b.store;
+                                 });
+    if (!same || before.empty()) {
+        box->plot()->setCurves(session.metrics(), entries);
+    }
+}
+
+std::vector<ChartBox*> MonitorPanel::Impl::boxes() const {
+    std::vector<ChartBox*> all{lossBox, metricBox};
+    all.insert(all.end(), extra.begin(), extra.end());
+    return all;
+}
+
+/// Zoom, crosshair and time travel of all charts go together.
+void MonitorPanel::Impl::wire(CurvePlot* plot) {
+    connect(plot, &CurvePlot::zoomChanged, q, [this, plot](const StepRange& zoom) {
+        for (ChartBox* box : boxes()) {
+            if (box->plot() != plot) box->plot()->setZoom(zoom);
+        }
+    });
+    connect(plot, &CurvePlot::crosshairMoved, q, [this](double step) {
+        for (ChartBox* box : boxes()) {
+            box->plot()->setCrosshair(step);
+        }
+    });
+    connect(plot, &CurvePlot::cursorMoved, q, [this](double step) { travel(step); });
+    connect(plot, &CurvePlot::stepChosen, q, [this](double step) { travel(step); });
+}
+
+void MonitorPanel::Impl::setChart(const QString& id, bool on) {
+    const auto at = std::find_if(extra.begin(), extra.end(),
+                                 [&id](const ChartBox* box) { return box->id() == id; });
+    if (on == (at != extra.end())) {
+        return;
+    }
+    if (on) {
+        const auto kind =
+            std::find_if(std::begin(kCharts), std::end(kCharts),
+                         [&id](const ChartKind& k) { return id == QLatin1String(k.id); });
+        if (kind == std::end(kCharts)) {
+            return;
+        }
+        auto* box = new ChartBox(id, QString::fromUtf8(kind->title), true, grid);
+        box->plot()->setSmoothing(smoothingNow());
+        box->plot()->setLogarithmicSteps(logSteps->isChecked());
+        box->plot()->setLogarithmic(id == QLatin1String("gradients") ||
+                                    id == QLatin1String("updates"));
+        extra.push_back(box);
+        wire(box->plot());
+        connect(box, &ChartBox::closeAsked, q, [this, id] { setChart(id, false); });
+        grid->add(box);
+        fillChart(box);
+    } else {
+        ChartBox* box = *at;
+        extra.erase(at);
+        grid->remove(box);
+        box->deleteLater();
+    }
+    watch->setOn(std::any_of(extra.begin(), extra.end(), [](const ChartBox* box) {
+        return box->id().startsWith(QLatin1String("gradient")) ||
+               box->id() == QLatin1String("updates");
+    }));
+    QStringList ids;
+    for (const ChartBox* box : extra) {
+        ids << box->id();
+    }
+    Settings::setValue(QLatin1String(kSettingsKey), ids.join(QLatin1Char(',')));
+    refresh();
+}
+
+double MonitorPanel::Impl::smoothingNow() const {
+    // The far end is where the interesting values are: 0.5 at the middle is hardly smooth.
+    const int position = smoothing->value();
+    return position == 0 ? 0 : 1 - std::pow(10.0, -position / 50.0);
+}
+
+// --- time travel
+
+void MonitorPanel::Impl::travel(double step) {
+    const auto wish = std::max<std::int64_t>(0, std::llround(step));
+    if (session.state() == train::RunState::Running) {
+        travelWish = wish; // a run that goes on is paused for it
+        session.pause();
+        return;
+    }
+    session.travelTo(wish);
+    for (ChartBox* box : boxes()) {
+        box->plot()->setCursor(double(wish), true);
+    }
+    refreshTravel();
+}
+
+void MonitorPanel::Impl::refreshTravel() {
+    const bool on = session.isTravelling();
+    const std::int64_t at = session.travelStep();
+    travelBar->setVisible(on);
+    if (on) {
+        travelText->setText(at < 0 ? QStringLiteral("Going back …")
+                                   : QStringLiteral("Looking at step %1 of %2")
+                                         .arg(countText(at), countText(session.progress().step)));
+    }
+    const double cursor = on && at >= 0 ? double(at) : std::nan("");
+    for (ChartBox* box : boxes()) {
+        if (!on || at >= 0) box->plot()->setCursor(cursor);
     }
 }
 
@@ -238,6 +382,9 @@ void MonitorPanel::Impl::refreshMeters() {
     if (!memoryClock.isValid() || memoryClock.elapsed() > 1000) {
         memory = peakMemoryBytes();
         memoryClock.restart();
+        if (session.state() == train::RunState::Running && progress.step > 0) {
+            session.addScalar("memory", double(progress.step), residentMegabytes());
+        }
     }
     meters.push_back({QStringLiteral("Peak memory"), bytesText(memory)});
     this->meters->setMeters(std::move(meters));
@@ -279,25 +426,22 @@ void MonitorPanel::Impl::refresh() {
     const double perEpoch = progress.epochs > 0 && progress.totalSteps > 0
                                 ? double(progress.totalSteps) / double(progress.epochs)
                                 : 0;
-    for (CurvePlot* plot : {loss, metric}) {
-        plot->setStepsPerEpoch(perEpoch);
-        plot->refresh();
+    std::vector<PlotMarker> markers;
+    for (const RunMarker& marker : session.markers()) {
+        markers.push_back({marker.step, marker.text, colourOf(marker.kind)});
     }
-    lossLegend->refresh();
-    metricLegend->refresh();
     refreshMeters();
+    for (ChartBox* box : extra) {
+        if (box->id() == QLatin1String("gradients") || box->id() == QLatin1String("updates")) {
+            fillChart(box); // a layer's curve begins with its first value
+        }
+    }
+    for (ChartBox* box : boxes()) {
+        box->plot()->setStepsPerEpoch(perEpoch);
+        box->plot()->setMarkers(markers);
+        box->refresh();
+    }
     pages->setCurrentIndex(1);
-}
-
-QWidget* MonitorPanel::Impl::withLegend(CurvePlot* plot, PlotLegend*& legend) {
-    auto* box = new QWidget;
-    auto* column = new QVBoxLayout(box);
-    column->setContentsMargins(0, 0, 0, 0);
-    column->setSpacing(0);
-    legend = new PlotLegend(*plot, box);
-    column->addWidget(legend);
-    column->addWidget(plot, 1);
-    return box;
 }
 
 MonitorPanel::MonitorPanel(Document& document, TrainSession& session, QWidget* parent)
@@ -313,15 +457,16 @@ MonitorPanel::MonitorPanel(Document& document, TrainSession& session, QWidget* p
     auto* column = new QVBoxLayout(page);
     column->setContentsMargins(theme.space(4), theme.space(3), theme.space(4), theme.space(2));
     column->setSpacing(theme.space(2));
-    auto* top = new Pair(0);
+    auto* top = new QHBoxLayout;
+    top->setSpacing(theme.space(5));
     d->meters = new MeterRow(page);
-    top->add(d->meters, 1);
+    top->addWidget(d->meters, 1);
     auto* controls = new QWidget(page);
     controls->setSizePolicy(QSizePolicy::Maximum, QSizePolicy::Maximum);
     auto* controlRow = new QHBoxLayout(controls);
     controlRow->setContentsMargins(0, 0, 0, 0);
     controlRow->setSpacing(theme.space(2));
-    top->add(controls, 0);
+    top->addWidget(controls, 0, Qt::AlignTop);
     auto* smoothingLabel =
         new TextLabel(QStringLiteral("Smoothing"), Token::TextMuted, 0.92, QFont::Normal, page);
     d->smoothing = new QSlider(Qt::Horizontal, page);
@@ -342,44 +487,121 @@ MonitorPanel::MonitorPanel(Document& document, TrainSession& session, QWidget* p
     controlRow->addWidget(smoothingLabel);
     controlRow->addWidget(d->smoothing);
     controlRow->addWidget(d->logarithm);
-    column->addWidget(top);
+    d->logSteps = new QToolButton(page);
+    d->logSteps->setObjectName(QStringLiteral("logarithmicSteps"));
+    d->logSteps->setText(QStringLiteral("Log steps"));
+    d->logSteps->setCheckable(true);
+    d->logSteps->setToolTip(
+        QStringLiteral("Logarithmic axis of steps: the first steps get as much room as the last"));
+    controlRow->addWidget(d->logSteps);
+    d->chartsButton = iconButton(QStringLiteral("curve"), tr("Charts"), page);
+    d->chartsButton->setObjectName(QStringLiteral("monitorCharts"));
+    d->chartsButton->setPopupMode(QToolButton::InstantPopup);
+    auto* charts = new QMenu(d->chartsButton);
+    charts->setToolTipsVisible(true);
+    for (const ChartKind& kind : kCharts) {
+        QAction* action = charts->addAction(QString::fromUtf8(kind.title));
+        action->setCheckable(true);
+        action->setToolTip(QString::fromUtf8(kind.help));
+        action->setObjectName(QStringLiteral("monitor.chart.") + QLatin1String(kind.id));
+        connect(action, &QAction::triggered, this,
+                [this, id = QString::fromLatin1(kind.id)](bool on) { d->setChart(id, on); });
+    }
+    connect(charts, &QMenu::aboutToShow, this, [this, charts] {
+        for (QAction* action : charts->actions()) {
+            action->setChecked(
+                std::any_of(d->extra.begin(), d->extra.end(), [action](const ChartBox* box) {
+                    return action->objectName() == QStringLiteral("monitor.chart.") + box->id();
+                }));
+        }
+    });
+    d->chartsButton->setMenu(charts);
+    controlRow->addWidget(d->chartsButton);
+    QToolButton* exporting = iconButton(QStringLiteral("export"), tr("Save or copy"), page);
+    exporting->setObjectName(QStringLiteral("monitorExport"));
+    exporting->setPopupMode(QToolButton::InstantPopup);
+    exporting->setMenu(d->exportMenu(exporting));
+    controlRow->addWidget(exporting);
+    column->addLayout(top);
 
-    d->loss = new CurvePlot(QStringLiteral("Loss"));
-    d->metric = new CurvePlot(QStringLiteral("Metrics"));
+    d->travelBar = new QWidget(page);
+    d->travelBar->setObjectName(QStringLiteral("travelBar"));
+    setBackground(d->travelBar, Token::PanelRaised);
+    auto* travelRow = new QHBoxLayout(d->travelBar);
+    travelRow->setContentsMargins(theme.space(3), theme.space(1), theme.space(2), theme.space(1));
+    travelRow->addWidget(
+        new IconLabel(QStringLiteral("history"), Token::Selection, theme.space(4), d->travelBar));
+    d->travelText = new TextLabel({}, Token::Text, 0.95, QFont::DemiBold, d->travelBar);
+    d->travelText->setObjectName(QStringLiteral("travelText"));
+    travelRow->addWidget(d->travelText);
+    travelRow->addWidget(new TextLabel(tr("Inspector and miniatures show what was then."),
+                                       Token::TextMuted, 0.92, QFont::Normal, d->travelBar),
+                         1);
+    auto* branch = new QToolButton(d->travelBar);
+    branch->setText(tr("Branch from here"));
+    branch->setObjectName(QStringLiteral("travelBranch"));
+    branch->setToolTip(tr("Begin a new run with the weights of this step and the network as it is "
+                          "wired now"));
+    auto* back = new QToolButton(d->travelBar);
+    back->setText(tr("Back to now"));
+    back->setObjectName(QStringLiteral("travelBack"));
+    travelRow->addWidget(branch);
+    travelRow->addWidget(back);
+    d->travelBar->hide();
+    column->addWidget(d->travelBar);
+    connect(branch, &QToolButton::clicked, this, [this] { d->session.branchHere(); });
+    connect(back, &QToolButton::clicked, this, [this] { d->session.comeBack(); });
+
+    d->grid = new ChartGrid(page);
+    d->lossBox = new ChartBox(QStringLiteral("loss"), QStringLiteral("Loss"), false, d->grid);
+    d->metricBox =
+        new ChartBox(QStringLiteral("metric"), QStringLiteral("Metrics"), false, d->grid);
+    d->loss = d->lossBox->plot();
+    d->metric = d->metricBox->plot();
     d->loss->setObjectName(QStringLiteral("lossPlot"));
     d->metric->setObjectName(QStringLiteral("metricPlot"));
-    d->pair = new Pair(theme.space(100));
-    d->pair->add(d->withLegend(d->loss, d->lossLegend), 1);
-    d->pair->add(d->withLegend(d->metric, d->metricLegend), 1);
-    column->addWidget(d->pair, 1);
+    d->grid->add(d->lossBox);
+    d->grid->add(d->metricBox);
+    column->addWidget(d->grid, 1);
     d->pages->addWidget(page);
-
-    for (CurvePlot* plot : {d->loss, d->metric}) {
-        CurvePlot* other = plot == d->loss ? d->metric : d->loss;
-        connect(plot, &CurvePlot::zoomChanged, other, &CurvePlot::setZoom);
-        connect(plot, &CurvePlot::crosshairMoved, this, [plot, other](double step) {
-            plot->setCrosshair(step);
-            other->setCrosshair(step);
-        });
-    }
-    connect(d->smoothing, &QSlider::valueChanged, this, [this](int position) {
-        // The far end is where the interesting values are: 0.5 at the middle is hardly smooth.
-        const double smoothing = position == 0 ? 0 : 1 - std::pow(10.0, -position / 50.0);
-        d->loss->setSmoothing(smoothing);
-        d->metric->setSmoothing(smoothing);
+    d->watch = new LayerWatch(document, session, this);
+    d->wire(d->loss);
+    d->wire(d->metric);
+    connect(d->smoothing, &QSlider::valueChanged, this, [this] {
+        for (ChartBox* box : d->boxes()) {
+            box->plot()->setSmoothing(d->smoothingNow());
+        }
     });
     connect(d->logarithm, &QToolButton::toggled, this,
             [this](bool on) { d->loss->setLogarithmic(on); });
+    connect(d->logSteps, &QToolButton::toggled, this, [this](bool on) {
+        for (ChartBox* box : d->boxes()) {
+            box->plot()->setLogarithmicSteps(on);
+        }
+    });
     d->smoothing->setValue(45);
+    for (const QString& id :
+         Settings::value(QLatin1String(kSettingsKey)).split(QLatin1Char(','), Qt::SkipEmptyParts)) {
+        d->setChart(id, true);
+    }
 
+    connect(&session, &TrainSession::travelled, this, [this] { d->refreshTravel(); });
     connect(&session, &TrainSession::frame, this, [this] { d->refresh(); });
     connect(&session, &TrainSession::finished, this, [this] { d->refresh(); });
     connect(&session, &TrainSession::stateChanged, this, [this] {
         const train::RunState before = std::exchange(d->state, d->session.state());
         if (d->state == train::RunState::Preparing &&
             before != d->state) { // said again with each progress of it
-            d->loss->reset();
-            d->metric->reset();
+            for (ChartBox* box : d->boxes()) {
+                box->plot()->reset();
+            }
+            d->travelWish = -1;
+        }
+        if (d->state == train::RunState::Running && d->session.isTravelling()) {
+            d->session.comeBack();
+        }
+        if (d->travelWish >= 0 && d->session.canTravel()) {
+            d->travel(double(std::exchange(d->travelWish, -1)));
         }
         d->refresh();
     });
@@ -411,83 +633,30 @@ void MonitorPanel::showEvent(QShowEvent* event) {
     d->refresh();
 }
 
-void MonitorPanel::exportPng(const QString& path) {
-    constexpr double kScale = 2;
-    const QSize size = d->pair->size();
-    QImage picture(size * kScale, QImage::Format_ARGB32_Premultiplied);
-    picture.setDevicePixelRatio(kScale);
-    picture.fill(Theme::instance().color(Token::PlotBackground));
-    d->pair->render(&picture, {}, {}, QWidget::DrawChildren);
-    QSaveFile file(path);
-    if (!file.open(QIODevice::WriteOnly) || !picture.save(&file, "PNG") || !file.commit()) {
-        throw FileError("The picture could not be written: " + file.errorString().toStdString(),
-                        path.toStdString());
-    }
-}
-
-void MonitorPanel::exportCsv(const QString& path) const {
-    QSaveFile file(path);
-    if (!file.open(QIODevice::WriteOnly)) {
-        throw FileError("The numbers could not be written: " + file.errorString().toStdString(),
-                        path.toStdString());
-    }
-    file.write("curve,step,value\n");
-    const MetricStore& store = d->session.metrics();
-    for (const std::string& name : store.names()) {
-        const Curve* curve = store.find(name);
-        QByteArray field = QByteArray::fromStdString(name);
-        if (field.contains(',') || field.contains('"') || field.contains('\n')) {
-            field = '"' + field.replace("\"", "\"\"") + '"';
-        }
-        for (const CurvePoint& point : curve->sample(-1e300, 1e300, std::size_t(-1))) {
-            file.write(field + ',' + QByteArray::number(point.step, 'g', 17) + ',' +
-                       QByteArray::number(point.last, 'g', 9) + '\n');
+ChartBox* MonitorPanel::chart(const QString& id) const {
+    for (ChartBox* box : d->boxes()) {
+        if (box->id() == id) {
+            return box;
         }
     }
-    if (!file.commit()) {
-        throw FileError("The numbers could not be written: " + file.errorString().toStdString(),
-                        path.toStdString());
-    }
+    return nullptr;
 }
 
-void MonitorPanel::Impl::saveAs(bool picture) {
-    QString name = document.title();
-    name.replace(QLatin1Char('/'), QLatin1Char('-'));
-    const QString suffix = picture ? QStringLiteral("png") : QStringLiteral("csv");
-    const QString path = QFileDialog::getSaveFileName(
-        q,
-        picture ? QStringLiteral("Save the curves as a picture")
-                : QStringLiteral("Save the numbers of the curves"),
-        QStringLiteral("%1-curves.%2").arg(name.isEmpty() ? QStringLiteral("run") : name, suffix),
-        picture ? QStringLiteral("Pictures (*.png)") : QStringLiteral("Tables (*.csv)"));
-    if (path.isEmpty()) {
-        return;
-    }
-    try {
-        picture ? q->exportPng(path) : q->exportCsv(path);
-    } catch (const Error& error) {
-        QMessageBox::warning(q, QStringLiteral("Not saved"), QString::fromStdString(error.what()));
-    }
+void MonitorPanel::showChart(const QString& id, bool on) {
+    d->setChart(id, on);
+}
+
+void MonitorPanel::setOverlays(std::vector<Overlay> overlays) {
+    d->overlays = std::move(overlays);
+    d->refresh();
 }
 
 void MonitorPanel::contextMenuEvent(QContextMenuEvent* event) {
-    const bool data = d->hasData();
-    QMenu menu(this);
-    menu.addAction(QStringLiteral("Save picture…"), this, [this] { d->saveAs(true); })
-        ->setEnabled(data);
-    menu.addAction(QStringLiteral("Save numbers as CSV…"), this, [this] { d->saveAs(false); })
-        ->setEnabled(data);
-    menu.addAction(QStringLiteral("Copy picture"), this,
-                   [this] { QGuiApplication::clipboard()->setPixmap(d->pair->grab()); })
-        ->setEnabled(data);
-    menu.addSeparator();
-    menu.addAction(QStringLiteral("Show the whole run"), this, [this] { d->loss->setZoom({}); })
-        ->setEnabled(!d->loss->zoom().empty());
-    QAction* logarithm = menu.addAction(QStringLiteral("Logarithmic loss axis"));
-    logarithm->setCheckable(true);
-    logarithm->setChecked(d->logarithm->isChecked());
-    connect(logarithm, &QAction::toggled, d->logarithm, &QToolButton::setChecked);
-    menu.exec(event->globalPos());
+    QMenu* menu = d->exportMenu(this);
+    menu->setAttribute(Qt::WA_DeleteOnClose);
+    menu->addSeparator();
+    menu->addAction(tr("Show the whole run"), this, [this] { d->loss->setZoom({}); });
+    menu->popup(event->globalPos());
 }
 
 } // namespace wiregrad::studio

@@ -28,7 +28,7 @@ namespace wiregrad::studio {
 
 namespace {
 
-constexpr int kLayoutVersion = 1;
+constexpr int kLayoutVersion = 2;
 const QString kGeometryKey = QStringLiteral("window.geometry");
 const QString kStateKey = QStringLiteral("window.state");
 
@@ -68,6 +68,8 @@ MainWindow::~MainWindow() {
     d->session.disconnect(this);
     delete takeCentralWidget();
     qDeleteAll(d->dockOrder);
+    d->session.stop();
+    if (!d->temporaryRuns.isEmpty()) QDir(d->temporaryRuns).removeRecursively();
 }
 
 Document& MainWindow::document() {
@@ -131,6 +133,8 @@ void MainWindow::connectParts() {
         if (changes.everything) updateTitle();
     });
     connect(&document, &Document::analysed, this, [this] { updateTotals(); });
+
+    connectRuns();
 
     QUndoStack& stack = document.undoStack();
     const auto undoText = [this](const QString& text) {
@@ -334,28 +338,30 @@ void MainWindow::dropEvent(QDropEvent* event) {
 }
 
 bool MainWindow::offerRestore() {
+    const bool runs = offerAbandonedRuns();
     const std::vector<Abandoned> found = Recovery::abandoned(d->recoveryFolder);
-    if (found.empty()) return false;
+    if (found.empty()) return runs;
     for (const Abandoned& one : found) {
         const QString name = !one.originalPath.isEmpty() ? QFileInfo(one.originalPath).fileName()
                              : one.title.isEmpty()       ? tr("an unsaved network")
                                                          : one.title;
-        d->banner->say(Banner::Kind::Question,
-                       tr("Wiregrad did not end cleanly. Changes to %1 from %2 can be restored.")
-                           .arg(name, QLocale().toString(one.time, QLocale::ShortFormat)),
-                       {{tr("Restore"),
-                         [this, one] {
-                             if (!mayDiscard()) return;
-                             try {
-                                 d->recovery.restore(one);
-                                 d->gallery->hide();
-                                 d->canvas->fitAll();
-                             } catch (const Error& error) {
-                                 d->banner->say(Banner::Kind::Error,
-                                                QString::fromStdString(error.what()));
-                             }
-                         }},
-                        {tr("Discard"), [one] { Recovery::discard(one); }}});
+        d->banner->say(
+            Banner::Kind::Question,
+            tr("Wiregrad did not end cleanly. Changes to %1 from %2 can be restored.")
+                .arg(name, QLocale().toString(one.time, QLocale::ShortFormat)),
+            {{tr("Restore"),
+              [this, one] {
+                  if (!mayDiscard()) return;
+                  try {
+                      d->restoredRuns = one.originalPath.isEmpty() ? one.runs : QString();
+                      d->recovery.restore(one);
+                      d->gallery->hide();
+                      d->canvas->fitAll();
+                  } catch (const Error& error) {
+                      d->banner->say(Banner::Kind::Error, QString::fromStdString(error.what()));
+                  }
+              }},
+             {tr("Discard"), [one] { Recovery::discard(one); }}});
     }
     return true;
 }

@@ -59,6 +59,11 @@ class MainWindow : public QMainWindow {
     void buildMenus();
     void buildStatusBar();
     void connectParts();
+    void connectRuns();
+    void settleRuns();
+    void chooseRunsFolder();
+    void offerInterruptedRun();
+    bool offerAbandonedRuns();
     void resetLayout();
     void sizeDocks();
     void updateDockTitles();

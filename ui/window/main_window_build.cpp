@@ -11,6 +11,7 @@
 #include <QVBoxLayout>
 
 #include "session/settings.h"
+#include "ui/canvas/live_layer.h"
 #include "ui/theme/theme.h"
 #include "ui/window/about_dialog.h"
 #include "ui/window/command_palette.h"
@@ -101,6 +102,25 @@ void MainWindow::registerActions() {
                              : QStringLiteral("view.theme.light"))
                 ->trigger();
         });
+    QAction* live = add(
+        "view.live", tr("&Live miniatures"), "", {},
+        tr("Show under each visible node what flows through it while it trains"),
+        [this] {
+            const bool on = d->actions.action(QStringLiteral("view.live"))->isChecked();
+            d->canvas->live().setOn(on);
+            Settings::setValue(QStringLiteral("canvas/live"),
+                               on ? QString() : QStringLiteral("off"));
+        },
+        true);
+    live->setChecked(Settings::value(QStringLiteral("canvas/live")) != QLatin1String("off"));
+    add(
+        "view.liveGradients", tr("Miniatures show &gradients"), "", {},
+        tr("The gradient that comes back to each node instead of what flows out of it"),
+        [this] {
+            d->canvas->live().setGradients(
+                d->actions.action(QStringLiteral("view.liveGradients"))->isChecked());
+        },
+        true);
     add("view.resetLayout", tr("&Reset panels"), "reset", {},
         tr("Put every panel back to its first place"), [this] { resetLayout(); });
     add("view.fullScreen", tr("&Full screen"), "", {K(Qt::Key_F11)},
@@ -127,6 +147,7 @@ void MainWindow::buildCentre() {
     setCentralWidget(centre);
     d->gallery = new Gallery(this);
     d->canvas->registerActions(d->actions);
+    d->canvas->live().setOn(d->actions.action(QStringLiteral("view.live"))->isChecked());
 }
 
 void MainWindow::buildDocks() {
@@ -153,20 +174,34 @@ void MainWindow::buildDocks() {
     d->problems = new ProblemsPanel(d->document, this);
     d->log = new LogPanel(d->session, this);
     d->history = new HistoryPanel(d->document, this);
+    d->runs = new RunsPanel(d->document, d->session, this);
+    d->tryPanel = new TryPanel(d->document, d->session, this);
+    d->results = new ResultsPanel(d->document, d->session, this);
     dock(QStringLiteral("palette"), tr("Layers"), "palette", d->palette, Qt::LeftDockWidgetArea);
     dock(QStringLiteral("properties"), tr("Properties"), "properties", d->properties,
          Qt::RightDockWidgetArea);
     dock(QStringLiteral("inspector"), tr("Inspector"), "inspector", d->inspector,
          Qt::RightDockWidgetArea);
+    QDockWidget* inspector = d->docks[QStringLiteral("inspector")];
+    QDockWidget* results = dock(QStringLiteral("results"), tr("Results"), "success", d->results,
+                                Qt::RightDockWidgetArea);
+    QDockWidget* trying =
+        dock(QStringLiteral("try"), tr("Try it"), "star", d->tryPanel, Qt::RightDockWidgetArea);
+    tabifyDockWidget(inspector, results);
+    tabifyDockWidget(results, trying);
+    inspector->raise();
     QDockWidget* monitor = dock(QStringLiteral("monitor"), tr("Monitor"), "monitor", d->monitor,
                                 Qt::BottomDockWidgetArea);
+    QDockWidget* runs =
+        dock(QStringLiteral("runs"), tr("Runs"), "recent", d->runs, Qt::BottomDockWidgetArea);
     QDockWidget* problems = dock(QStringLiteral("problems"), tr("Problems"), "problems",
                                  d->problems, Qt::BottomDockWidgetArea);
     QDockWidget* log =
         dock(QStringLiteral("log"), tr("Log"), "log", d->log, Qt::BottomDockWidgetArea);
     QDockWidget* history = dock(QStringLiteral("history"), tr("History"), "history", d->history,
                                 Qt::BottomDockWidgetArea);
-    tabifyDockWidget(monitor, problems);
+    tabifyDockWidget(monitor, runs);
+    tabifyDockWidget(runs, problems);
     tabifyDockWidget(problems, log);
     tabifyDockWidget(log, history);
     monitor->raise();
@@ -258,7 +293,8 @@ void MainWindow::buildMenus() {
           "node.straighten", "graph.layout"});
     QMenu* view = menuBar()->addMenu(tr("&View"));
     fill(view, {"view.fit", "view.fitSelection", "view.zoomReset", "view.zoomIn", "view.zoomOut",
-                "", "view.minimap", "view.gridSnap", "view.wheelZooms", ""});
+                "", "view.minimap", "view.gridSnap", "view.wheelZooms", "", "view.live",
+                "view.liveGradients", ""});
     QMenu* panels = view->addMenu(tr("&Panels"));
     for (QDockWidget* dock : d->dockOrder)
         panels->addAction(dock->toggleViewAction());

@@ -7,11 +7,14 @@
 #include "session/recovery.h"
 #include "ui/canvas/canvas.h"
 #include "ui/inspect/inspector_panel.h"
+#include "ui/inspect/results_panel.h"
+#include "ui/inspect/try_panel.h"
 #include "ui/monitor/monitor_panel.h"
 #include "ui/palette/palette_panel.h"
 #include "ui/panels/history_panel.h"
 #include "ui/panels/log_panel.h"
 #include "ui/panels/problems_panel.h"
+#include "ui/panels/runs_panel.h"
 #include "ui/properties/properties_panel.h"
 #include "ui/window/gallery.h"
 #include "ui/window/main_window.h"
@@ -41,6 +44,9 @@ struct MainWindow::Impl {
     ProblemsPanel* problems = nullptr;
     LogPanel* log = nullptr;
     HistoryPanel* history = nullptr;
+    RunsPanel* runs = nullptr;
+    TryPanel* tryPanel = nullptr;
+    ResultsPanel* results = nullptr;
     QHash<QString, QDockWidget*> docks; ///< by id: "palette", "properties", ...
     QList<QDockWidget*> dockOrder;
     QMenu* recentMenu = nullptr;
@@ -48,8 +54,11 @@ struct MainWindow::Impl {
     QLabel* totals = nullptr;
     QLabel* zoom = nullptr;
     QByteArray standardLayout;
-    bool sized = false;  ///< docks got their first widths
-    QString exampleName; ///< of an unsaved example, for the name offered when saving
+    QString temporaryRuns;       ///< folder of the runs while the project has no file
+    QString restoredRuns;        ///< the same, of a project that is being restored
+    bool anotherProject = false; ///< the document was replaced, not saved
+    bool sized = false;          ///< docks got their first widths
+    QString exampleName;         ///< of an unsaved example, for the name offered when saving
 
     explicit Impl(const QString& folder) : recovery(document, folder), recoveryFolder(folder) {}
 };
