@@ -221,8 +221,11 @@ void InspectorPanel::Impl::arrived() {
         return;
     }
     const ProbeRecord* latest = session.latest(value);
+    // The same step again with more to it: somebody else had asked for less.
     if (latest &&
-        (!record || latest->step != record->step || latest->slice_from != record->slice_from)) {
+        (!record || latest->step != record->step || latest->slice_from != record->slice_from ||
+         latest->units.size() != record->units.size() ||
+         latest->slice.size() != record->slice.size())) {
         take(*latest);
     }
 }

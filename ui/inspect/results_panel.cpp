@@ -1,14 +1,14 @@
 #include "ui/inspect/results_panel.h"
 
-#include <QButtonGroup>
 #include <QComboBox>
 #include <QHBoxLayout>
 #include <QHelpEvent>
 #include <QMouseEvent>
 #include <QPainter>
 #include <QPointer>
+#include <QSignalBlocker>
 #include <QStackedLayout>
-#include <QToolButton>
+#include <QTabBar>
 #include <QToolTip>
 #include <QVBoxLayout>
 
@@ -571,8 +571,8 @@ struct ResultsPanel::Impl {
     ResultsPanel* q;
     QStackedLayout* pages = nullptr;
     EmptyState* empty = nullptr;
-    QButtonGroup* tabs = nullptr;
-    QHBoxLayout* tabRow = nullptr;
+    QTabBar* tabs = nullptr; ///< scrolls where the panel is narrow
+    std::vector<ResultView> views;
     QComboBox *classChoice = nullptr, *split = nullptr;
     TextLabel* headline = nullptr;
     ResultPicture* picture = nullptr;
@@ -587,7 +587,11 @@ struct ResultsPanel::Impl {
 
 void ResultsPanel::Impl::choose(ResultView view) {
     picture->view = view;
-    if (QAbstractButton* button = tabs->button(int(view))) button->setChecked(true);
+    const auto at = std::find(views.begin(), views.end(), view);
+    if (at != views.end()) {
+        const QSignalBlocker block(tabs);
+        tabs->setCurrentIndex(int(at - views.begin()));
+    }
     classChoice->setVisible(view == ResultView::Roc || view == ResultView::PrecisionRecall);
     refresh();
 }
@@ -595,17 +599,15 @@ void ResultsPanel::Impl::choose(ResultView view) {
 void ResultsPanel::Impl::configure() {
     if (book.kind() == kind) return;
     kind = book.kind();
-    qDeleteAll(tabs->buttons());
-    const std::vector<ResultView> views = viewsOf(kind);
-    for (const ResultView view : views) {
-        auto* button = new QToolButton(q);
-        button->setText(tr(nameOf(view)));
-        button->setCheckable(true);
-        button->setAutoRaise(true);
-        button->setVisible(views.size() > 1);
-        tabs->addButton(button, int(view));
-        tabRow->insertWidget(tabRow->count() - 1, button);
+    views = viewsOf(kind);
+    {
+        const QSignalBlocker block(tabs);
+        while (tabs->count() > 0)
+            tabs->removeTab(0);
+        for (const ResultView view : views)
+            tabs->addTab(tr(nameOf(view)));
     }
+    tabs->setVisible(views.size() > 1);
     classChoice->clear();
     for (std::int64_t i = 0; i < book.classes(); ++i)
         classChoice->addItem(book.className(i));
@@ -645,11 +647,12 @@ ResultsPanel::ResultsPanel(Document& document, TrainSession& session, QWidget* p
     auto* column = new QVBoxLayout(page);
     column->setContentsMargins(theme.space(3), theme.space(2), theme.space(3), theme.space(2));
     column->setSpacing(theme.space(2));
-    d->tabRow = new QHBoxLayout;
-    d->tabRow->setSpacing(theme.space(1));
-    d->tabRow->addStretch(1);
-    d->tabs = new QButtonGroup(page);
-    column->addLayout(d->tabRow);
+    d->tabs = new QTabBar(page);
+    d->tabs->setObjectName(QStringLiteral("resultsTabs"));
+    d->tabs->setExpanding(false);
+    d->tabs->setDrawBase(false);
+    d->tabs->setUsesScrollButtons(true);
+    column->addWidget(d->tabs);
     auto* line = new QHBoxLayout;
     d->headline = new TextLabel({}, Token::Text, 1.0, QFont::DemiBold, page);
     d->headline->setObjectName(QStringLiteral("resultsSummary"));
@@ -671,7 +674,9 @@ ResultsPanel::ResultsPanel(Document& document, TrainSession& session, QWidget* p
     d->pages->addWidget(page);
 
     d->picture->sampleChosen = [this](std::int64_t sample) { emit sampleChosen(sample); };
-    connect(d->tabs, &QButtonGroup::idClicked, this, [this](int id) { d->choose(ResultView(id)); });
+    connect(d->tabs, &QTabBar::currentChanged, this, [this](int index) {
+        if (index >= 0 && index < int(d->views.size())) d->choose(d->views[std::size_t(index)]);
+    });
     connect(d->classChoice, &QComboBox::currentIndexChanged, this, [this](int index) {
         d->picture->chosenClass = std::max(0, index);
         d->refresh();

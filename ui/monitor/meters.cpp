@@ -167,17 +167,31 @@ QSize PlotLegend::minimumSizeHint() const {
 void PlotLegend::layOut() {
     const Theme& theme = Theme::instance();
     const QFontMetricsF metrics(theme.font(0.92));
-    double x = QFontMetricsF(theme.font(1.0, QFont::DemiBold)).horizontalAdvance(plot_.title()) +
-               theme.space(5);
-    for (Entry& entry : entries_) {
-        // The value's column is as wide as any value: the next entry does not dance.
-        const double width = theme.space(6) + theme.space(2) +
-                             metrics.horizontalAdvance(entry.style.label) + theme.space(2) +
-                             std::max(metrics.horizontalAdvance(entry.value),
-                                      metrics.horizontalAdvance(QStringLiteral("00.00 %")));
-        entry.place = QRectF(x, 0, width, height());
-        x += width + theme.space(4);
-    }
+    const auto place = [&](bool tight) {
+        double x =
+            QFontMetricsF(theme.font(1.0, QFont::DemiBold)).horizontalAdvance(plot_.title()) +
+            theme.space(tight ? 2 : 5);
+        swatch_ = theme.space(tight ? 3 : 6);
+        for (Entry& entry : entries_) {
+            const double value = metrics.horizontalAdvance(entry.value);
+            // The value's column is as wide as any value: the next entry does not dance. In a
+            // narrow chart there is no room for that.
+            const double width =
+                swatch_ + theme.space(2) + metrics.horizontalAdvance(entry.style.label) +
+                theme.space(2) +
+                (tight ? value
+                       : std::max(value, metrics.horizontalAdvance(QStringLiteral("00.00 %"))));
+            entry.place = QRectF(x, 0, width, height());
+            x += width + theme.space(tight ? 2 : 4);
+        }
+        return x;
+    };
+    if (place(false) > width()) place(true);
+}
+
+void PlotLegend::resizeEvent(QResizeEvent* event) {
+    layOut();
+    QWidget::resizeEvent(event);
 }
 
 void PlotLegend::paintEvent(QPaintEvent*) {
@@ -198,7 +212,7 @@ void PlotLegend::paintEvent(QPaintEvent*) {
     for (const Entry& entry : entries_) {
         painter.setOpacity(entry.visible ? 1 : 0.4);
         const QRectF place = entry.place;
-        const double swatch = theme.space(6);
+        const double swatch = swatch_;
         QPen pen(theme.color(entry.style.colour), 2);
         if (entry.style.dashed) {
             pen.setDashPattern({3, 1.75});

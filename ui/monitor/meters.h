@@ -57,6 +57,7 @@ class PlotLegend : public QWidget {
   protected:
     void paintEvent(QPaintEvent* event) override;
     void mouseReleaseEvent(QMouseEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
     bool event(QEvent* event) override;
 
   private:
@@ -68,6 +69,7 @@ class PlotLegend : public QWidget {
     };
     void layOut();
     CurvePlot& plot_;
+    double swatch_ = 0;
     std::vector<Entry> entries_;
 };
 

@@ -323,6 +323,8 @@ void MonitorPanel::Impl::refreshTravel() {
     const bool on = session.isTravelling();
     const std::int64_t at = session.travelStep();
     travelBar->setVisible(on);
+    // In a low panel the numbers of now make room for the curves.
+    meters->setVisible(!on || q->height() > Theme::instance().space(90));
     if (on) {
         travelText->setText(at < 0 ? QStringLiteral("Going back …")
                                    : QStringLiteral("Looking at step %1 of %2")
