@@ -6,6 +6,7 @@
 #include <random>
 
 #include "engine/core/error.h"
+#include "nodes/group.h"
 #include "session/document.h"
 #include "session/edit_command.h"
 
@@ -50,8 +51,10 @@ class DocumentTest : public QObject {
 
     void everyEditIsUndoneByteForByte_data() {
         QTest::addColumn<int>("kind");
-        const char* names[] = {"add",  "remove", "connect",  "disconnect", "param", "rename",
-                               "move", "mute",   "collapse", "training",   "title", "batch"};
+        const char* names[] = {"add",    "remove",   "connect", "disconnect", "param",
+                               "rename", "move",     "mute",    "collapse",   "training",
+                               "title",  "batch",    "pin",     "bend",       "replace",
+                               "define", "undefine", "info",    "inside"};
         for (int i = 0; i < int(std::size(names)); ++i)
             QTest::newRow(names[i]) << i;
     }
@@ -61,6 +64,18 @@ class DocumentTest : public QObject {
         build(document);
         graph::Training training;
         training.epochs = 3;
+        // Two definitions: one with an instance, one without.
+        const auto [group, node] = graph::new_group_edit(document.graph(), {9, 9});
+        QVERIFY(document.apply(group));
+        graph::Definition spare = *document.graph().definition("group");
+        spare.id = "spare";
+        QVERIFY(document.apply({graph::Define{spare}}));
+        graph::Definition fresh = spare;
+        fresh.id = "fresh";
+        graph::Node replaced = *document.graph().node("fc");
+        replaced.name = "Other";
+        document.undoStack().clear();
+        const graph::Wire there{"data", "x", "fc", inputOf("Linear")};
         const graph::Wire wire{"fc", outputOf("Linear"), "act", inputOf("ReLU")};
         const std::vector<Edit> edits = {
             {graph::AddNode{graph::make_node(document.graph(), "Conv2d", {1, 2})}},
@@ -77,6 +92,13 @@ class DocumentTest : public QObject {
             {graph::Batch{{{graph::Connect{wire}},
                            {graph::RemoveNode{"data"}},
                            {graph::Rename{"act", "A"}}}}},
+            {graph::SetPinned{"fc", true}},
+            {graph::SetBends{there, {{7, 8}}}},
+            {graph::ReplaceNode{replaced}},
+            {graph::Define{fresh}},
+            {graph::Undefine{"spare"}},
+            {graph::SetGroupInfo{"group", "Block", "What it does", {}}},
+            {graph::Inside{"group", {{graph::Rename{"in1", "features"}}}}},
         };
         QCOMPARE(edits.size(), std::variant_size_v<decltype(Edit::what)>);
         const std::string before = textOf(document);

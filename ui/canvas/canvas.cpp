@@ -10,7 +10,9 @@
 #include <cmath>
 
 #include "engine/core/error.h"
+#include "nodes/flatten.h"
 #include "session/settings.h"
+#include "ui/canvas/breadcrumb.h"
 #include "ui/canvas/canvas_edits.h"
 #include "ui/canvas/canvas_impl.h"
 #include "ui/canvas/canvas_overlays.h"
@@ -31,10 +33,11 @@ constexpr int kManyItems = 150; ///< from here on antialiasing pauses while the 
 // ---------------------------------------------------------------- Impl
 
 Canvas::Impl::Impl(Canvas& canvas, Document& doc, TrainSession& run)
-    : q(canvas), document(doc), session(run), scene(doc), note(new CursorNote(&canvas)),
-      search(new SearchPopup(&canvas)), rename(new RenameField(&canvas)),
-      minimap(new Minimap(scene, canvas)), empty(new EmptyHint(&canvas)),
-      label(new ShapeLabel), context{doc,
+    : q(canvas), document(doc), session(run), sheet(doc), scene(sheet),
+      note(new CursorNote(&canvas)), search(new SearchPopup(&canvas)),
+      rename(new RenameField(&canvas)), minimap(new Minimap(scene, canvas)),
+      empty(new EmptyHint(&canvas)), crumbs(new Breadcrumb(sheet, &canvas)),
+      label(new ShapeLabel), context{sheet,
                                      scene,
                                      *note,
                                      [this] { return q.zoom(); },
@@ -46,6 +49,12 @@ Canvas::Impl::Impl(Canvas& canvas, Document& doc, TrainSession& run)
                                      [] {
                                          return Settings::value(QStringLiteral(
                                                     "canvas/gridSnap")) == QStringLiteral("true");
+                                     },
+                                     [this](const graph::Edit& edit) {
+                                         ++applying;
+                                         const bool done = document.apply(edit);
+                                         --applying;
+                                         return done;
                                      }} {
     scene.addItem(label);
 }
@@ -60,7 +69,7 @@ Canvas::Impl::~Impl() {
 
 bool Canvas::Impl::apply(const graph::Edit& edit, quint64 id) {
     ++applying;
-    const bool done = document.apply(edit, id);
+    const bool done = sheet.apply(edit, id);
     --applying;
     if (done) return true;
     emit q.hint(document.lastError());
@@ -72,7 +81,7 @@ bool Canvas::Impl::apply(const graph::Edit& edit, quint64 id) {
 }
 
 bool Canvas::Impl::edit(const std::function<bool(Draft&)>& build) {
-    Draft draft(document.graph());
+    Draft draft(sheet.graph());
     try {
         if (!build(draft) || draft.empty()) return false;
     } catch (const Error& error) {
@@ -171,14 +180,15 @@ void Canvas::Impl::updateLabel() {
 }
 
 void Canvas::Impl::setFocusOn(const std::string& node, const std::string& port) {
-    const Focus next{qs(node), qs(port)};
+    // Others look at values by their path.
+    const Focus next{node.empty() ? QString() : qs(sheet.path_of(node)), qs(port)};
     if (next == focus) return;
     focus = next;
     emit q.focusChanged(focus);
 }
 
 void Canvas::Impl::updateEmpty() {
-    empty->setVisible(document.graph().nodes().empty());
+    empty->setVisible(sheet.graph().nodes().empty());
     minimap->update();
 }
 
@@ -187,8 +197,9 @@ void Canvas::Impl::updateRun() {
     const bool running = state == train::RunState::Running || state == train::RunState::Paused;
     const std::string failed =
         state == train::RunState::Failed ? session.errorNode().toStdString() : std::string();
+    const auto failedHere = failed.empty() ? std::nullopt : sheet.local(failed);
     for (const auto& [id, item] : scene.nodes()) {
-        if (!failed.empty() && id == failed)
+        if (failedHere == id)
             item->setRun(RunLook::Failed, session.errorText());
         else
             item->setRun(running ? RunLook::Running : RunLook::Idle);
@@ -200,7 +211,7 @@ void Canvas::Impl::restyle() {
     search->dismiss();
     rename->finish(false);
     for (const auto& [id, item] : scene.nodes())
-        item->refresh(document.graph());
+        item->refresh(sheet.graph());
     for (const auto& [id, item] : scene.nodes())
         scene.routeWiresOf(id);
     updateLabel();
@@ -210,15 +221,38 @@ void Canvas::Impl::restyle() {
     q.viewport()->update();
 }
 
-void Canvas::Impl::graphReplaced() {
+void Canvas::Impl::levelShown() {
     cancelGesture();
     search->dismiss();
     rename->finish(false);
+    keepView();
+    shownLevel = levelKey();
     autoFit = true;
     viewKey.clear();
     restoreView();
+    if (const auto known = views.find(shownLevel); known != views.end())
+        scene.choose(known->second.chosen);
     setFocusOn({}, {});
+    crumbs->refresh();
     updateRun();
+}
+
+std::string Canvas::Impl::levelKey() const {
+    std::string key;
+    for (const std::string& group : sheet.groups())
+        key += group + "/";
+    return key;
+}
+
+QString Canvas::Impl::keyOfView() const {
+    if (document.path().isEmpty()) return {};
+    return QStringLiteral("view/") +
+           QString::number(qHash(document.path() + QLatin1Char('#') + qs(levelKey()), 0u), 16);
+}
+
+void Canvas::Impl::keepView() {
+    const QPointF centre = pointer(QRectF(q.viewport()->rect()).center(), {}).scene;
+    views[shownLevel] = {centre, autoFit ? 0 : q.zoom(), leavingChoice};
 }
 
 void Canvas::Impl::storeView() {
@@ -230,9 +264,13 @@ void Canvas::Impl::storeView() {
 }
 
 void Canvas::Impl::restoreView() {
-    const QString path = document.path();
-    viewKey =
-        path.isEmpty() ? QString() : QStringLiteral("view/") + QString::number(qHash(path, 0u), 16);
+    viewKey = keyOfView();
+    if (const auto known = views.find(shownLevel); known != views.end() && known->second.zoom > 0) {
+        q.setZoom(known->second.zoom, QRectF(q.viewport()->rect()).center());
+        centreOn(known->second.centre);
+        autoFit = false;
+        return;
+    }
     if (!viewKey.isEmpty()) {
         const auto parts = Settings::layout(viewKey).split(' ');
         if (parts.size() == 3) {
@@ -345,23 +383,28 @@ Canvas::Canvas(Document& document, TrainSession& session, QWidget* parent) : QGr
         if (!d->focus.node.isEmpty() && !d->scene.node(d->focus.node.toStdString()))
             d->setFocusOn({}, {});
     });
-    connect(&document, &Document::changed, this, [this](const graph::ChangeSet& changes) {
+    connect(&d->sheet, &Sheet::changed, this, [this](const graph::ChangeSet& changes) {
         if (changes.everything)
-            d->graphReplaced();
+            d->levelShown();
         else if (d->gesture && d->applying == 0 &&
                  (!changes.removed.empty() || !changes.wires_removed.empty()))
             d->cancelGesture(); // what the gesture holds may be gone
         if (!changes.added.empty()) d->updateRun();
     });
-    connect(&document, &Document::analysed, this, [this] { d->updateLabel(); });
+    connect(&document, &Document::changed, this, [this](const graph::ChangeSet& changes) {
+        if (!changes.everything) return;
+        // Another project: what was remembered of levels is of no use.
+        d->views.clear();
+        d->viewKey.clear();
+        d->autoFit = true;
+        d->restoreView();
+    });
+    connect(&d->sheet, &Sheet::analysed, this, [this] { d->updateLabel(); });
     connect(&document, &Document::pathChanged, this, [this] {
         if (d->autoFit)
             d->restoreView();
         else
-            d->viewKey =
-                this->d->document.path().isEmpty()
-                    ? QString()
-                    : QStringLiteral("view/") + QString::number(qHash(d->document.path(), 0u), 16);
+            d->viewKey = d->keyOfView();
     });
     connect(&session, &TrainSession::stateChanged, this, [this] { d->updateRun(); });
     connect(d->minimap, &Minimap::wantsCentre, this, [this](QPointF pos) {
@@ -372,7 +415,7 @@ Canvas::Canvas(Document& document, TrainSession& session, QWidget* parent) : QGr
     d->minimap->setVisible(Settings::value(QStringLiteral("canvas/minimap")) ==
                            QStringLiteral("true"));
     d->updateEmpty();
-    d->graphReplaced();
+    d->levelShown();
 }
 
 LiveLayer& Canvas::live() {
@@ -383,9 +426,14 @@ Canvas::~Canvas() {
     delete d->live;
     // Timers and signals must not reach a half-destroyed canvas.
     disconnect(&d->document, nullptr, this, nullptr);
+    disconnect(&d->sheet, nullptr, this, nullptr);
     disconnect(&d->session, nullptr, this, nullptr);
     disconnect(&d->scene, nullptr, this, nullptr);
     setScene(nullptr);
+}
+
+Sheet& Canvas::sheet() {
+    return d->sheet;
 }
 
 std::set<QString> Canvas::selectedNodes() const {
@@ -445,7 +493,11 @@ void Canvas::setZoom(double wish, QPointF anchor) {
 }
 
 void Canvas::reveal(const QString& node, const QString& port) {
-    const std::string id = node.toStdString();
+    // A path leads into groups; an id means the level that is shown.
+    const graph::FlatPlace place_of_node = graph::place_of(node.toStdString());
+    std::string id = place_of_node.node;
+    if (!place_of_node.groups.empty() || !d->sheet.graph().node(id))
+        d->sheet.goTo(place_of_node.groups);
     NodeItem* item = d->scene.node(id);
     if (!item) return;
     d->autoFit = false;
@@ -463,22 +515,19 @@ void Canvas::reveal(const QString& node, const QString& port) {
 
 void Canvas::addNode(const QString& type, QPointF scenePos, bool wire) {
     const CanvasStyle& s = CanvasStyle::get();
-    Draft draft(d->document.graph());
+    Draft draft(d->sheet.graph());
     try {
         const auto& chosen = d->scene.chosenNodes();
         const std::string after = wire && chosen.size() == 1 ? *chosen.begin() : std::string();
         std::string id;
         if (const NodeItem* item = d->scene.node(after)) {
-            const auto leaving = d->document.graph().wires_out_of(after);
+            const auto leaving = d->sheet.graph().wires_out_of(after);
             const QPointF wish = item->pos() + QPointF(item->body().width() + 3 * kGrid, 0);
             bool inserted = false;
             if (leaving.size() == 1) {
                 // In the middle of a chain "after" means between.
-                Draft trial(d->document.graph());
-                graph::Node node =
-                    graph::make_node(trial.graph(), type.toStdString(), {wish.x(), wish.y()});
-                id = node.id;
-                trial.add({graph::AddNode{std::move(node)}});
+                Draft trial(d->sheet.graph());
+                id = add_new(trial, type.toStdString(), {wish.x(), wish.y()});
                 if (insert_on_wire(trial, leaving.front(), id)) {
                     make_room(trial, id, wish.x() + s.width, 3 * kGrid);
                     draft.add(trial.take());
@@ -495,10 +544,7 @@ void Canvas::addNode(const QString& type, QPointF scenePos, bool wire) {
                 wish = mapToScene(viewport()->rect().center());
             if (wire) // from the palette without a selection: beside what is there
                 wish = d->freePlace(wish).topLeft();
-            graph::Node node = graph::make_node(draft.graph(), type.toStdString(),
-                                                {std::round(wish.x()), std::round(wish.y())});
-            id = node.id;
-            draft.add({graph::AddNode{std::move(node)}});
+            id = add_new(draft, type.toStdString(), {std::round(wish.x()), std::round(wish.y())});
         }
         if (!d->apply(draft.take())) return;
         Settings::addRecentType(type);
@@ -520,6 +566,10 @@ void Canvas::openSearch(QPointF viewPos, const QString& text) {
     SearchRequest request;
     request.view = viewPos;
     request.text = text;
+    // Ports of a group stand in groups only.
+    request.fits = [this](const graph::NodeType& type) {
+        return type.role != graph::Role::GroupPort || !d->sheet.definition().isEmpty();
+    };
     request.chosen = [this, scene = d->pointer(viewPos, {}).scene](const QString& type, bool wire) {
         const CanvasStyle& s = CanvasStyle::get();
         addNode(type, scene - QPointF(s.width / 2, s.header / 2), wire);

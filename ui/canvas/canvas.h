@@ -3,12 +3,14 @@
 #pragma once
 
 #include <QGraphicsView>
+#include <QImage>
 #include <QString>
 
 #include <memory>
 #include <set>
 
 #include "session/document.h"
+#include "session/sheet.h"
 #include "session/train_session.h"
 
 namespace wiregrad::studio {
@@ -33,6 +35,7 @@ class Canvas : public QGraphicsView {
     void registerActions(Actions& actions);
 
     LiveLayer& live(); ///< the miniatures under the nodes
+    Sheet& sheet();    ///< the level that is shown
     std::set<QString> selectedNodes() const;
     void select(const std::set<QString>& nodes);
     Focus focused() const; ///< last clicked node or wire
@@ -46,6 +49,11 @@ class Canvas : public QGraphicsView {
     /// `wire`.
     void addNode(const QString& type, QPointF scenePos, bool wire);
     void openSearch(QPointF viewPos, const QString& text = {});
+    /// The level that is shown, as pixels; at most 12,000 a side.
+    QImage picture(double scale = 2) const;
+    /// By the file's ending: .png, .svg (text stays text) or .pdf. Throws FileError with a
+    /// sentence.
+    void exportPicture(const QString& path, double scale = 2) const;
     /// For tests: positions in view coordinates.
     QPointF nodeCentre(const QString& node) const;
     QPointF portPosition(const QString& node, const QString& port, bool output) const;

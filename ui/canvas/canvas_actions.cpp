@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "engine/core/error.h"
+#include "nodes/group.h"
 #include "session/settings.h"
 #include "ui/canvas/canvas_edits.h"
 #include "ui/canvas/canvas_impl.h"
@@ -23,7 +24,7 @@ void Canvas::Impl::removeChosen(bool dissolve) {
     if (nodes.empty() && wires.empty()) return;
     cancelGesture();
     try {
-        Draft draft(document.graph());
+        Draft draft(sheet.graph());
         for (const auto& wire : wires)
             if (!nodes.count(wire.from) && !nodes.count(wire.to))
                 draft.add({graph::Disconnect{wire}});
@@ -39,17 +40,16 @@ void Canvas::Impl::copy(bool cut) {
         emit q.hint(tr("Nothing is selected"));
         return;
     }
-    QGuiApplication::clipboard()->setText(
-        qs(graph::copy_text(document.graph(), scene.chosenNodes())));
+    QGuiApplication::clipboard()->setText(qs(graph::copy_text(sheet.graph(), scene.chosenNodes())));
     if (cut) removeChosen(false);
 }
 
-void Canvas::Impl::paste(QPointF view) {
+void Canvas::Impl::paste(QPointF view, bool keepInputs) {
     const std::string text = QGuiApplication::clipboard()->text().toStdString();
     const QPointF at = pointer(view, {}).scene;
     try {
-        const auto [edit, ids] =
-            graph::paste_edit(document.graph(), text, {std::round(at.x()), std::round(at.y())});
+        const auto [edit, ids] = graph::paste_edit(
+            sheet.graph(), text, {std::round(at.x()), std::round(at.y())}, keepInputs);
         if (apply(edit)) scene.choose(ids);
     } catch (const Error& error) {
         emit q.hint(QString::fromUtf8(error.what()));
@@ -68,32 +68,14 @@ void Canvas::Impl::duplicate(bool keepInputs) {
             left = std::min(left, scene.node(id)->pos().x());
             top = std::min(top, scene.node(id)->pos().y());
         }
-        Draft draft(document.graph());
         const auto [edit, ids] =
-            graph::paste_edit(draft.graph(), graph::copy_text(draft.graph(), nodes),
-                              {left, top + bounds.height() + kGrid});
-        draft.add(edit);
-        if (keepInputs) {
-            // Copies stand in the order of their originals, type by type: pair them by position.
-            for (const auto& id : nodes) {
-                const auto& original = *document.graph().node(id);
-                for (const auto& copyId : ids) {
-                    const auto& copy = *draft.graph().node(copyId);
-                    if (copy.type != original.type ||
-                        std::abs(copy.position.x - original.position.x) > 0.5 ||
-                        std::abs(copy.position.y - original.position.y - bounds.height() - kGrid) >
-                            0.5)
-                        continue;
-                    for (const auto& wire : document.graph().wires_into(id))
-                        if (!nodes.count(wire.from))
-                            draft.add(
-                                graph::connect_edit(draft.graph(), Wire{wire.from, wire.from_port,
-                                                                        copyId, wire.to_port}));
-                    break;
-                }
-            }
-        }
-        if (apply(draft.take())) scene.choose(ids);
+            graph::paste_edit(sheet.graph(), graph::copy_text(sheet.graph(), nodes),
+                              {left, top + bounds.height() + kGrid}, keepInputs);
+        graph::Edit named = edit;
+        std::get<graph::Batch>(named.what).label =
+            ids.size() == 1 ? "Duplicate " + sheet.graph().node(*nodes.begin())->type
+                            : "Duplicate " + std::to_string(ids.size()) + " nodes";
+        if (apply(named)) scene.choose(ids);
     } catch (const Error& error) {
         emit q.hint(QString::fromUtf8(error.what()));
     }
@@ -105,7 +87,7 @@ void Canvas::Impl::startRename() {
                                ? focus.node.toStdString()
                                : *scene.chosenNodes().begin();
     const NodeItem* item = scene.node(id);
-    const graph::Node* node = document.graph().node(id);
+    const graph::Node* node = sheet.graph().node(id);
     if (!item || !node) return;
     cancelGesture();
     if (!QRectF(q.viewport()->rect()).contains(q.viewportTransform().map(item->pos())))
@@ -117,10 +99,11 @@ void Canvas::Impl::startRename() {
     const int height = std::max(box.height(), QFontMetrics(font).height() + 6);
     rename->open(
         QRect(box.left(), box.center().y() - height / 2, std::max(box.width(), 120), height), font,
-        nodeTitle(*node),
-        [this, id, before = node->name, shown = nodeTitle(*node)](const QString& text) {
+        nodeTitle(sheet.graph(), *node),
+        [this, id, before = node->name,
+         shown = nodeTitle(sheet.graph(), *node)](const QString& text) {
             const std::string name = text.toStdString();
-            if (name == before || (before.empty() && text == shown) || !document.graph().node(id))
+            if (name == before || (before.empty() && text == shown) || !sheet.graph().node(id))
                 return;
             apply({graph::Rename{id, name}});
         });
@@ -130,9 +113,9 @@ void Canvas::Impl::toggleMuted() {
     graph::Batch batch;
     bool allMuted = true;
     for (const auto& id : scene.chosenNodes())
-        allMuted = allMuted && document.graph().node(id)->muted;
+        allMuted = allMuted && sheet.graph().node(id)->muted;
     for (const auto& id : scene.chosenNodes())
-        if (document.graph().node(id)->muted == allMuted)
+        if (sheet.graph().node(id)->muted == allMuted)
             batch.edits.push_back({graph::SetMuted{id, !allMuted}});
     if (!batch.edits.empty()) apply({std::move(batch)});
 }
@@ -141,22 +124,98 @@ void Canvas::Impl::toggleCollapsed() {
     graph::Batch batch;
     bool all = true;
     for (const auto& id : scene.chosenNodes())
-        all = all && document.graph().node(id)->collapsed;
+        all = all && sheet.graph().node(id)->collapsed;
     for (const auto& id : scene.chosenNodes())
-        if (document.graph().node(id)->collapsed == all)
+        if (sheet.graph().node(id)->collapsed == all)
             batch.edits.push_back({graph::SetCollapsed{id, !all}});
     if (!batch.edits.empty()) apply({std::move(batch)});
+}
+
+void Canvas::Impl::togglePinned() {
+    graph::Batch batch;
+    bool all = true;
+    for (const auto& id : scene.chosenNodes())
+        all = all && sheet.graph().node(id)->pinned;
+    for (const auto& id : scene.chosenNodes())
+        if (sheet.graph().node(id)->pinned == all)
+            batch.edits.push_back({graph::SetPinned{id, !all}});
+    if (!batch.edits.empty()) apply({std::move(batch)});
+}
+
+void Canvas::Impl::groupChosen() {
+    if (scene.chosenNodes().empty()) {
+        emit q.hint(tr("Select the nodes that shall be a group"));
+        return;
+    }
+    cancelGesture();
+    try {
+        const auto [edit, id] = graph::group_edit(sheet.graph(), scene.chosenNodes());
+        if (!apply(edit)) return;
+        scene.choose({id});
+        setFocusOn(id, {});
+    } catch (const Error& error) {
+        emit q.hint(QString::fromUtf8(error.what()));
+        note->say(QString::fromUtf8(error.what()), CursorNote::Refused, cursor);
+        QTimer::singleShot(4000, note, [this] { note->clear(); });
+    }
+}
+
+void Canvas::Impl::ungroupChosen() {
+    cancelGesture();
+    try {
+        Draft draft(sheet.graph());
+        std::set<std::string> born;
+        for (const auto& id : scene.chosenNodes()) {
+            const graph::Node* node = draft.graph().node(id);
+            if (!node || node->group.empty()) continue;
+            const auto [edit, ids] = graph::ungroup_edit(draft.graph(), id);
+            draft.add(edit);
+            born.insert(ids.begin(), ids.end());
+        }
+        if (draft.empty()) {
+            emit q.hint(tr("Select a group to ungroup"));
+            return;
+        }
+        if (apply(draft.take())) scene.choose(born);
+    } catch (const Error& error) {
+        emit q.hint(QString::fromUtf8(error.what()));
+        note->say(QString::fromUtf8(error.what()), CursorNote::Refused, cursor);
+        QTimer::singleShot(4000, note, [this] { note->clear(); });
+    }
+}
+
+void Canvas::Impl::makeUnique() {
+    edit([&](Draft& draft) {
+        for (const auto& id : scene.chosenNodes())
+            if (!draft.graph().node(id)->group.empty() &&
+                graph::instances_of(draft.graph(), draft.graph().node(id)->group) > 1)
+                draft.add(graph::make_unique_edit(draft.graph(), id));
+        if (draft.empty()) emit q.hint(tr("This group has no copies: it is unique already"));
+        return true;
+    });
+}
+
+void Canvas::Impl::enterGroup(const std::string& node) {
+    leavingChoice = scene.chosenNodes();
+    if (!sheet.enter(node)) emit q.hint(tr("Only groups can be gone into"));
+    leavingChoice.clear();
+}
+
+void Canvas::Impl::leaveGroup() {
+    leavingChoice = scene.chosenNodes();
+    sheet.leave();
+    leavingChoice.clear();
 }
 
 void Canvas::Impl::straighten() {
     // Along each wire among what is chosen, the node behind moves so that the wire runs level.
     auto nodes = scene.chosenNodes();
     auto wires = scene.chosenWires();
-    for (const auto& wire : document.graph().wires())
+    for (const auto& wire : sheet.graph().wires())
         if (nodes.count(wire.from) && nodes.count(wire.to)) wires.insert(wire);
     std::map<std::string, double> top;
     std::set<std::string> settled;
-    for (const auto& id : document.graph().topological_order())
+    for (const auto& id : sheet.graph().topological_order())
         for (const auto& wire : wires) {
             if (wire.to != id || settled.count(id)) continue;
             const NodeItem* from = scene.node(wire.from);
@@ -171,7 +230,7 @@ void Canvas::Impl::straighten() {
         }
     graph::Batch batch;
     for (const auto& [id, y] : top) {
-        const graph::Position p = document.graph().node(id)->position;
+        const graph::Position p = sheet.graph().node(id)->position;
         if (std::abs(p.y - y) > 0.01) batch.edits.push_back({graph::Move{id, {p.x, y}}});
     }
     if (!batch.edits.empty()) apply({std::move(batch)});
@@ -181,7 +240,7 @@ void Canvas::Impl::layOut() {
     try {
         const auto nodes =
             scene.chosenNodes().size() > 1 ? scene.chosenNodes() : std::set<std::string>{};
-        const graph::Edit edit = graph::layout_edit(document.graph(), nodes, sizes());
+        const graph::Edit edit = graph::layout_edit(sheet.graph(), nodes, sizes());
         if (const auto* batch = std::get_if<graph::Batch>(&edit.what);
             batch && batch->edits.empty())
             return;
@@ -201,7 +260,7 @@ void Canvas::Impl::connectChosen() {
         const QPointF pa = scene.node(a)->pos(), pb = scene.node(b)->pos();
         return std::pair(pa.x(), pa.y()) < std::pair(pb.x(), pb.y());
     });
-    Draft draft(document.graph());
+    Draft draft(sheet.graph());
     if (connect_chain(draft, chain))
         apply(draft.take());
     else
@@ -210,7 +269,7 @@ void Canvas::Impl::connectChosen() {
 
 void Canvas::Impl::selectReach(bool downstream) {
     if (!scene.chosenNodes().empty())
-        scene.choose(reach(document.graph(), scene.chosenNodes(), downstream));
+        scene.choose(reach(sheet.graph(), scene.chosenNodes(), downstream));
 }
 
 void Canvas::Impl::nudge(QPointF steps, bool repeat) {
@@ -220,7 +279,7 @@ void Canvas::Impl::nudge(QPointF steps, bool repeat) {
     }
     graph::Batch batch;
     for (const auto& id : scene.chosenNodes()) {
-        const graph::Position p = document.graph().node(id)->position;
+        const graph::Position p = sheet.graph().node(id)->position;
         batch.edits.push_back(
             {graph::Move{id, {p.x + steps.x() * kGrid, p.y + steps.y() * kGrid}}});
     }
@@ -230,7 +289,7 @@ void Canvas::Impl::nudge(QPointF steps, bool repeat) {
 
 void Canvas::Impl::removeWiresOf(const PortRef& port) {
     graph::Batch batch;
-    for (const auto& wire : document.graph().wires())
+    for (const auto& wire : sheet.graph().wires())
         if (port.output ? wire.from == port.node && wire.from_port == port.port
                         : wire.to == port.node && wire.to_port == port.port)
             batch.edits.push_back({graph::Disconnect{wire}});
@@ -238,18 +297,18 @@ void Canvas::Impl::removeWiresOf(const PortRef& port) {
 }
 
 void Canvas::Impl::walk(int direction) {
-    const auto& nodes = document.graph().nodes();
+    const auto& nodes = sheet.graph().nodes();
     if (nodes.empty()) return;
     const std::string current =
         scene.chosenNodes().size() == 1 ? *scene.chosenNodes().begin() : std::string();
-    const auto order = document.graph().topological_order();
+    const auto order = sheet.graph().topological_order();
     if (order.empty()) return;
     std::string next;
     if (current.empty()) {
         next = direction > 0 ? order.front() : order.back();
     } else {
-        const auto wires = direction > 0 ? document.graph().wires_out_of(current)
-                                         : document.graph().wires_into(current);
+        const auto wires =
+            direction > 0 ? sheet.graph().wires_out_of(current) : sheet.graph().wires_into(current);
         if (wires.empty()) return;
         next = direction > 0 ? wires.front().to : wires.front().from;
     }
@@ -286,7 +345,10 @@ void Canvas::registerActions(Actions& actions) {
     add("edit.copy", tr("Copy"), "copy", {K::Copy}, tr("Copy the selected nodes as text"),
         [this] { d->copy(false); });
     add("edit.paste", tr("Paste"), "paste", {K::Paste}, tr("Paste nodes at the cursor"),
-        [this, cursor] { d->paste(cursor()); });
+        [this, cursor] { d->paste(cursor(), false); });
+    add("edit.pasteWired", tr("Paste with inputs"), "", {K(Qt::CTRL | Qt::SHIFT | Qt::Key_V)},
+        tr("Paste nodes at the cursor and keep the wires that came in"),
+        [this, cursor] { d->paste(cursor(), true); });
     add("edit.duplicate", tr("Duplicate"), "duplicate", {K(Qt::CTRL | Qt::Key_D)},
         tr("Duplicate the selected nodes with the wires among them"),
         [this] { d->duplicate(false); });
@@ -318,12 +380,45 @@ void Canvas::registerActions(Actions& actions) {
         [this] { d->toggleMuted(); });
     add("node.collapse", tr("Collapse"), "collapse", {K(Qt::Key_H)},
         tr("Show only the header of the selected nodes"), [this] { d->toggleCollapsed(); });
+    add("node.pin", tr("Pin"), "", {K(Qt::Key_P)},
+        tr("The automatic layout leaves the selected nodes where they are"),
+        [this] { d->togglePinned(); });
+    add("group.make", tr("Group"), "group", {K(Qt::CTRL | Qt::Key_G)},
+        tr("Put the selected nodes into a group"), [this] { d->groupChosen(); });
+    add("group.ungroup", tr("Ungroup"), "", {K(Qt::CTRL | Qt::ALT | Qt::Key_G)},
+        tr("Put the inside of the selected groups in their place"), [this] { d->ungroupChosen(); });
+    add("group.enter", tr("Go into the group"), "", {},
+        tr("Show the inside of the selected group (also: Enter, double-click)"), [this] {
+            if (d->scene.chosenNodes().size() == 1) d->enterGroup(*d->scene.chosenNodes().begin());
+        });
+    add("group.leave", tr("Leave the group"), "", {K(Qt::CTRL | Qt::Key_Up)},
+        tr("Show the level around this group (also: Esc)"), [this] { d->leaveGroup(); });
+    add("group.unique", tr("Make unique"), "", {},
+        tr("Give the selected group an inside of its own, apart from its copies"),
+        [this] { d->makeUnique(); });
     add("node.connect", tr("Connect in order"), "", {K(Qt::Key_F)},
         tr("Wire the selected nodes from left to right"), [this] { d->connectChosen(); });
     add("node.straighten", tr("Straighten wires"), "", {K(Qt::Key_Q)},
         tr("Level the wires of the selection"), [this] { d->straighten(); });
     add("graph.layout", tr("Lay out"), "layout", {K(Qt::CTRL | Qt::SHIFT | Qt::Key_F)},
         tr("Arrange the selected nodes, or all"), [this] { d->layOut(); });
+    add("graph.savePicture", tr("Save picture …"), "export", {},
+        tr("Save the network as a drawing (SVG, PDF) or as pixels (PNG)"),
+        [this] { d->askForPicture(); });
+    add("graph.copyPicture", tr("Copy picture"), "", {K(Qt::CTRL | Qt::SHIFT | Qt::Key_C)},
+        tr("Copy the network as a picture"), [this] {
+            QGuiApplication::clipboard()->setImage(picture());
+            emit hint(tr("The picture is on the clipboard"));
+        });
+    QAction* heat = nullptr;
+    heat = add(
+        "view.heat", tr("Colour by memory"), "heatmap", {},
+        tr("Nodes show how much of the memory of training is theirs"),
+        [this, &actions] {
+            d->scene.setHeat(actions.action(QStringLiteral("view.heat"))->isChecked());
+        },
+        true);
+    heat->setChecked(false);
     add("view.fit", tr("Fit all"), "fit", {K(Qt::Key_Home)}, tr("Show the whole graph"),
         [this] { fitAll(); });
     add("view.fitSelection", tr("Fit selection"), "", {K(Qt::Key_Period)},

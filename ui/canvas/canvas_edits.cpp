@@ -4,6 +4,7 @@
 #include <deque>
 
 #include "engine/core/error.h"
+#include "nodes/group.h"
 
 namespace wiregrad::studio {
 
@@ -31,6 +32,11 @@ std::optional<Wire> wire_between(const std::string& node_a, const std::string& p
 
 namespace {
 
+std::string free_port_id(const graph::Graph& graph, const std::string& stem) {
+    for (int number = 1;; ++number)
+        if (std::string id = stem + std::to_string(number); !graph.node(id)) return id;
+}
+
 bool taken(const graph::Graph& graph, const std::string& node, const graph::PortSpec& input) {
     if (input.many) return false;
     const auto wires = graph.wires_into(node);
@@ -43,8 +49,7 @@ bool taken(const graph::Graph& graph, const std::string& node, const graph::Port
 std::optional<Wire> matching_wire(const graph::Graph& graph, const std::string& node,
                                   const std::string& port, bool from_output, const std::string& to,
                                   bool allow_taken) {
-    const graph::Node* target = graph.node(to);
-    const graph::NodeType* type = target ? graph::find_type(target->type) : nullptr;
+    const graph::NodeType* type = graph.type_of(to);
     if (!type || to == node) return std::nullopt;
     std::optional<Wire> fallback;
     for (const auto& spec : from_output ? type->inputs : type->outputs) {
@@ -59,25 +64,50 @@ std::optional<Wire> matching_wire(const graph::Graph& graph, const std::string& 
 
 bool type_fits(const graph::Graph& graph, const std::string& node, const std::string& port,
                bool from_output, const graph::NodeType& type) {
-    const graph::Node* known = graph.node(node);
-    if (!known) return false;
-    // Two nodes alone answer the question; the whole graph would only make it slower.
-    graph::Graph tiny;
-    graph::Node source = *known;
-    source.position = {};
-    graph::apply(tiny, {graph::AddNode{source}});
-    graph::Node fresh = graph::make_node(tiny, type.id, {});
-    graph::apply(tiny, {graph::AddNode{fresh}});
-    return matching_wire(tiny, node, port, from_output, fresh.id, false).has_value();
+    const graph::NodeType* known = graph.type_of(node);
+    const graph::PortSpec* mine = !known        ? nullptr
+                                  : from_output ? known->output(port)
+                                                : known->input(port);
+    if (!mine) return false;
+    if (type.role == graph::Role::GroupPort) // takes the kind of what it is wired to
+        return !graph.sheet_id().empty() &&
+               (from_output ? !type.inputs.empty() : !type.outputs.empty());
+    const auto& theirs = from_output ? type.inputs : type.outputs;
+    return std::any_of(theirs.begin(), theirs.end(), [&](const graph::PortSpec& other) {
+        return from_output ? graph::kinds_fit(mine->kind, other.kind)
+                           : graph::kinds_fit(other.kind, mine->kind);
+    });
+}
+
+std::string add_new(Draft& draft, const std::string& type, graph::Position at,
+                    graph::PortKind kind) {
+    if (type == "Group") {
+        const auto [edit, id] = graph::new_group_edit(draft.graph(), at);
+        draft.add(edit);
+        return id;
+    }
+    graph::Node node = graph::make_node(draft.graph(), type, at);
+    if (type == "GroupInput" || type == "GroupOutput") {
+        node.id = free_port_id(draft.graph(), type == "GroupInput" ? "in" : "out");
+        node.params["kind"] = std::string(kind == graph::PortKind::Labels ? "labels"
+                                          : kind == graph::PortKind::Loss ? "loss"
+                                                                          : "tensor");
+        std::int64_t last = -1;
+        for (const auto& [id, other] : draft.graph().nodes())
+            if (other.type == type)
+                if (const auto* order = std::get_if<std::int64_t>(&other.params.at("order")))
+                    last = std::max(last, *order);
+        node.params["order"] = last + 1;
+    }
+    const std::string id = node.id;
+    draft.add({graph::AddNode{std::move(node)}});
+    return id;
 }
 
 std::string add_after(Draft& draft, const std::string& type, const std::string& after,
                       graph::Position at) {
-    graph::Node node = graph::make_node(draft.graph(), type, at);
-    const std::string id = node.id;
-    draft.add({graph::AddNode{std::move(node)}});
-    const graph::Node* before = draft.graph().node(after);
-    const graph::NodeType* beforeType = before ? graph::find_type(before->type) : nullptr;
+    const std::string id = add_new(draft, type, at);
+    const graph::NodeType* beforeType = draft.graph().type_of(after);
     if (!beforeType) return id;
     // Every output of the node before that finds a free input here: a loss takes logits, and labels
     // where they are offered.
@@ -92,8 +122,7 @@ std::string add_after(Draft& draft, const std::string& type, const std::string& 
 bool connect_chain(Draft& draft, const std::vector<std::string>& nodes) {
     bool any = false;
     for (std::size_t i = 0; i + 1 < nodes.size(); ++i) {
-        const graph::Node* from = draft.graph().node(nodes[i]);
-        const graph::NodeType* type = from ? graph::find_type(from->type) : nullptr;
+        const graph::NodeType* type = draft.graph().type_of(nodes[i]);
         if (!type) continue;
         for (const auto& output : type->outputs)
             if (const auto wire =
@@ -113,8 +142,8 @@ bool insert_on_wire(Draft& draft, const Wire& wire, const std::string& node) {
     const auto in = matching_wire(trial.graph(), wire.from, wire.from_port, true, node, false);
     if (!in) return false;
     trial.add({graph::Connect{*in}});
-    const graph::Node* inserted = trial.graph().node(node);
-    const graph::NodeType* type = graph::find_type(inserted->type);
+    const graph::NodeType* type = trial.graph().type_of(node);
+    if (!type) return false;
     for (const auto& output : type->outputs) {
         const Wire out{node, output.id, wire.to, wire.to_port};
         const auto leaving = trial.graph().wires_out_of(node);

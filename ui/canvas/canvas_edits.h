@@ -35,6 +35,10 @@ std::optional<graph::Wire> wire_between(const std::string& node_a, const std::st
 std::optional<graph::Wire> matching_wire(const graph::Graph& graph, const std::string& node,
                                          const std::string& port, bool from_output,
                                          const std::string& to, bool allow_taken);
+/// Adds a node; a group comes with a definition of its own, a port of a group (`kind`) after those
+/// that are there. Returns its id.
+std::string add_new(Draft& draft, const std::string& type, graph::Position at,
+                    graph::PortKind kind = graph::PortKind::Tensor);
 /// Whether a fresh node of `type` has a port that the given port may be wired to.
 bool type_fits(const graph::Graph& graph, const std::string& node, const std::string& port,
                bool from_output, const graph::NodeType& type);

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 
+#include "session/sheet.h"
 #include "ui/canvas/canvas_scene.h"
 #include "ui/canvas/cursor_note.h"
 #include "ui/canvas/gesture.h"
@@ -20,6 +21,7 @@
 
 namespace wiregrad::studio {
 
+class Breadcrumb;
 class Draft;
 class EmptyHint;
 class ShapeLabel;
@@ -33,6 +35,7 @@ struct Canvas::Impl {
     Canvas& q;
     Document& document;
     TrainSession& session;
+    Sheet sheet; ///< the level that is shown
     Actions* actions = nullptr;
     CanvasScene scene;
     CursorNote* note;
@@ -41,6 +44,7 @@ struct Canvas::Impl {
     Minimap* minimap;
     EmptyHint* empty;
     LiveLayer* live = nullptr;
+    Breadcrumb* crumbs;
     ShapeLabel* label; ///< shape of the hovered or chosen wire; owned by the scene
     GestureContext context;
     std::unique_ptr<Gesture> gesture;
@@ -54,6 +58,14 @@ struct Canvas::Impl {
     QPointF cursor; ///< last seen, view coordinates
     QTimer settle, scroll, saveView;
     QString viewKey;
+    struct View {
+        QPointF centre;
+        double zoom = 0; ///< 0: shown whole
+        std::set<std::string> chosen;
+    };
+    std::map<std::string, View> views; ///< of the levels seen in this session
+    std::string shownLevel;
+    std::set<std::string> leavingChoice; ///< what was selected when the level was left
     // --- flash of reveal()
     QTimer flash;
     std::string flashNode;
@@ -81,21 +93,31 @@ struct Canvas::Impl {
     void updateEmpty();
     void updateLabel();
     void updateRun();
-    void graphReplaced();
+    void levelShown();
+    std::string levelKey() const;
+    QString keyOfView() const;
+    void enterGroup(const std::string& node);
+    void leaveGroup();
     void restyle(); ///< after colours or fonts changed
     void restoreView();
-    void storeView();
+    void keepView();  ///< of the level, for this session
+    void storeView(); ///< of the file, for the next
     QRectF freePlace(QPointF wish) const;
     std::map<std::string, std::pair<double, double>> sizes() const;
 
     // --- commands, on the selection
     void removeChosen(bool dissolve);
     void copy(bool cut);
-    void paste(QPointF view);
+    void paste(QPointF view, bool keepInputs);
     void duplicate(bool keepInputs);
     void startRename();
+    void groupChosen();
+    void ungroupChosen();
+    void makeUnique();
     void toggleMuted();
+    void togglePinned();
     void toggleCollapsed();
+    void askForPicture();
     void straighten();
     void layOut();
     void connectChosen();

@@ -16,6 +16,7 @@
 #include <cmath>
 
 #include "session/settings.h"
+#include "ui/canvas/bend_gesture.h"
 #include "ui/canvas/canvas_edits.h"
 #include "ui/canvas/canvas_impl.h"
 #include "ui/canvas/canvas_overlays.h"
@@ -98,6 +99,12 @@ void Canvas::mousePressEvent(QMouseEvent* event) {
     if (WireItem* wire = d->scene.wireAt(at.scene, 6 / zoom())) {
         const graph::Wire value = wire->wire();
         if (event->modifiers() & Qt::AltModifier) {
+            if (const int bend = wire->bendAt(at.scene, 8 / zoom()); bend >= 0) {
+                graph::SetBends edit{value, d->sheet.graph().bends(value)};
+                edit.bends.erase(edit.bends.begin() + bend);
+                d->apply({std::move(edit)});
+                return;
+            }
             d->apply({graph::Disconnect{value}});
             return;
         }
@@ -112,6 +119,8 @@ void Canvas::mousePressEvent(QMouseEvent* event) {
             d->scene.choose({}, {value});
         }
         d->setFocusOn(value.from, value.from_port);
+        if (const int bend = wire->bendAt(at.scene, 8 / zoom()); bend >= 0)
+            d->gesture = std::make_unique<BendGesture>(d->context, value, bend);
         return;
     }
     d->gesture = std::make_unique<MarqueeGesture>(d->context, at);
@@ -183,10 +192,23 @@ void Canvas::mouseDoubleClickEvent(QMouseEvent* event) {
     d->cancelGesture();
     if (NodeItem* node = d->scene.nodeAt(at.scene)) {
         d->scene.choose({node->id()});
-        if (node->titleRect().contains(at.scene - node->pos())) d->startRename();
+        const graph::Node* model = d->sheet.graph().node(node->id());
+        if (model && !model->group.empty())
+            d->enterGroup(node->id()); // F2 renames
+        else if (node->titleRect().contains(at.scene - node->pos()))
+            d->startRename();
         return;
     }
-    if (!d->scene.wireAt(at.scene, 6 / zoom())) openSearch(event->position());
+    const WireItem* wire = d->scene.wireAt(at.scene, 6 / zoom());
+    if (!wire) {
+        openSearch(event->position());
+    } else if (const int bend = wire->bendAt(at.scene, 8 / zoom()); bend >= 0) {
+        graph::SetBends edit{wire->wire(), d->sheet.graph().bends(wire->wire())};
+        edit.bends.erase(edit.bends.begin() + bend);
+        d->apply({std::move(edit)});
+    } else {
+        d->apply(addBend(*wire, at.scene));
+    }
 }
 
 void Canvas::wheelEvent(QWheelEvent* event) {
@@ -240,6 +262,16 @@ bool Canvas::event(QEvent* event) {
 
 void Canvas::keyPressEvent(QKeyEvent* event) {
     event->accept();
+    if (d->gesture) {
+        // The key's edit may cancel the gesture by itself.
+        Gesture* current = d->gesture.get();
+        const Gesture::Keyed keyed = current->key(event->key());
+        if (keyed == Gesture::Keyed::Over && d->gesture.get() == current) {
+            d->note->clear();
+            d->endGesture();
+        }
+        if (keyed != Gesture::Keyed::No) return;
+    }
     const bool shift = event->modifiers() & Qt::ShiftModifier;
     const bool plain =
         !(event->modifiers() & (Qt::ControlModifier | Qt::AltModifier | Qt::MetaModifier));
@@ -250,6 +282,8 @@ void Canvas::keyPressEvent(QKeyEvent* event) {
             d->cancelGesture();
         else if (!d->scene.chosenNodes().empty() || !d->scene.chosenWires().empty())
             d->scene.choose({});
+        else
+            d->leaveGroup();
         d->note->clear();
         return;
     case Qt::Key_Space:
@@ -269,6 +303,12 @@ void Canvas::keyPressEvent(QKeyEvent* event) {
         return;
     case Qt::Key_Down:
         if (plain) d->nudge({0, steps}, event->isAutoRepeat());
+        return;
+    case Qt::Key_Return:
+    case Qt::Key_Enter:
+        // No shortcut: Enter belongs to the search, which is a child of the canvas.
+        if (plain && d->scene.chosenNodes().size() == 1)
+            d->enterGroup(*d->scene.chosenNodes().begin());
         return;
     case Qt::Key_PageDown:
         d->walk(1);
@@ -429,10 +469,8 @@ void Canvas::dropEvent(QDropEvent* event) {
         bool inserted = false;
         std::string id;
         const bool done = d->edit([&](Draft& draft) {
-            graph::Node node = graph::make_node(draft.graph(), type.toStdString(),
-                                                {std::round(corner.x()), std::round(corner.y())});
-            id = node.id;
-            draft.add({graph::AddNode{std::move(node)}});
+            id = add_new(draft, type.toStdString(),
+                         {std::round(corner.x()), std::round(corner.y())});
             inserted = insert_on_wire(draft, target, id);
             if (inserted) make_room(draft, id, corner.x() + s.width, 2 * kGrid);
             return inserted;

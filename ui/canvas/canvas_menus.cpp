@@ -43,7 +43,7 @@ void Canvas::Impl::showMenu(QPointF view, QPoint global) {
             SearchRequest request;
             request.view = view;
             request.fits = [this, ref](const graph::NodeType& type) {
-                return type_fits(document.graph(), ref.node, ref.port, ref.output, type);
+                return type_fits(sheet.graph(), ref.node, ref.port, ref.output, type);
             };
             request.chosen = [this, ref](const QString& type, bool) {
                 const CanvasStyle& s = CanvasStyle::get();
@@ -54,10 +54,8 @@ void Canvas::Impl::showMenu(QPointF view, QPoint global) {
                 const QRectF place = freePlace({x, item->pos().y()});
                 std::string id;
                 const bool done = edit([&](Draft& draft) {
-                    graph::Node fresh =
-                        graph::make_node(draft.graph(), type.toStdString(), {place.x(), place.y()});
-                    id = fresh.id;
-                    draft.add({graph::AddNode{std::move(fresh)}});
+                    id = add_new(draft, type.toStdString(), {place.x(), place.y()},
+                                 scene.kindOf(ref));
                     if (const auto link =
                             matching_wire(draft.graph(), ref.node, ref.port, ref.output, id, false))
                         draft.add(graph::connect_edit(draft.graph(), *link));
@@ -73,16 +71,21 @@ void Canvas::Impl::showMenu(QPointF view, QPoint global) {
         setFocusOn(node->id(), {});
         // Offered repairs first: they are what a person with a problem looks for.
         bool fixes = false;
-        for (const graph::Problem* problem : document.analysis().of_node(node->id()))
+        for (const graph::Problem* problem : sheet.analysis().of_node(node->id()))
             for (const auto& fix : problem->fixes) {
                 QAction* action =
                     menu->addAction(Theme::instance().icon(QStringLiteral("fix")), qs(fix.label));
                 QObject::connect(action, &QAction::triggered, &q,
-                                 [this, edit = fix.edit] { apply(edit); });
+                                 [this, edit = fix.edit] { document.apply(edit); });
                 fixes = true;
             }
         if (fixes) menu->addSeparator();
-        table({"node.rename", "node.mute", "node.collapse", "", "edit.cut", "edit.copy",
+        const graph::Node* model = sheet.graph().node(node->id());
+        if (model && !model->group.empty())
+            table({"group.enter", "group.ungroup", "group.unique", ""});
+        else
+            table({"group.make", ""});
+        table({"node.rename", "node.mute", "node.collapse", "node.pin", "", "edit.cut", "edit.copy",
                "edit.duplicate", "edit.duplicateWired", "", "node.connect", "node.straighten",
                "graph.layout", "", "select.downstream", "select.upstream", "", "edit.dissolve",
                "edit.delete"});
@@ -97,19 +100,16 @@ void Canvas::Impl::showMenu(QPointF view, QPoint global) {
             SearchRequest request;
             request.view = view;
             request.fits = [this, value](const graph::NodeType& type) {
-                return type_fits(document.graph(), value.from, value.from_port, true, type) &&
-                       type_fits(document.graph(), value.to, value.to_port, false, type);
+                return type_fits(sheet.graph(), value.from, value.from_port, true, type) &&
+                       type_fits(sheet.graph(), value.to, value.to_port, false, type);
             };
             request.chosen = [this, value, scenePos](const QString& type, bool) {
                 const CanvasStyle& s = CanvasStyle::get();
                 std::string id;
                 const bool done = edit([&](Draft& draft) {
-                    graph::Node fresh =
-                        graph::make_node(draft.graph(), type.toStdString(),
-                                         {scenePos.x() - s.width / 2, scenePos.y() - s.header});
-                    id = fresh.id;
-                    const double right = fresh.position.x + s.width;
-                    draft.add({graph::AddNode{std::move(fresh)}});
+                    const double left = scenePos.x() - s.width / 2;
+                    const double right = left + s.width;
+                    id = add_new(draft, type.toStdString(), {left, scenePos.y() - s.header});
                     if (insert_on_wire(draft, value, id)) make_room(draft, id, right, 2 * kGrid);
                     return true;
                 });

@@ -91,4 +91,34 @@ void ShapeLabel::paint(QPainter* painter, const QStyleOptionGraphicsItem*, QWidg
     painter->drawText(box_, Qt::AlignCenter, text_);
 }
 
+GhostNode::GhostNode(QString title, QString result)
+    : title_(std::move(title)), result_(std::move(result)) {
+    setAcceptedMouseButtons(Qt::NoButton);
+    setZValue(7);
+}
+
+QRectF GhostNode::boundingRect() const {
+    const CanvasStyle& s = CanvasStyle::get();
+    return {-2, -2, s.width + 4, s.header + s.row + 4};
+}
+
+void GhostNode::paint(QPainter* painter, const QStyleOptionGraphicsItem*, QWidget*) {
+    const CanvasStyle& s = CanvasStyle::get();
+    const QRectF box(0, 0, s.width, s.header + s.row);
+    QColor fill = s.body;
+    fill.setAlpha(225);
+    painter->setBrush(fill);
+    painter->setPen(QPen(s.accent, 1.6, Qt::DashLine));
+    painter->drawRoundedRect(box, s.radius, s.radius);
+    painter->setPen(s.nodeText);
+    painter->setFont(s.title);
+    painter->drawText(QRectF(s.padding, 0, s.width - 2 * s.padding, s.header),
+                      Qt::AlignLeft | Qt::AlignVCenter, title_);
+    if (result_.isEmpty()) return;
+    painter->setPen(s.nodeMuted);
+    painter->setFont(s.small);
+    painter->drawText(QRectF(s.padding, s.header, s.width - 2 * s.padding, s.row),
+                      Qt::AlignLeft | Qt::AlignVCenter, QStringLiteral("→ ") + result_);
+}
+
 } // namespace wiregrad::studio

@@ -32,4 +32,15 @@ class ShapeLabel : public QGraphicsItem {
     QRectF box_;
 };
 
+/// A node that a repair would add: dashed, with the shape that comes of it.
+class GhostNode : public QGraphicsItem {
+  public:
+    GhostNode(QString title, QString result);
+    QRectF boundingRect() const override;
+    void paint(QPainter* painter, const QStyleOptionGraphicsItem* option, QWidget* widget) override;
+
+  private:
+    QString title_, result_;
+};
+
 } // namespace wiregrad::studio

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "nodes/preflight.h"
 #include "ui/canvas/canvas_style.h"
 
 namespace wiregrad::studio {
@@ -16,12 +17,11 @@ constexpr std::size_t kRouteAll =
     300; ///< graphs up to this many wires look again at all of them after a change
 } // namespace
 
-CanvasScene::CanvasScene(Document& document, QObject* parent)
-    : QGraphicsScene(parent), document_(document) {
+CanvasScene::CanvasScene(Sheet& sheet, QObject* parent) : QGraphicsScene(parent), sheet_(sheet) {
     setItemIndexMethod(QGraphicsScene::BspTreeIndex);
     rebuild();
-    connect(&document_, &Document::changed, this, &CanvasScene::sync);
-    connect(&document_, &Document::analysed, this, &CanvasScene::refreshFacts);
+    connect(&sheet_, &Sheet::changed, this, &CanvasScene::sync);
+    connect(&sheet_, &Sheet::analysed, this, &CanvasScene::refreshFacts);
 }
 
 void CanvasScene::rebuild() {
@@ -35,9 +35,9 @@ void CanvasScene::rebuild() {
     nodes_.clear();
     wiresOf_.clear();
     previewed_.clear();
-    for (const auto& [id, node] : document_.graph().nodes())
+    for (const auto& [id, node] : sheet_.graph().nodes())
         addNodeItem(id);
-    for (const auto& wire : document_.graph().wires())
+    for (const auto& wire : sheet_.graph().wires())
         addWireItem(wire);
     refreshFacts();
     choose({}, {});
@@ -45,11 +45,11 @@ void CanvasScene::rebuild() {
 }
 
 void CanvasScene::addNodeItem(const std::string& id) {
-    const graph::Node* node = document_.graph().node(id);
+    const graph::Node* node = sheet_.graph().node(id);
     if (!node || nodes_.count(id)) return;
     auto* item = new NodeItem(id);
     item->setZValue(1);
-    item->refresh(document_.graph());
+    item->refresh(sheet_.graph());
     item->setPos(node->position.x, node->position.y);
     nodes_[id] = item;
     addItem(item);
@@ -88,7 +88,10 @@ void CanvasScene::route(WireItem& item) {
     if (!from || !to) return;
     const QPointF a = from->portScenePos(item.wire().from_port, true),
                   b = to->portScenePos(item.wire().to_port, false);
-    item.setEnds(a, b, laneFor(item, a, b));
+    std::vector<QPointF> bends;
+    for (const graph::Position& bend : sheet_.graph().bends(item.wire()))
+        bends.emplace_back(bend.x, bend.y);
+    item.setEnds(a, b, bends.empty() ? laneFor(item, a, b) : std::nullopt, bends);
 }
 
 std::optional<double> CanvasScene::laneFor(const WireItem& item, QPointF a, QPointF b) const {
@@ -160,12 +163,12 @@ void CanvasScene::sync(const graph::ChangeSet& changes) {
         return;
     }
     for (const auto& wire : changes.wires_removed)
-        if (std::find(document_.graph().wires().begin(), document_.graph().wires().end(), wire) ==
-            document_.graph().wires().end())
+        if (std::find(sheet_.graph().wires().begin(), sheet_.graph().wires().end(), wire) ==
+            sheet_.graph().wires().end())
             removeWireItem(wire);
     for (const auto& id : changes.removed) {
         const auto found = nodes_.find(id);
-        if (found == nodes_.end() || document_.graph().node(id)) continue;
+        if (found == nodes_.end() || sheet_.graph().node(id)) continue;
         // Wires go first: they know their ends by id only, but the index of wires per node must not
         // dangle.
         const auto attached = wiresOf_[id];
@@ -180,7 +183,7 @@ void CanvasScene::sync(const graph::ChangeSet& changes) {
     for (const auto& id : changes.added)
         addNodeItem(id);
     for (const auto& id : changes.moved) {
-        const graph::Node* node = document_.graph().node(id);
+        const graph::Node* node = sheet_.graph().node(id);
         if (NodeItem* item = this->node(id); item && node) {
             item->setPos(node->position.x, node->position.y);
             reroute.insert(id);
@@ -194,11 +197,13 @@ void CanvasScene::sync(const graph::ChangeSet& changes) {
         }
     for (const auto& id : touched)
         if (NodeItem* item = this->node(id)) {
-            item->refresh(document_.graph());
+            item->refresh(sheet_.graph());
             reroute.insert(id);
         }
-    for (const auto& wire : document_.graph().wires())
+    for (const auto& wire : sheet_.graph().wires())
         if (changes.wires_added.count(wire)) addWireItem(wire);
+    for (const auto& wire : changes.bent)
+        if (WireItem* item = this->wire(wire)) route(*item);
     if (wires_.size() <= kRouteAll && (!changes.moved.empty() || !changes.added.empty() ||
                                        !changes.removed.empty() || !reroute.empty()))
         routeAll(); // a node may have come to stand in the way of wires that are not its own
@@ -217,9 +222,26 @@ void CanvasScene::sync(const graph::ChangeSet& changes) {
 }
 
 void CanvasScene::refreshFacts() {
-    const graph::Analysis& analysis = document_.analysis();
+    const graph::Analysis& analysis = sheet_.analysis();
     for (auto& [id, item] : nodes_)
         item->setFacts(analysis);
+    double most = 0;
+    if (heat_)
+        for (const auto& [id, item] : nodes_)
+            if (const auto facts = analysis.nodes.find(id); facts != analysis.nodes.end())
+                most = std::max(most, graph::training_bytes(facts->second));
+    for (auto& [id, item] : nodes_) {
+        const auto facts = analysis.nodes.find(id);
+        const double bytes =
+            facts == analysis.nodes.end() ? 0 : graph::training_bytes(facts->second);
+        item->setHeat(heat_ && most > 0 ? bytes / most : -1, bytes);
+    }
+}
+
+void CanvasScene::setHeat(bool shown) {
+    if (heat_ == shown) return;
+    heat_ = shown;
+    refreshFacts();
 }
 
 NodeItem* CanvasScene::node(const std::string& id) const {
@@ -294,11 +316,11 @@ QRectF CanvasScene::boundsOf(const std::set<std::string>& ids) const {
 }
 
 QString CanvasScene::wireLabel(const graph::Wire& wire) const {
-    const auto& facts = document_.analysis().nodes;
+    const auto& facts = sheet_.analysis().nodes;
     const auto found = facts.find(wire.from);
-    const graph::Node* from = document_.graph().node(wire.from);
+    const graph::Node* from = sheet_.graph().node(wire.from);
     if (!from) return {};
-    const graph::NodeType* type = graph::find_type(from->type);
+    const graph::NodeType* type = sheet_.graph().type_of(*from);
     QString label;
     if (type)
         for (std::size_t i = 0; i < type->outputs.size(); ++i)
@@ -346,7 +368,7 @@ void CanvasScene::endPreview() {
     const auto ids = std::move(previewed_);
     previewed_.clear();
     for (const auto& id : ids) {
-        const graph::Node* model = document_.graph().node(id);
+        const graph::Node* model = sheet_.graph().node(id);
         NodeItem* item = node(id);
         if (model && item) {
             item->setPos(model->position.x, model->position.y);

@@ -1,4 +1,4 @@
-// The items of the canvas, kept in step with the document by ChangeSets only, and the questions
+// The items of the canvas, kept in step with the sheet by ChangeSets only, and the questions
 // gestures ask of them: what lies here, which port is near. Selection is a set of ids, not item
 // state. GUI thread.
 #pragma once
@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "nodes/edit.h"
-#include "session/document.h"
+#include "session/sheet.h"
 #include "ui/canvas/node_item.h"
 #include "ui/canvas/wire_item.h"
 
@@ -29,8 +29,9 @@ class CanvasScene : public QGraphicsScene {
     Q_OBJECT
 
   public:
-    explicit CanvasScene(Document& document, QObject* parent = nullptr);
+    explicit CanvasScene(Sheet& sheet, QObject* parent = nullptr);
 
+    const Sheet& sheet() const { return sheet_; } ///< whose items these are
     void rebuild();
     void sync(const graph::ChangeSet& changes);
     void refreshFacts();
@@ -57,6 +58,8 @@ class CanvasScene : public QGraphicsScene {
     void endPreview(); ///< back to the document's positions
     void routeWiresOf(const std::string& node);
 
+    /// Nodes show their part of the training memory.
+    void setHeat(bool shown);
     void setHovered(NodeItem* node, WireItem* wire);
     NodeItem* hoveredNode() const { return hoveredNode_; }
     WireItem* hoveredWire() const { return hoveredWire_; }
@@ -73,13 +76,14 @@ class CanvasScene : public QGraphicsScene {
     void routeAll();
     std::optional<double> laneFor(const WireItem& item, QPointF from, QPointF to) const;
 
-    Document& document_;
+    Sheet& sheet_;
     std::map<std::string, NodeItem*> nodes_;
     std::map<graph::Wire, WireItem*> wires_;
     std::map<std::string, std::set<WireItem*>> wiresOf_;
     std::set<std::string> chosenNodes_;
     std::set<graph::Wire> chosenWires_;
     std::set<std::string> previewed_;
+    bool heat_ = false;
     NodeItem* hoveredNode_ = nullptr;
     WireItem* hoveredWire_ = nullptr;
 };

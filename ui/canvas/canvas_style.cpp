@@ -177,9 +177,9 @@ QString fitSubtitle(const QString& shape, std::int64_t weights, const QFont& fon
     return metrics.elidedText(tight + separator + full, Qt::ElideRight, width);
 }
 
-QString nodeTitle(const graph::Node& node) {
+QString nodeTitle(const graph::Graph& graph, const graph::Node& node) {
     if (!node.name.empty()) return qs(node.name);
-    const graph::NodeType* type = graph::find_type(node.type);
+    const graph::NodeType* type = graph.type_of(node);
     return qs(type ? type->label : node.type);
 }
 

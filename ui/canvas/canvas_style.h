@@ -55,7 +55,7 @@ QString fitSubtitle(const QString& shape, std::int64_t weights, const QFont& fon
 /// With thousands separators.
 QString exactNumber(std::int64_t count);
 /// The name a person gave, or the label of the type.
-QString nodeTitle(const graph::Node& node);
+QString nodeTitle(const graph::Graph& graph, const graph::Node& node);
 
 inline QString qs(const std::string& text) {
     return QString::fromStdString(text);

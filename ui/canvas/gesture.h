@@ -14,7 +14,7 @@
 namespace wiregrad::studio {
 
 class CursorNote;
-class Document;
+class Sheet;
 
 struct Pointer {
     QPointF scene, view;
@@ -33,7 +33,7 @@ struct SearchRequest {
 
 /// What gestures may ask of the canvas.
 struct GestureContext {
-    Document& document;
+    Sheet& sheet;
     CanvasScene& scene;
     CursorNote& note;
     std::function<double()> zoom;
@@ -41,6 +41,8 @@ struct GestureContext {
     std::function<void(const QString&)> hint;
     std::function<void(SearchRequest)> search;
     std::function<bool()> gridSnap;
+    std::function<bool(const graph::Edit&)>
+        applyWhole; ///< an edit of the project, not of the level
 };
 
 class Gesture {
@@ -55,6 +57,9 @@ class Gesture {
     virtual bool release(const Pointer& at) = 0;
     /// A press during a gesture without button (click-click wiring). True when the gesture is over.
     virtual bool press(const Pointer&) { return false; }
+    /// A key during the gesture: none, taken, or taken and the gesture is over.
+    enum class Keyed { No, Yes, Over };
+    virtual Keyed key(int) { return Keyed::No; }
     /// Still following the cursor although no button is held.
     virtual bool sticky() const { return false; }
     virtual bool autoScrolls() const { return true; }

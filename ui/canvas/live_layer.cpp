@@ -361,13 +361,13 @@ void LiveLayer::subscribe() {
     std::map<std::string, Seen> kept;
     for (const auto& [id, node] : scene_.nodes()) {
         if (kept.size() + fresh.size() >= kMost) break;
-        const graph::Node* model = document_.graph().node(id);
+        const graph::Node* model = scene_.sheet().graph().node(id);
         const graph::NodeType* type = model ? graph::find_type(model->type) : nullptr;
         if (!type || model->muted || type->outputs.empty()) continue;
         const bool layer = type->role == graph::Role::Layer,
                    data = type->role == graph::Role::Dataset && !gradients_;
         if (!(layer || data) || !node->sceneBoundingRect().intersects(visible)) continue;
-        ValueId value{id, type->outputs.front().id,
+        ValueId value{scene_.sheet().path_of(id), type->outputs.front().id,
                       gradients_ ? ProbeWhat::ActivationGradient : ProbeWhat::Activation};
         const auto old = handles_.find(id);
         if (old != handles_.end() && old->second.value == value) {
@@ -412,7 +412,7 @@ void LiveLayer::askForPlane() {
     if (!wanted() || gradients_ || asking_) return;
     std::string data;
     for (const auto& [id, seen] : handles_) {
-        const graph::Node* node = document_.graph().node(id);
+        const graph::Node* node = scene_.sheet().graph().node(id);
         const ProbeRecord* record = session_.latest(seen.value);
         if (node && node->type == "Dataset" && record && record->shape.size() == 2 &&
             record->shape[1] == 2)

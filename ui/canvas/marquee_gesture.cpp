@@ -88,7 +88,7 @@ void CutGesture::move(const Pointer& at) {
 
 bool CutGesture::release(const Pointer& at) {
     move(at);
-    Draft draft(c_.document.graph());
+    Draft draft(c_.sheet.graph());
     for (const auto& [wire, item] : c_.scene.wires())
         if (item->isDoomed()) draft.add({graph::Disconnect{wire}});
     if (!draft.empty()) c_.apply(draft.take());

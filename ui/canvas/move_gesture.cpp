@@ -79,7 +79,7 @@ void MoveGesture::move(const Pointer& at) {
 bool MoveGesture::fits(const graph::Wire& wire) {
     const auto known = fits_.find(wire);
     if (known != fits_.end()) return known->second;
-    Draft draft(c_.document.graph());
+    Draft draft(c_.sheet.graph());
     return fits_[wire] = insert_on_wire(draft, wire, node_);
 }
 
@@ -126,7 +126,7 @@ bool MoveGesture::release(const Pointer& at) {
     }
     move(at);
     const QPointF delta = offset(at);
-    Draft draft(c_.document.graph());
+    Draft draft(c_.sheet.graph());
     try {
         if (copy_) {
             double left = 1e300, top = 1e300;
@@ -143,6 +143,15 @@ bool MoveGesture::release(const Pointer& at) {
         for (const auto& [id, pos] : start_) {
             const QPointF to = pos + delta;
             if (to != pos) draft.add({graph::Move{id, {to.x(), to.y()}}});
+        }
+        // The dots of wires among what moves move along.
+        const auto bent = draft.graph().all_bends();
+        for (const auto& [wire, bends] : bent) {
+            if (!start_.contains(wire.from) || !start_.contains(wire.to)) continue;
+            graph::SetBends edit{wire, bends};
+            for (graph::Position& bend : edit.bends)
+                bend = {bend.x + delta.x(), bend.y + delta.y()};
+            draft.add({std::move(edit)});
         }
         if (into_) {
             insert_on_wire(draft, *into_, node_);

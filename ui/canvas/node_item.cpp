@@ -10,6 +10,7 @@
 #include <cmath>
 
 #include "ui/canvas/canvas_style.h"
+#include "ui/panels/format.h"
 #include "ui/theme/theme.h"
 
 namespace wiregrad::studio {
@@ -44,13 +45,32 @@ QColor withAlpha(QColor color, int alpha) {
 bool NodeItem::refresh(const graph::Graph& graph) {
     const graph::Node* node = graph.node(id_);
     if (!node) return false;
-    const graph::NodeType* type = graph::find_type(node->type);
+    const graph::NodeType* type = graph.type_of(*node);
     known_ = type != nullptr;
     muted_ = node->muted;
     collapsed_ = node->collapsed;
-    title_ = nodeTitle(*node);
+    title_ = nodeTitle(graph, *node);
+    isGroup_ = node->type == "Group";
+    isPort_ = type && type->role == graph::Role::GroupPort;
+    pinned_ = node->pinned;
+    badge_.clear();
+    if (isGroup_) {
+        const auto times = node->params.find("times");
+        const auto* count =
+            times == node->params.end() ? nullptr : std::get_if<std::int64_t>(&times->second);
+        if (count && *count > 1) {
+            badge_ = QStringLiteral("× %1").arg(*count);
+            const auto shared = node->params.find("weights");
+            const auto* text =
+                shared == node->params.end() ? nullptr : std::get_if<std::string>(&shared->second);
+            if (text && *text == "shared") badge_ += QStringLiteral(" shared");
+        }
+    }
+    if (isPort_ && node->name.empty()) title_ = qs(node->id);
     named_ = !node->name.empty();
-    side_ = node->name.empty() ? qs(node->id) : qs(type ? type->label : node->type);
+    side_ = isPort_              ? qs(type->label)
+            : node->name.empty() ? qs(node->id)
+                                 : qs(type ? type->label : node->type);
     category_ = type ? qs(type->category) : QString();
     help_ =
         type
@@ -73,6 +93,7 @@ bool NodeItem::refresh(const graph::Graph& graph) {
         for (const auto& spec : type->inputs) {
             const bool wired = std::any_of(in.begin(), in.end(),
                                            [&](const auto& w) { return w.to_port == spec.id; });
+            if (spec.hidden && !wired) continue;
             ports_.push_back({spec.id,
                               qs(spec.label),
                               qs(spec.help),
@@ -87,6 +108,7 @@ bool NodeItem::refresh(const graph::Graph& graph) {
         for (const auto& spec : type->outputs) {
             const bool wired = std::any_of(out.begin(), out.end(),
                                            [&](const auto& w) { return w.from_port == spec.id; });
+            if (spec.hidden && !wired) continue;
             ports_.push_back({spec.id,
                               qs(spec.label),
                               qs(spec.help),
@@ -174,8 +196,11 @@ void NodeItem::layOut() {
 
     const QFontMetricsF titleMetrics(s.title), smallMetrics(s.small);
     const double left = s.padding * 0.75 + s.glyph + s.padding * 0.6;
-    const double room =
-        s.width - left - s.padding - (muted_ || run_ == RunLook::Failed ? s.glyph : 0);
+    const double badge =
+        badge_.isEmpty() ? 0 : smallMetrics.horizontalAdvance(badge_) + s.padding * 1.4;
+    const double room = s.width - left - s.padding - badge -
+                        (muted_ || run_ == RunLook::Failed ? s.glyph : 0) -
+                        (pinned_ ? s.glyph * 0.7 : 0);
     const double wish = titleMetrics.horizontalAdvance(title_);
     // A type's label is worth more than an id; a given name and its type share the room.
     const double sideWish =
@@ -241,6 +266,14 @@ void NodeItem::setFacts(const graph::Analysis& analysis) {
     severity_ = worst;
     problemCount_ = count;
     layOut();
+}
+
+void NodeItem::setHeat(double share, double bytes) {
+    const QString text = share < 0 ? QString() : bytesText(bytes);
+    if (heat_ == share && heatText_ == text) return;
+    heat_ = share;
+    heatText_ = text;
+    update();
 }
 
 void NodeItem::setRun(RunLook look, const QString& error) {
@@ -455,6 +488,13 @@ void NodeItem::paint(QPainter* p, const QStyleOptionGraphicsItem* option, QWidge
     painter.drawRoundedRect(body_.adjusted(-1, 1, 1, 3.5), s.radius + 1, s.radius + 1);
     painter.drawRoundedRect(body_.adjusted(0, 1, 0, 2), s.radius, s.radius);
 
+    if (isGroup_) {
+        // A sheet behind the node: there is more inside.
+        painter.setPen(QPen(mix(s.border, category, 0.5), 1));
+        painter.setBrush(mix(s.body, category, 0.12));
+        painter.drawRoundedRect(body_.adjusted(5.5, -4.5, 3.5, -6.5), s.radius, s.radius);
+        painter.setPen(Qt::NoPen);
+    }
     painter.setBrush(s.body);
     painter.drawRoundedRect(body_, s.radius, s.radius);
     const double headerHeight = collapsed_ ? body_.height() : s.header;
@@ -516,11 +556,51 @@ void NodeItem::paint(QPainter* p, const QStyleOptionGraphicsItem* option, QWidge
         }
         right = sign.left() - s.padding * 0.4;
     }
+    if (pinned_) {
+        const double size = s.glyph * 0.5;
+        const QPointF head(right - size * 0.5, headerHeight / 2 - size * 0.25);
+        painter.setPen(QPen(s.nodeMuted, 1.4, Qt::SolidLine, Qt::RoundCap));
+        painter.setBrush(s.nodeMuted);
+        painter.drawEllipse(head, size * 0.32, size * 0.32);
+        painter.drawLine(head, head + QPointF(0, size * 0.9));
+        right -= size + s.padding * 0.4;
+    }
+    if (!badge_.isEmpty()) {
+        painter.setFont(s.small);
+        const double wide = QFontMetricsF(s.small).horizontalAdvance(badge_) + s.padding;
+        const double high = s.noteLine + 2;
+        const QRectF pill(right - wide, (headerHeight - high) / 2, wide, high);
+        painter.setPen(Qt::NoPen);
+        painter.setBrush(mix(s.body, category, 0.45));
+        painter.drawRoundedRect(pill, high / 2, high / 2);
+        painter.setPen(s.nodeText);
+        painter.drawText(pill, Qt::AlignCenter, badge_);
+        right = pill.left() - s.padding * 0.4;
+    }
     painter.setPen(s.nodeMuted);
     painter.setFont(s.small);
     painter.drawText(QRectF(left, 0, right - left, headerHeight), Qt::AlignRight | Qt::AlignVCenter,
                      shownSide_);
 
+    if (heat_ >= 0 && !isNote_) {
+        // Colour, and the length of a bar with the figure: not by colour alone.
+        const Theme& theme = Theme::instance();
+        QColor tone = mix(theme.color(Token::HeatMid), theme.color(Token::HeatHigh), heat_);
+        painter.setPen(Qt::NoPen);
+        painter.setBrush(withAlpha(tone, 40 + static_cast<int>(90 * heat_)));
+        painter.drawRoundedRect(body_, s.radius, s.radius);
+        const QRectF bar(s.padding, body_.bottom() - 5, (s.width - 2 * s.padding) * heat_, 3);
+        painter.setBrush(theme.color(Token::HeatHigh));
+        painter.drawRoundedRect(bar, 1.5, 1.5);
+        if (!collapsed_) {
+            painter.setPen(s.nodeText);
+            painter.setFont(s.small);
+            painter.drawText(
+                QRectF(s.padding, body_.bottom() - s.row * 1.18, s.width - 2 * s.padding, s.row),
+                Qt::AlignRight | Qt::AlignVCenter, heatText_);
+            painter.setPen(s.nodeMuted);
+        }
+    }
     if (!collapsed_ && !shownSubtitle_.isEmpty()) {
         const double y = body_.bottom() - s.row * 1.18;
         painter.drawText(QRectF(s.padding, y, s.width - 2 * s.padding, s.row),

@@ -44,6 +44,9 @@ class NodeItem : public QGraphicsItem {
     bool refresh(const graph::Graph& graph);
     /// Takes subtitle and problems. Cheap when nothing changed.
     void setFacts(const graph::Analysis& analysis);
+    /// Share of the hottest node's memory, 0 to 1, and the bytes; negative: not shown.
+    void setHeat(double share, double bytes);
+    double heat() const { return heat_; }
     void setRun(RunLook look, const QString& error = {});
 
     QRectF body() const { return body_; } ///< item coordinates, without problem strip
@@ -74,15 +77,16 @@ class NodeItem : public QGraphicsItem {
     void paintProblem(QPainter& painter) const;
 
     std::string id_;
-    QString title_, side_, category_, subtitle_, shape_, note_, problem_, help_, runError_;
+    QString title_, side_, badge_, category_, subtitle_, shape_, note_, problem_, help_, runError_;
     std::int64_t weights_ = 0;
     int problemCount_ = 0;
     graph::Severity severity_ = graph::Severity::Info;
-    bool known_ = true, named_ = false, isNote_ = false, muted_ = false, collapsed_ = false,
-         showLabels_ = false;
+    bool known_ = true, named_ = false, isNote_ = false, isGroup_ = false, isPort_ = false,
+         pinned_ = false, muted_ = false, collapsed_ = false, showLabels_ = false;
     bool chosen_ = false, hovered_ = false, faded_ = false;
     RunLook run_ = RunLook::Idle;
-    double flash_ = 0;
+    double flash_ = 0, heat_ = -1;
+    QString heatText_;
     std::vector<Port> ports_;
     QRectF body_, bounds_, strip_;
     // Elided once per change, not per frame.

@@ -8,6 +8,7 @@
 #include "engine/core/error.h"
 #include "nodes/analysis.h"
 #include "ui/canvas/canvas_edits.h"
+#include "ui/canvas/canvas_overlays.h"
 #include "ui/canvas/canvas_style.h"
 #include "ui/canvas/cursor_note.h"
 
@@ -16,7 +17,7 @@ namespace wiregrad::studio {
 using graph::Wire;
 
 WireGesture::WireGesture(GestureContext& context, const PortRef& start, bool all, const Pointer& at)
-    : Gesture(context), base_(context.document.graph()), start_(start), pressedAt_(at.view) {
+    : Gesture(context), base_(context.sheet.graph()), start_(start), pressedAt_(at.view) {
     std::vector<Wire> here;
     for (const auto& wire : base_.wires())
         if (start.output ? wire.from == start.node && wire.from_port == start.port
@@ -149,18 +150,69 @@ const WireGesture::Verdict& WireGesture::judge(const PortRef& target) {
             // Judged as if the wire that it replaces were gone already.
             for (const auto& there : trial.wires_into(wire.to)) {
                 const graph::Node* node = trial.node(wire.to);
-                const graph::NodeType* type = node ? graph::find_type(node->type) : nullptr;
+                const graph::NodeType* type = node ? c_.sheet.graph().type_of(*node) : nullptr;
                 const graph::PortSpec* spec = type ? type->input(wire.to_port) : nullptr;
                 if (there.to_port == wire.to_port && spec && !spec->many)
                     graph::apply(trial, {graph::Disconnect{there}});
             }
-            verdict.refusal = graph::explain_wire(trial, wire);
-            if (!verdict.refusal.empty()) break;
+            const graph::Graph whole = wholeWithoutTaken();
+            verdict.refusal = graph::explain_wire(whole, wire, c_.sheet.groups());
+            if (!verdict.refusal.empty()) {
+                if (fixed_.size() == 1)
+                    verdict.fixes = graph::wire_fixes(whole, wire, c_.sheet.groups());
+                break;
+            }
         }
     } catch (const Error& error) {
-        verdict = {error.what(), true};
+        verdict = {error.what(), true, {}};
     }
     return verdicts_[target] = verdict;
+}
+
+graph::Graph WireGesture::wholeWithoutTaken() const {
+    graph::Graph whole = c_.sheet.document().graph();
+    for (const auto& wire : taken_)
+        graph::apply(
+            whole, graph::on_sheet(c_.sheet.definition().toStdString(), {graph::Disconnect{wire}}));
+    return whole;
+}
+
+void WireGesture::showGhosts(const std::vector<graph::WireFix>& fixes) {
+    ghosts_.clear();
+    if (fixes.empty()) return;
+    for (const graph::Node& node : fixes.front().added) {
+        auto ghost = std::make_unique<GhostNode>(nodeTitle(c_.sheet.graph(), node),
+                                                 qs(fixes.front().result));
+        ghost->setPos(node.position.x, node.position.y);
+        c_.scene.addItem(ghost.get());
+        ghosts_.push_back(std::move(ghost));
+    }
+}
+
+Gesture::Keyed WireGesture::key(int key) {
+    if (!target_) return Keyed::No;
+    const Verdict& verdict = judge(*target_);
+    const std::size_t index = key == Qt::Key_Return || key == Qt::Key_Enter
+                                  ? 0
+                                  : static_cast<std::size_t>(key - Qt::Key_1);
+    if (key != Qt::Key_Return && key != Qt::Key_Enter && (key < Qt::Key_1 || key > Qt::Key_3))
+        return Keyed::No;
+    if (index >= verdict.fixes.size()) return Keyed::No;
+    const graph::WireFix fix = verdict.fixes[index];
+    graph::Batch batch;
+    batch.label = "Connect and " + fix.label;
+    for (const auto& wire : taken_)
+        batch.edits.push_back(
+            graph::on_sheet(c_.sheet.definition().toStdString(), {graph::Disconnect{wire}}));
+    batch.edits.push_back(fix.edit);
+    ghosts_.clear();
+    std::set<std::string> added;
+    for (const graph::Node& node : fix.added)
+        added.insert(node.id);
+    CanvasScene& scene = c_.scene;
+    c_.applyWhole({std::move(batch)});
+    if (!added.empty()) scene.choose(std::move(added));
+    return Keyed::Over;
 }
 
 void WireGesture::draw(QPointF loose) {
@@ -191,16 +243,23 @@ void WireGesture::move(const Pointer& at) {
         }
         if (refused) {
             QString text = qs(verdict.refusal);
+            for (std::size_t i = 0; i < verdict.fixes.size(); ++i) {
+                const graph::WireFix& fix = verdict.fixes[i];
+                text += QStringLiteral("\n%1: %2").arg(i + 1).arg(qs(fix.label));
+                if (!fix.result.empty()) text += QStringLiteral(" → ") + qs(fix.result);
+            }
             if (!verdict.final) text += QStringLiteral("\nShift: connect anyway");
+            if (ghosts_.empty()) showGhosts(verdict.fixes);
             c_.note.say(text, CursorNote::Refused, at.view);
             c_.hint(qs(verdict.refusal));
         } else {
+            ghosts_.clear();
             const graph::Node* node = base_.node(target_->node);
             const NodeItem* item = c_.scene.node(target_->node);
             const NodeItem::Port* port =
                 item ? item->port(target_->port, target_->output) : nullptr;
-            QString text =
-                QStringLiteral("Connect to %1").arg(node ? nodeTitle(*node) : qs(target_->node));
+            QString text = QStringLiteral("Connect to %1")
+                               .arg(node ? nodeTitle(c_.sheet.graph(), *node) : qs(target_->node));
             if (port && item->ports().size() > 2) text += QStringLiteral(" · ") + port->label;
             const auto wires = base_.wires_into(target_->node);
             const bool replaces = !target_->output && port && !port->many &&
@@ -212,6 +271,7 @@ void WireGesture::move(const Pointer& at) {
             c_.hint(text);
         }
     } else {
+        ghosts_.clear();
         draw(at.scene);
         if (dragged_ || sticky_) {
             const QString text =
@@ -255,7 +315,7 @@ bool WireGesture::finish(const Pointer& at) {
             c_.hint(text);
             return true;
         }
-        Draft draft(c_.document.graph());
+        Draft draft(c_.sheet.graph());
         bool same = !taken_.empty();
         for (std::size_t i = 0; i < fixed_.size(); ++i)
             same = same && wireTo(fixed_[i], *target_) == taken_[i];
@@ -277,7 +337,7 @@ bool WireGesture::finish(const Pointer& at) {
         searchFor(at);
         return true;
     }
-    Draft draft(c_.document.graph());
+    Draft draft(c_.sheet.graph());
     for (const auto& wire : taken_)
         draft.add({graph::Disconnect{wire}});
     c_.apply(draft.take());
@@ -294,20 +354,19 @@ void WireGesture::searchFor(const Pointer& at) {
     request.view = at.view;
     request.title =
         (end.output ? QStringLiteral("Connect %1 to …") : QStringLiteral("Feed %1 from …"))
-            .arg(node ? nodeTitle(*node) : QString());
+            .arg(node ? nodeTitle(c_.sheet.graph(), *node) : QString());
     request.fits = [context, end](const graph::NodeType& type) {
-        return type_fits(context->document.graph(), end.node, end.port, end.output, type);
+        return type_fits(context->sheet.graph(), end.node, end.port, end.output, type);
     };
     request.chosen = [context, end, scene = at.scene](const QString& type, bool) {
         const CanvasStyle& s = CanvasStyle::get();
         // The new node's first port row comes to lie where the wire was let go.
         const graph::Position position{end.output ? scene.x() : scene.x() - s.width,
                                        scene.y() - s.header - s.row * 0.68};
-        Draft draft(context->document.graph());
+        Draft draft(context->sheet.graph());
         try {
-            graph::Node fresh = graph::make_node(draft.graph(), type.toStdString(), position);
-            const std::string id = fresh.id;
-            draft.add({graph::AddNode{std::move(fresh)}});
+            const std::string id =
+                add_new(draft, type.toStdString(), position, context->scene.kindOf(end));
             if (const auto wire =
                     matching_wire(draft.graph(), end.node, end.port, end.output, id, false))
                 draft.add(graph::connect_edit(draft.graph(), *wire));

@@ -9,6 +9,7 @@
 #include <optional>
 #include <vector>
 
+#include "nodes/analysis.h"
 #include "ui/canvas/gesture.h"
 
 namespace wiregrad::studio {
@@ -23,12 +24,15 @@ class WireGesture : public Gesture {
     void move(const Pointer& at) override;
     bool release(const Pointer& at) override;
     bool press(const Pointer& at) override;
+    /// 1 to 3, or Enter for the first: takes an offered repair.
+    Keyed key(int key) override;
     bool sticky() const override { return sticky_; }
 
   private:
     struct Verdict {
-        std::string refusal; ///< in words; empty: fine
-        bool final = false;  ///< no key overrides it (kinds, cycles)
+        std::string refusal;               ///< in words; empty: fine
+        bool final = false;                ///< no key overrides it (kinds, cycles)
+        std::vector<graph::WireFix> fixes; ///< offered when shapes are in the way
     };
 
     graph::Wire wireTo(const PortRef& fixed, const PortRef& target) const;
@@ -38,6 +42,8 @@ class WireGesture : public Gesture {
     void searchFor(const Pointer& at);
     void draw(QPointF end);
     void lightPorts();
+    graph::Graph wholeWithoutTaken() const;
+    void showGhosts(const std::vector<graph::WireFix>& fixes);
 
     std::vector<PortRef> fixed_;          ///< the ends that stay
     std::vector<graph::Wire> taken_;      ///< wires being re-routed: hidden while dragged
@@ -47,6 +53,7 @@ class WireGesture : public Gesture {
     std::map<PortRef, Verdict> verdicts_; ///< with shapes, found when hovered
     std::optional<PortRef> target_;
     std::vector<std::unique_ptr<QGraphicsPathItem>> lines_;
+    std::vector<std::unique_ptr<QGraphicsItem>> ghosts_; ///< nodes that the first repair would add
     PortRef start_;
     QPointF pressedAt_;
     bool dragged_ = false, sticky_ = false;

@@ -20,13 +20,51 @@ WireItem::WireItem(graph::Wire wire, graph::PortKind kind) : wire_(std::move(wir
     setAcceptedMouseButtons(Qt::NoButton);
 }
 
-void WireItem::setEnds(QPointF from, QPointF to, std::optional<double> lane) {
-    if (from == from_ && to == to_ && lane == lane_ && !path_.isEmpty()) return;
+int WireItem::bendAt(QPointF scenePos, double radius) const {
+    for (std::size_t i = 0; i < bends_.size(); ++i)
+        if (QLineF(bends_[i], scenePos).length() <= radius) return static_cast<int>(i);
+    return -1;
+}
+
+int WireItem::placeOfBend(QPointF scenePos) const {
+    // The stretch between two neighbours that lies nearest decides.
+    std::vector<QPointF> points{from_};
+    points.insert(points.end(), bends_.begin(), bends_.end());
+    points.push_back(to_);
+    double nearest = std::numeric_limits<double>::max();
+    int place = 0;
+    for (std::size_t i = 0; i + 1 < points.size(); ++i) {
+        const QPainterPath part = wirePath(points[i], points[i + 1]);
+        for (int k = 0; k <= 16; ++k) {
+            const double distance = QLineF(part.pointAtPercent(k / 16.0), scenePos).length();
+            if (distance < nearest) {
+                nearest = distance;
+                place = static_cast<int>(i);
+            }
+        }
+    }
+    return place;
+}
+
+void WireItem::setEnds(QPointF from, QPointF to, std::optional<double> lane,
+                       const std::vector<QPointF>& bends) {
+    if (from == from_ && to == to_ && lane == lane_ && bends == bends_ && !path_.isEmpty()) return;
     prepareGeometryChange();
     from_ = from;
     to_ = to;
     lane_ = lane;
-    path_ = lane ? wirePath(from, to, *lane) : wirePath(from, to);
+    bends_ = bends;
+    if (bends_.empty()) {
+        path_ = lane ? wirePath(from, to, *lane) : wirePath(from, to);
+    } else {
+        path_ = QPainterPath(from);
+        QPointF before = from;
+        for (const QPointF& bend : bends_) {
+            path_.connectPath(wirePath(before, bend));
+            before = bend;
+        }
+        path_.connectPath(wirePath(before, to));
+    }
     polyline_.clear();
     bounds_ = path_.boundingRect().adjusted(-6, -6, 6, 6);
 }
@@ -124,6 +162,11 @@ void WireItem::paint(QPainter* painter, const QStyleOptionGraphicsItem* option, 
     }
     painter->setPen(pen);
     painter->drawPath(path_);
+    if (bends_.empty()) return;
+    painter->setPen(QPen(s.body, 1.4));
+    painter->setBrush(pen.color());
+    for (const QPointF& bend : bends_)
+        painter->drawEllipse(bend, 4.5, 4.5);
 }
 
 } // namespace wiregrad::studio

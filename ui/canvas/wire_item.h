@@ -7,6 +7,7 @@
 #include <QPolygonF>
 
 #include <optional>
+#include <vector>
 
 #include "nodes/graph.h"
 
@@ -25,7 +26,13 @@ class WireItem : public QGraphicsItem {
     const graph::Wire& wire() const { return wire_; }
     graph::PortKind kind() const { return kind_; }
     /// `lane`: height of the level middle part, where the direct curve would run under nodes.
-    void setEnds(QPointF from, QPointF to, std::optional<double> lane = std::nullopt);
+    void setEnds(QPointF from, QPointF to, std::optional<double> lane = std::nullopt,
+                 const std::vector<QPointF>& bends = {});
+    const std::vector<QPointF>& bends() const { return bends_; } ///< where a person bent it
+    /// The bend under a point, or -1.
+    int bendAt(QPointF scenePos, double radius) const;
+    /// Where a new bend at this point would stand among the others.
+    int placeOfBend(QPointF scenePos) const;
     QPointF from() const { return from_; }
     QPointF to() const { return to_; }
     QPointF middle() const { return path_.pointAtPercent(0.5); }
@@ -48,6 +55,7 @@ class WireItem : public QGraphicsItem {
     graph::PortKind kind_;
     QPointF from_, to_;
     std::optional<double> lane_;
+    std::vector<QPointF> bends_;
     QPainterPath path_;
     QRectF bounds_;
     mutable QPolygonF polyline_;

@@ -21,8 +21,8 @@ bool scrubs(const graph::ParamSpec& spec) {
 
 } // namespace
 
-FieldRow::FieldRow(Document& document, Field field, int labelWidth, QWidget* parent)
-    : QWidget(parent), document_(document), field_(std::move(field)) {
+FieldRow::FieldRow(Sheet& sheet, Field field, int labelWidth, QWidget* parent)
+    : QWidget(parent), sheet_(sheet), field_(std::move(field)) {
     const Theme& theme = Theme::instance();
     const QString name = QString::fromStdString(field_.spec.label),
                   help = QString::fromStdString(field_.spec.help);
@@ -78,8 +78,8 @@ FieldRow::FieldRow(Document& document, Field field, int labelWidth, QWidget* par
             [this](const graph::ParamValue& next, quint64 gesture) { apply(next, gesture); });
     connect(editor_, &ParamEditor::rejected, this,
             [this](const QString& sentence) { setMessage(sentence); });
-    connect(editor_, &ParamEditor::undoRequested, this, [this] { document_.undo(); });
-    connect(editor_, &ParamEditor::redoRequested, this, [this] { document_.redo(); });
+    connect(editor_, &ParamEditor::undoRequested, this, [this] { sheet_.document().undo(); });
+    connect(editor_, &ParamEditor::redoRequested, this, [this] { sheet_.document().redo(); });
     connect(reset_, &QToolButton::clicked, this, [this] { apply(field_.spec.standard, 0); });
     connect(label_, &ScrubLabel::begun, this, [this] {
         scrubStart_ = value();
@@ -124,10 +124,10 @@ void FieldRow::apply(const graph::ParamValue& next, quint64 gesture) {
         editor_->show(next);
         return;
     }
-    if (document_.apply(field_.write(next), gesture)) {
+    if (sheet_.apply(field_.write(next), gesture)) {
         setMessage({});
     } else {
-        setMessage(document_.lastError());
+        setMessage(sheet_.lastError());
         editor_->show(value());
     }
 }

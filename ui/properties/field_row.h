@@ -9,7 +9,7 @@
 #include <optional>
 #include <vector>
 
-#include "session/document.h"
+#include "session/sheet.h"
 #include "ui/properties/editors.h"
 
 class QToolButton;
@@ -34,7 +34,7 @@ class FieldRow : public QWidget {
     Q_OBJECT
 
   public:
-    FieldRow(Document& document, Field field, int labelWidth, QWidget* parent = nullptr);
+    FieldRow(Sheet& sheet, Field field, int labelWidth, QWidget* parent = nullptr);
     const Field& field() const { return field_; }
     ParamEditor* editor() const { return editor_; }
     /// Takes values and visibility over from the document.
@@ -55,7 +55,7 @@ class FieldRow : public QWidget {
     void apply(const graph::ParamValue& value, quint64 gesture);
     void setMessage(const QString& text);
 
-    Document& document_;
+    Sheet& sheet_;
     Field field_;
     ScrubLabel* label_ = nullptr;
     ParamEditor* editor_ = nullptr;

@@ -1,5 +1,6 @@
 #include "ui/properties/properties_panel.h"
 
+#include <QAction>
 #include <QGridLayout>
 #include <QPointer>
 #include <QPushButton>
@@ -9,7 +10,9 @@
 #include <algorithm>
 #include <map>
 
+#include "engine/core/error.h"
 #include "nodes/graph.h"
+#include "nodes/group.h"
 #include "ui/panels/format.h"
 #include "ui/panels/parts.h"
 #include "ui/panels/problems_panel.h"
@@ -68,10 +71,11 @@ class ThemedPicture : public QLabel {
 } // namespace
 
 struct PropertiesPanel::Impl {
-    Impl(Document& doc, TrainSession& run, PropertiesPanel* panel)
-        : document(doc), session(run), q(panel) {}
+    Impl(Document& doc, Sheet& level, TrainSession& run, PropertiesPanel* panel)
+        : document(doc), sheet(level), session(run), q(panel) {}
 
     Document& document;
+    Sheet& sheet;
     TrainSession& session;
     PropertiesPanel* q;
     std::set<QString> nodes;
@@ -87,7 +91,7 @@ struct PropertiesPanel::Impl {
     QString factsKey;
     TextLabel* title = nullptr;
 
-    const graph::Graph& graph() const { return document.graph(); }
+    const graph::Graph& graph() const { return sheet.graph(); }
     const graph::Node* node(const QString& id) const { return graph().node(id.toStdString()); }
 
     void rebuild();
@@ -95,6 +99,7 @@ struct PropertiesPanel::Impl {
     void buildNode(QVBoxLayout* column, const graph::Node& only, const graph::NodeType* type);
     void buildParams(QVBoxLayout* column, const graph::NodeType& type);
     void buildSeveral(QVBoxLayout* column);
+    void offerExposing(FieldRow* row, const std::string& param);
     void buildMuted(QVBoxLayout* column);
     void buildFacts(QVBoxLayout* column);
     void heading(QVBoxLayout* column, std::function<QIcon()> icon, const QString& text,
@@ -123,7 +128,7 @@ std::vector<std::string> PropertiesPanel::Impl::ids() const {
 FieldRow* PropertiesPanel::Impl::addRow(QVBoxLayout* column, Field field) {
     // As wide as the longest label of the declarations: columns align from node to node.
     const int labelWidth = Theme::instance().space(27);
-    auto* row = new FieldRow(document, std::move(field), labelWidth, page);
+    auto* row = new FieldRow(sheet, std::move(field), labelWidth, page);
     QObject::connect(row, &FieldRow::explained, q,
                      [this](const FieldRow* which) { explain(which); });
     column->addWidget(row);
@@ -174,7 +179,7 @@ void PropertiesPanel::Impl::rebuild() {
         buildProject(column);
     } else if (nodes.size() == 1) {
         const graph::Node& only = *node(*nodes.begin());
-        buildNode(column, only, graph::find_type(only.type));
+        buildNode(column, only, graph().type_of(only));
     } else {
         buildSeveral(column);
     }
@@ -197,18 +202,18 @@ void PropertiesPanel::Impl::buildProject(QVBoxLayout* column) {
     Field name;
     name.spec = words("title", "Title",
                       "What this project is called in the gallery and in exported files.");
-    name.read = [this] { return std::vector<graph::ParamValue>{graph().title()}; };
+    name.read = [this] { return std::vector<graph::ParamValue>{document.graph().title()}; };
     name.write = [this, setTitle](const graph::ParamValue& value) {
-        return setTitle(std::get<std::string>(value), graph().description());
+        return setTitle(std::get<std::string>(value), document.graph().description());
     };
     name.resets = name.lockedInRun = false;
     addRow(column, std::move(name));
     Field text;
     text.spec =
         words("description", "Description", "What the project shows and what to try, in Markdown.");
-    text.read = [this] { return std::vector<graph::ParamValue>{graph().description()}; };
+    text.read = [this] { return std::vector<graph::ParamValue>{document.graph().description()}; };
     text.write = [this, setTitle](const graph::ParamValue& value) {
-        return setTitle(graph().title(), std::get<std::string>(value));
+        return setTitle(document.graph().title(), std::get<std::string>(value));
     };
     text.longText = true;
     text.resets = text.lockedInRun = false;
@@ -223,10 +228,10 @@ void PropertiesPanel::Impl::buildProject(QVBoxLayout* column) {
         field.spec = std::move(spec);
         field.read = [this, member] {
             return std::vector<graph::ParamValue>{
-                static_cast<std::int64_t>(graph().training().*member)};
+                static_cast<std::int64_t>(document.graph().training().*member)};
         };
         field.write = [this, member](const graph::ParamValue& value) {
-            graph::Training training = graph().training();
+            graph::Training training = document.graph().training();
             using Number = std::remove_reference_t<decltype(training.*member)>;
             training.*member = static_cast<Number>(std::get<std::int64_t>(value));
             return graph::Edit{graph::SetTraining{training}};
@@ -257,9 +262,11 @@ void PropertiesPanel::Impl::buildProject(QVBoxLayout* column) {
     device.spec.choices = {{"auto", "The fastest there is"},
                            {"cpu", "Processor (CPU)"},
                            {"cuda", "NVIDIA GPU (CUDA)"}};
-    device.read = [this] { return std::vector<graph::ParamValue>{graph().training().device}; };
+    device.read = [this] {
+        return std::vector<graph::ParamValue>{document.graph().training().device};
+    };
     device.write = [this](const graph::ParamValue& value) {
-        graph::Training training = graph().training();
+        graph::Training training = document.graph().training();
         training.device = std::get<std::string>(value);
         return graph::Edit{graph::SetTraining{training}};
     };
@@ -375,8 +382,34 @@ void PropertiesPanel::Impl::buildParams(QVBoxLayout* column, const graph::NodeTy
                 });
             };
         }
-        addRow(column, std::move(field));
+        FieldRow* row = addRow(column, std::move(field));
+        if (nodes.size() == 1 && !sheet.definition().isEmpty()) offerExposing(row, spec.id);
     }
+}
+
+/// Inside a group, a parameter can be shown on the group's face: from the menu of its row.
+void PropertiesPanel::Impl::offerExposing(FieldRow* row, const std::string& param) {
+    const std::string node = nodes.begin()->toStdString(), group = sheet.definition().toStdString();
+    if (graph().node(node)->type == "GroupInput" || graph().node(node)->type == "GroupOutput")
+        return;
+    const graph::Definition* definition = document.graph().definition(group);
+    if (!definition) return;
+    const bool shown = std::any_of(
+        definition->exposed.begin(), definition->exposed.end(),
+        [&](const graph::Exposed& one) { return one.node == node && one.param == param; });
+    auto* action = new QAction(QStringLiteral("Show on the group"), row);
+    action->setObjectName(QStringLiteral("expose_%1").arg(QString::fromStdString(param)));
+    action->setCheckable(true);
+    action->setChecked(shown);
+    row->addAction(action);
+    row->setContextMenuPolicy(Qt::ActionsContextMenu);
+    QObject::connect(action, &QAction::triggered, q, [this, node, group, param](bool on) {
+        try {
+            document.apply(graph::expose_edit(document.graph(), group, node, param, on));
+        } catch (const Error& error) {
+            infoTitle->setText(QString::fromUtf8(error.what()));
+        }
+    });
 }
 
 void PropertiesPanel::Impl::buildMuted(QVBoxLayout* column) {
@@ -411,8 +444,9 @@ void PropertiesPanel::Impl::buildSeveral(QVBoxLayout* column) {
     for (const QString& id : nodes) {
         ++counts[node(id)->type];
     }
-    const graph::NodeType* type =
-        counts.size() == 1 ? graph::find_type(counts.begin()->first) : nullptr;
+    const graph::NodeType* type = counts.size() == 1 && counts.begin()->first != "Group"
+                                      ? graph::find_type(counts.begin()->first)
+                                      : nullptr;
     const int count = static_cast<int>(nodes.size());
     if (counts.size() == 1) {
         const QString label = QString::fromStdString(type ? type->label : counts.begin()->first);
@@ -492,7 +526,7 @@ void PropertiesPanel::Impl::refreshProblems() {
         return;
     }
     const std::vector<const graph::Problem*> list =
-        document.analysis().of_node(nodes.begin()->toStdString());
+        sheet.analysis().of_node(nodes.begin()->toStdString());
     QString key;
     for (const graph::Problem* problem : list) {
         key += QString::fromStdString(problem->text) + QChar(0x1e);
@@ -533,7 +567,7 @@ void PropertiesPanel::Impl::refreshFacts() {
     }
     using Fact = std::pair<QString, QString>;
     std::vector<Fact> list;
-    const graph::Analysis& analysis = document.analysis();
+    const graph::Analysis& analysis = sheet.analysis();
     if (nodes.empty()) {
         list.emplace_back(QStringLiteral("Nodes"), countText(std::int64_t(graph().nodes().size())));
         if (analysis.weights > 0) {
@@ -559,7 +593,7 @@ void PropertiesPanel::Impl::refreshFacts() {
             bytes += at->second.activation_bytes;
         }
         const graph::NodeType* type =
-            nodes.size() == 1 ? graph::find_type(node(*nodes.begin())->type) : nullptr;
+            nodes.size() == 1 ? graph().type_of(*node(*nodes.begin())) : nullptr;
         const auto at = analysis.nodes.find(nodes.begin()->toStdString());
         if (nodes.size() == 1 && at != analysis.nodes.end() && type) {
             const graph::NodeFacts& own = at->second;
@@ -671,8 +705,10 @@ void PropertiesPanel::Impl::explain(const FieldRow* row) {
 
 // --- the widget
 
-PropertiesPanel::PropertiesPanel(Document& document, TrainSession& session, QWidget* parent)
-    : QWidget(parent), d(std::make_unique<Impl>(document, session, this)) {
+PropertiesPanel::PropertiesPanel(Document& document, TrainSession& session, QWidget* parent,
+                                 Sheet* sheet)
+    : QWidget(parent), d(std::make_unique<Impl>(
+                           document, sheet ? *sheet : *new Sheet(document, this), session, this)) {
     setObjectName(QStringLiteral("propertiesPanel"));
     setBackground(this, Token::Panel);
     const Theme& theme = Theme::instance();
@@ -703,9 +739,9 @@ PropertiesPanel::PropertiesPanel(Document& document, TrainSession& session, QWid
     column->addWidget(foot);
     setMinimumWidth(theme.space(60));
 
-    connect(&document, &Document::changed, this,
+    connect(&d->sheet, &Sheet::changed, this,
             [this](const graph::ChangeSet& changes) { d->refresh(changes); });
-    connect(&document, &Document::analysed, this, [this] {
+    connect(&d->sheet, &Sheet::analysed, this, [this] {
         d->refreshProblems();
         d->refreshFacts();
     });

@@ -9,7 +9,7 @@
 #include <memory>
 #include <set>
 
-#include "session/document.h"
+#include "session/sheet.h"
 #include "session/train_session.h"
 
 namespace wiregrad::studio {
@@ -18,7 +18,9 @@ class PropertiesPanel : public QWidget {
     Q_OBJECT
 
   public:
-    PropertiesPanel(Document& document, TrainSession& session, QWidget* parent = nullptr);
+    /// `sheet`: the level whose nodes are shown; null: the whole project.
+    PropertiesPanel(Document& document, TrainSession& session, QWidget* parent = nullptr,
+                    Sheet* sheet = nullptr);
     ~PropertiesPanel() override;
     /// Shows these nodes; ids that do not exist are left out, none: the project.
     void showNodes(const std::set<QString>& nodes);

@@ -17,7 +17,10 @@
 #include <QTimer>
 #include <QUrl>
 
+#include <unistd.h>
+
 #include "engine/core/error.h"
+#include "nodes/preflight.h"
 #include "session/settings.h"
 #include "ui/panels/format.h"
 #include "ui/theme/theme.h"
@@ -332,9 +335,10 @@ void MainWindow::dropEvent(QDropEvent* event) {
     }
     const QPoint inView = d->canvas->viewport()->mapFrom(this, event->position().toPoint());
     const QPointF place = d->canvas->mapToScene(inView);
-    graph::Node node = graph::make_node(d->document.graph(), "Dataset", {place.x(), place.y()});
+    Sheet& sheet = d->canvas->sheet();
+    graph::Node node = graph::make_node(sheet.graph(), "Dataset", {place.x(), place.y()});
     node.params["path"] = path.toStdString();
-    d->document.apply({graph::AddNode{std::move(node)}});
+    sheet.apply({graph::AddNode{std::move(node)}});
 }
 
 bool MainWindow::offerRestore() {
@@ -446,6 +450,15 @@ QString MainWindow::totalsText() const {
 
 void MainWindow::updateTotals() {
     d->totals->setText(totalsText());
+    const graph::Preflight needs = graph::preflight(d->document.graph(), d->document.analysis());
+    const double memory =
+        static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+    const std::int64_t largest = needs.largest_batch(memory);
+    d->totals->setToolTip(
+        largest > 0 ? tr("By estimate, a batch of %1 is the largest that fits into the %2 of "
+                         "memory of this machine.")
+                          .arg(countText(largest), bytesText(memory))
+                    : QString());
 }
 
 } // namespace wiregrad::studio

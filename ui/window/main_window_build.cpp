@@ -168,7 +168,7 @@ void MainWindow::buildDocks() {
         return widget;
     };
     d->palette = new PalettePanel(d->document, *d->canvas, this);
-    d->properties = new PropertiesPanel(d->document, d->session, this);
+    d->properties = new PropertiesPanel(d->document, d->session, this, &d->canvas->sheet());
     d->inspector = new InspectorPanel(d->document, d->session, this);
     d->monitor = new MonitorPanel(d->document, d->session, this);
     d->problems = new ProblemsPanel(d->document, this);
@@ -285,16 +285,17 @@ void MainWindow::buildMenus() {
     fill(file, {"", "file.save", "file.saveAs", "", "file.quit"});
 
     fill(menuBar()->addMenu(tr("&Edit")),
-         {"edit.undo", "edit.redo", "", "edit.cut", "edit.copy", "edit.paste", "edit.duplicate",
-          "edit.duplicateWired", "", "edit.delete", "edit.dissolve", "", "select.all",
-          "select.none", "select.downstream", "select.upstream"});
+         {"edit.undo", "edit.redo", "", "edit.cut", "edit.copy", "edit.paste", "edit.pasteWired",
+          "edit.duplicate", "edit.duplicateWired", "", "edit.delete", "edit.dissolve", "",
+          "select.all", "select.none", "select.downstream", "select.upstream"});
     fill(menuBar()->addMenu(tr("&Graph")),
-         {"node.add", "", "node.connect", "node.rename", "node.mute", "node.collapse", "",
-          "node.straighten", "graph.layout"});
+         {"node.add", "", "node.connect", "node.rename", "node.mute", "node.collapse", "node.pin",
+          "", "group.make", "group.ungroup", "group.enter", "group.leave", "group.unique", "",
+          "node.straighten", "graph.layout", "", "graph.savePicture", "graph.copyPicture"});
     QMenu* view = menuBar()->addMenu(tr("&View"));
     fill(view, {"view.fit", "view.fitSelection", "view.zoomReset", "view.zoomIn", "view.zoomOut",
-                "", "view.minimap", "view.gridSnap", "view.wheelZooms", "", "view.live",
-                "view.liveGradients", ""});
+                "", "view.heat", "view.minimap", "view.gridSnap", "view.wheelZooms", "",
+                "view.live", "view.liveGradients", ""});
     QMenu* panels = view->addMenu(tr("&Panels"));
     for (QDockWidget* dock : d->dockOrder)
         panels->addAction(dock->toggleViewAction());
