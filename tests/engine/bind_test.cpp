@@ -382,6 +382,22 @@ TEST(Bind, ConvolutionsTakeViewsOfPlainPictures) {
     EXPECT_TRUE(near(plain(y.get(), out[0].meta, out[0].layout), expected, 1e-4, 1e-4));
 }
 
+TEST(Bind, BiasesThatAreViewsAreLeftToTheKernel) {
+    const Op& op = find_op("linear");
+    std::vector<BindValue> in(3), out(1);
+    const Shape shapes[] = {{64, 64}, {64, 64}, {64}};
+    for (std::size_t i = 0; i < 3; ++i) {
+        in[i].meta = {shapes[i], DType::Float32, {}};
+        in[i].strides = contiguous_strides(shapes[i]);
+    }
+    out[0] = in[0];
+    const Attrs attrs;
+    BindCall call{op, attrs, in, out, 7, 1, false};
+    EXPECT_NE(op.bind[0](call), nullptr);
+    in[2].strides[0] = 2;
+    EXPECT_EQ(op.bind[0](call), nullptr);
+}
+
 TEST(Bind, OtherTypesAndViewsAreLeftToTheKernel) {
     const ConvData d(kConvs[0]);
     EXPECT_TRUE(run_bound("conv2d", {as(d.x, DType::Float64), as(d.w, DType::Float64), {}},

@@ -2,6 +2,7 @@
 // Each returns null where it has nothing for the layouts given. Called by the thread that computes.
 #pragma once
 
+#include <initializer_list>
 #include <span>
 #include <string_view>
 
@@ -22,6 +23,9 @@ struct Activation {
 };
 /// Of attribute "activation"; nothing where there is none.
 Activation activation_of(const Attrs& attrs);
+
+/// Whether these inputs, where present, are row-major: what kernels ask of biases and statistics.
+bool row_major(const BindCall& call, std::initializer_list<int> inputs);
 
 /// The pass of a convolution that an instruction is. Operands as the rows': forward x, weight, bias
 /// to y; input gradient gy, weight to gx; weight gradient x, gy to gw and, if asked for, gbias.

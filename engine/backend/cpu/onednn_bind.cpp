@@ -304,7 +304,9 @@ std::unique_ptr<Bound> bind_conv(const ConvGeometry& g, ConvPass pass, const Act
     const bool weight_pass = pass == ConvPass::WeightGrad;
     BindValue &first = call.inputs[0], &second = weight_pass ? call.inputs[1] : call.outputs[0],
               &weight = weight_pass ? call.outputs[0] : call.inputs[1];
-    if (first.meta.dtype != DType::Float32 || g.batch == 0) return nullptr;
+    if (first.meta.dtype != DType::Float32 || g.batch == 0 ||
+        (!weight_pass && !row_major(call, {2})))
+        return nullptr;
     prefer(weight, false);
     const bool input_pass = pass == ConvPass::InputGrad;
     // Channel blocks on both sides; the picture that a net begins with may stay as it is.
@@ -344,7 +346,7 @@ std::unique_ptr<Bound> bind_conv(const ConvGeometry& g, ConvPass pass, const Act
 
 std::unique_ptr<Bound> bind_gemm(const GemmGeometry& g, const Activation& activation,
                                  BindCall& call, int a, int b) {
-    if (g.m == 0 || g.n == 0 || g.k == 0) return nullptr;
+    if (g.m == 0 || g.n == 0 || g.k == 0 || !row_major(call, {2})) return nullptr;
     constexpr double kSmall = 32.0 * 32.0 * 32.0;
     const double size =
         static_cast<double>(g.m) * static_cast<double>(g.n) * static_cast<double>(g.k);

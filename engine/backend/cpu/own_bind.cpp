@@ -429,6 +429,15 @@ bool single(const BindValue& value) {
 
 } // namespace
 
+bool row_major(const BindCall& call, std::initializer_list<int> inputs) {
+    for (int i : inputs) {
+        if (!call.has(i)) continue;
+        const BindValue& value = call.inputs[static_cast<std::size_t>(i)];
+        if (!value.layout.plain() || (!value.any && !value.contiguous())) return false;
+    }
+    return true;
+}
+
 void Activation::apply(float* y, int64_t count) const {
     const int threads = team(4.0 * static_cast<double>(count));
 #pragma omp parallel for num_threads(threads) schedule(static)
@@ -477,14 +486,15 @@ std::unique_ptr<Bound> bind_linear_grads(int64_t rows, int64_t in, int64_t out, 
 
 std::unique_ptr<Bound> bind_batch_norm(bool training, double momentum, double eps,
                                        const Activation& activation, BindCall& call) {
-    if (!single(call.inputs[0]) || numel(call.inputs[0].meta.shape) == 0 ||
-        !agree({&call.inputs[0], &call.outputs[0]}))
+    if (!single(call.inputs[0]) || !row_major(call, {1, 2, 3, 4}) ||
+        numel(call.inputs[0].meta.shape) == 0 || !agree({&call.inputs[0], &call.outputs[0]}))
         return nullptr;
     return std::make_unique<BatchNorm>(Picture(call.inputs[0]), training, momentum, eps,
                                        activation);
 }
 std::unique_ptr<Bound> bind_batch_norm_backward(bool training, BindCall& call) {
-    if (!single(call.inputs[0]) || numel(call.inputs[0].meta.shape) == 0 ||
+    if (!single(call.inputs[0]) || !row_major(call, {2, 3, 4}) ||
+        numel(call.inputs[0].meta.shape) == 0 ||
         !agree({&call.inputs[0], &call.inputs[1], &call.outputs[0]}))
         return nullptr;
     return std::make_unique<BatchNormBackward>(Picture(call.inputs[0]), training);
