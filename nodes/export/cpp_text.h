@@ -22,6 +22,7 @@ inline constexpr const char* kCppRuntime = R"cpp(
 
 // The inner loops are compiled for several instruction sets; the best is chosen when it starts.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O3")
 #define FAST __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("O3", "fast-math")))
 #else
 #define FAST
@@ -51,33 +52,43 @@ struct Tensor {
     explicit operator bool() const { return data != nullptr; }
 };
 
-// c[m x n] = a[m x k] b[k x n] (+ bias of the row)
-FAST void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, const float* b, float* c, const float* bias) {
-    constexpr std::int64_t kRows = 4, kColumns = 32;
+// kRows rows of c[. x n] = a[. x k] b[k x ld] (+ bias of the row); whole columns of b are read.
+constexpr std::int64_t kColumns = 32;
+template <int kRows>
+inline __attribute__((always_inline)) void gemm_rows(std::int64_t n, std::int64_t k, std::int64_t ld, const float* a, const float* b, float* c, const float* bias) {
     for (std::int64_t j = 0; j < n; j += kColumns) {
-        const std::int64_t width = std::min(kColumns, n - j);
-        for (std::int64_t i = 0; i < m; i += kRows) {
-            const std::int64_t height = std::min(kRows, m - i);
-            float sums[kRows][kColumns] = {};
-            if (width == kColumns && height == kRows) {
-                for (std::int64_t p = 0; p < k; ++p) {
-                    const float* row = b + p * n + j;
-                    for (std::int64_t r = 0; r < kRows; ++r) {
-                        const float factor = a[(i + r) * k + p];
-                        for (std::int64_t q = 0; q < kColumns; ++q) sums[r][q] += factor * row[q];
-                    }
-                }
-            } else {
-                for (std::int64_t p = 0; p < k; ++p)
-                    for (std::int64_t r = 0; r < height; ++r) {
-                        const float factor = a[(i + r) * k + p];
-                        for (std::int64_t q = 0; q < width; ++q) sums[r][q] += factor * b[p * n + j + q];
-                    }
+        float sums[kRows][kColumns];
+        for (int r = 0; r < kRows; ++r)
+            for (std::int64_t q = 0; q < kColumns; ++q) sums[r][q] = bias ? bias[r] : 0.0F;
+        for (std::int64_t p = 0; p < k; ++p) {
+            const float* row = b + p * ld + j;
+            for (int r = 0; r < kRows; ++r) {
+                const float factor = a[r * k + p];
+                for (std::int64_t q = 0; q < kColumns; ++q) sums[r][q] += factor * row[q];
             }
-            for (std::int64_t r = 0; r < height; ++r)
-                for (std::int64_t q = 0; q < width; ++q) c[(i + r) * n + j + q] = sums[r][q] + (bias ? bias[i + r] : 0.0F);
         }
+        const std::int64_t width = std::min(kColumns, n - j);
+        for (int r = 0; r < kRows; ++r) std::memcpy(c + r * n + j, sums[r], static_cast<std::size_t>(width) * sizeof(float));
     }
+}
+
+// b's rows are `ld` long, a multiple of kColumns.
+FAST void gemm_padded(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t ld, const float* a, const float* b, float* c, const float* bias) {
+    std::int64_t i = 0;
+    for (; i + 4 <= m; i += 4) gemm_rows<4>(n, k, ld, a + i * k, b, c + i * n, bias ? bias + i : nullptr);
+    if (m - i == 3) gemm_rows<3>(n, k, ld, a + i * k, b, c + i * n, bias ? bias + i : nullptr);
+    if (m - i == 2) gemm_rows<2>(n, k, ld, a + i * k, b, c + i * n, bias ? bias + i : nullptr);
+    if (m - i == 1) gemm_rows<1>(n, k, ld, a + i * k, b, c + i * n, bias ? bias + i : nullptr);
+}
+
+std::int64_t padded(std::int64_t n) { return (n + kColumns - 1) / kColumns * kColumns; }
+
+void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, const float* b, float* c, const float* bias) {
+    const std::int64_t ld = padded(n);
+    if (ld == n) return gemm_padded(m, n, k, n, a, b, c, bias);
+    std::vector<float> wide(static_cast<std::size_t>(k * ld));
+    for (std::int64_t p = 0; p < k; ++p) std::copy_n(b + p * n, n, wide.data() + p * ld);
+    gemm_padded(m, n, k, ld, a, wide.data(), c, bias);
 }
 
 // The sum of products of two rows, and several rows at once: y = x w^T + b
@@ -111,30 +122,37 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const S
     const std::int64_t oh = (h + 2 * padding[0] - dilation[0] * (kh - 1) - 1) / stride[0] + 1;
     const std::int64_t ow = (w + 2 * padding[1] - dilation[1] * (kw - 1) - 1) / stride[1] + 1;
     Tensor y({batch, out, oh, ow});
-    const std::int64_t k = each * kh * kw, plane = oh * ow, per_group = out / groups;
-    std::vector<float> columns(static_cast<std::size_t>(k * plane));
+    const std::int64_t k = each * kh * kw, plane = oh * ow, per_group = out / groups, ld = padded(plane);
+    static thread_local std::vector<float> columns; // kept, so that its pages are not asked for again
+    columns.resize(std::max(columns.size(), static_cast<std::size_t>(k * ld)));
     for (std::int64_t n = 0; n < batch; ++n)
         for (std::int64_t g = 0; g < groups; ++g) {
-            float* column = columns.data();
             for (std::int64_t c = 0; c < each; ++c) {
                 const float* image = x.begin() + ((n * channels) + g * each + c) * h * w;
                 for (std::int64_t a = 0; a < kh; ++a)
-                    for (std::int64_t b = 0; b < kw; ++b)
-                        for (std::int64_t i = 0; i < oh; ++i) {
+                    for (std::int64_t b = 0; b < kw; ++b) {
+                        float* column = columns.data() + ((c * kh + a) * kw + b) * ld;
+                        // Output places whose pixel lies inside the picture.
+                        const std::int64_t left = b * dilation[1] - padding[1];
+                        const std::int64_t first = std::min(ow, left >= 0 ? 0 : (-left + stride[1] - 1) / stride[1]);
+                        const std::int64_t last = left >= w ? first : std::max(first, std::min(ow, (w - 1 - left) / stride[1] + 1));
+                        for (std::int64_t i = 0; i < oh; ++i, column += ow) {
                             const std::int64_t row = i * stride[0] - padding[0] + a * dilation[0];
                             if (row < 0 || row >= h) {
                                 std::fill(column, column + ow, 0.0F);
-                                column += ow;
                                 continue;
                             }
-                            const std::int64_t first = b * dilation[1] - padding[1];
-                            for (std::int64_t j = 0; j < ow; ++j) {
-                                const std::int64_t at = first + j * stride[1];
-                                *column++ = at < 0 || at >= w ? 0.0F : image[row * w + at];
-                            }
+                            const float* from = image + row * w + left;
+                            std::fill(column, column + first, 0.0F);
+                            if (stride[1] == 1)
+                                std::copy(from + first, from + last, column + first);
+                            else
+                                for (std::int64_t j = first; j < last; ++j) column[j] = from[j * stride[1]];
+                            std::fill(column + last, column + ow, 0.0F);
                         }
+                    }
             }
-            gemm(per_group, plane, k, weight.begin() + g * per_group * k, columns.data(), y.begin() + (n * out + g * per_group) * plane, bias ? bias.begin() + g * per_group : nullptr);
+            gemm_padded(per_group, plane, k, ld, weight.begin() + g * per_group * k, columns.data(), y.begin() + (n * out + g * per_group) * plane, bias ? bias.begin() + g * per_group : nullptr);
         }
     return y;
 }
@@ -179,20 +197,31 @@ Tensor pool2d(const Tensor& x, std::int64_t oh, std::int64_t ow, const Shape& ke
     for (std::int64_t p = 0; p < planes; ++p) {
         const float* image = x.begin() + p * h * w;
         float* out = y.begin() + p * oh * ow;
-        for (std::int64_t i = 0; i < oh; ++i)
+        const auto inside_of = [](std::int64_t first, std::int64_t size, std::int64_t step, std::int64_t count) {
+            const std::int64_t low = first >= 0 ? 0 : (-first + step - 1) / step;
+            return std::pair(low, first >= size ? low : std::max(low, std::min(count, (size - 1 - first) / step + 1)));
+        };
+        const bool whole_windows = padding[0] == 0 && padding[1] == 0 && (oh - 1) * stride[0] + dilation[0] * (kernel[0] - 1) < h &&
+                                   (ow - 1) * stride[1] + dilation[1] * (kernel[1] - 1) < w;
+        for (std::int64_t i = 0; i < oh && whole_windows; ++i) { // row by row, without looking for borders
+            float* row = out + i * ow;
+            std::fill(row, row + ow, start);
+            for (std::int64_t a = 0; a < kernel[0]; ++a)
+                for (std::int64_t b = 0; b < kernel[1]; ++b) {
+                    const float* from = image + (i * stride[0] + a * dilation[0]) * w + b * dilation[1];
+                    for (std::int64_t j = 0; j < ow; ++j) row[j] = take(row[j], from[j * stride[1]]);
+                }
+            for (std::int64_t j = 0; j < ow; ++j) row[j] = finish(row[j], kernel[0] * kernel[1], kernel[0] * kernel[1]);
+        }
+        for (std::int64_t i = 0; i < oh && !whole_windows; ++i)
             for (std::int64_t j = 0; j < ow; ++j) {
                 float value = start;
-                std::int64_t inside = 0;
-                for (std::int64_t a = 0; a < kernel[0]; ++a) {
-                    const std::int64_t row = i * stride[0] - padding[0] + a * dilation[0];
-                    if (row < 0 || row >= h) continue;
-                    for (std::int64_t b = 0; b < kernel[1]; ++b) {
-                        const std::int64_t at = j * stride[1] - padding[1] + b * dilation[1];
-                        if (at < 0 || at >= w) continue;
-                        value = take(value, image[row * w + at]);
-                        ++inside;
-                    }
-                }
+                const std::int64_t top = i * stride[0] - padding[0], left = j * stride[1] - padding[1];
+                const auto [a0, a1] = inside_of(top, h, dilation[0], kernel[0]);
+                const auto [b0, b1] = inside_of(left, w, dilation[1], kernel[1]);
+                for (std::int64_t a = a0; a < a1; ++a)
+                    for (std::int64_t b = b0; b < b1; ++b) value = take(value, image[(top + a * dilation[0]) * w + left + b * dilation[1]]);
+                const std::int64_t inside = (a1 - a0) * (b1 - b0);
                 const std::int64_t rows = std::min(i * stride[0] - padding[0] + kernel[0], h + padding[0]) - (i * stride[0] - padding[0]);
                 const std::int64_t columns = std::min(j * stride[1] - padding[1] + kernel[1], w + padding[1]) - (j * stride[1] - padding[1]);
                 out[i * ow + j] = finish(value, inside, rows * columns);

@@ -261,8 +261,8 @@ def verify(args):
     weights, samples = read_weights(args.weights or WEIGHTS), read_samples()
     net = Net()
     net.load_state_dict({key: torch.from_numpy(value) for key, value in weights.items()})
+    compare_weights(weights, problems)  # first: a changed weight may show in a later layer only
     compare_outputs(net, weights, samples, problems)
-    compare_weights(weights, problems)
     if problems:
         print("First difference:", problems[0])
         return 1
@@ -352,8 +352,8 @@ def verify(args):
     weights, samples = read_weights(args.weights or WEIGHTS), read_samples()
     net = Net()
     net.load_state_dict({key: torch.from_numpy(value) for key, value in weights.items()})
+    compare_weights(weights, problems)  # first: a changed weight may show in a later layer only
     compare_outputs(net, weights, samples, problems)
-    compare_weights(weights, problems)
     if not problems:
         compare_training(net, samples, problems)
     if problems:
