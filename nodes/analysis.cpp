@@ -74,11 +74,30 @@ void offer_fixes(const Graph& graph, const Inference& inference, std::vector<Pro
     }
 }
 
-/// Bytes of optimizer state for each weight.
+/// Bytes of optimizer state for each weight: moments, and the average where one is kept.
 double state_bytes(const Inferred& optimizer) {
-    if (optimizer.type->id == "SGD")
-        return std::get<double>(optimizer.node->params.at("momentum")) > 0 ? 4 : 0;
-    return std::get<bool>(optimizer.node->params.at("amsgrad")) ? 12 : 8;
+    const auto number = [&](const char* id) {
+        const auto it = optimizer.node->params.find(id);
+        const auto* value =
+            it == optimizer.node->params.end() ? nullptr : std::get_if<double>(&it->second);
+        return value ? *value : 0.0;
+    };
+    const auto flag = [&](const char* id) {
+        const auto it = optimizer.node->params.find(id);
+        const auto* value =
+            it == optimizer.node->params.end() ? nullptr : std::get_if<bool>(&it->second);
+        return value && *value;
+    };
+    const std::string& id = optimizer.type->id;
+    constexpr double kMoment = 4;
+    double moments = 2;
+    if (id == "SGD") moments = number("momentum") > 0 ? 1 : 0;
+    if (id == "RMSprop")
+        moments = 1 + (number("momentum") > 0 ? 1 : 0) + (flag("centered") ? 1 : 0);
+    if (id == "Adagrad" || id == "Muon") moments = 1;
+    if (flag("amsgrad")) moments += 1;
+    if (number("ema_decay") > 0) moments += 1;
+    return kMoment * moments;
 }
 
 } // namespace

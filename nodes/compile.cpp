@@ -11,6 +11,8 @@
 #include "engine/nn/generator.h"
 #include "nodes/analysis.h"
 #include "nodes/infer.h"
+#include "nodes/initial.h"
+#include "nodes/optimizers.h"
 #include "nodes/problems.h"
 #include "nodes/project.h"
 
@@ -41,6 +43,12 @@ constexpr int kNoSlot = -1;
     }
 }
 
+/// Factor on the learning rate of a layer's weights.
+double lr_scale(const Node& node) {
+    const auto it = node.params.find("lr_scale");
+    return it == node.params.end() ? 1.0 : std::get<double>(it->second);
+}
+
 /// One node of the run: a module between value slots.
 struct Step {
     std::string id;
@@ -48,7 +56,9 @@ struct Step {
     std::shared_ptr<nn::Module> module; ///< null for sources
     std::vector<int> inputs, outputs;   ///< slots
     std::vector<std::string> ports;     ///< output port ids
-    std::vector<int> last_uses;         ///< slots that nobody needs after this step
+    /// Of a Metric: makes its value of several sums.
+    std::shared_ptr<const std::function<double(const std::vector<double>&)>> finish;
+    std::vector<int> last_uses; ///< slots that nobody needs after this step
 };
 
 /// All weights, by node.
@@ -77,7 +87,7 @@ class GraphModel final : public CompiledModel {
                 results.push_back(std::move(value));
             return results;
         };
-        initialise(graph.training().seed, options.torch_init);
+        initialise(inference, graph.training().seed, options.torch_init);
     }
 
     nn::Module& module() override { return weights_; }
@@ -106,7 +116,16 @@ class GraphModel final : public CompiledModel {
             if (step.role == Role::Metric) {
                 const autograd::NoGrad scope;
                 const Tensors values = run(step, slots, context);
-                result.metrics.push_back({values[0].item(), values[1].item()});
+                train::MetricSum metric;
+                if (step.finish) {
+                    metric.counts = values[0].to_vector();
+                    metric.counts.push_back(values[1].item());
+                    metric.finish = step.finish;
+                } else {
+                    metric.sum = values[0].item();
+                    metric.count = values[1].item();
+                }
+                result.metrics.push_back(std::move(metric));
             } else {
                 Tensors values = run(step, slots, context);
                 if (step.role == Role::Loss) result.losses.push_back(values[0]);
@@ -151,8 +170,19 @@ class GraphModel final : public CompiledModel {
                 for (const nn::NamedTensor& weight : step.module->parameters())
                     wanted.insert(step.id + "." + weight.name);
         for (const nn::NamedTensor& weight : weights_.parameters())
-            if (wanted.contains(weight.name)) result.push_back(weight);
+            if (wanted.contains(weight.name) && weight.tensor.requires_grad())
+                result.push_back(weight);
         return result;
+    }
+
+    /// What the node that owns a weight says of its learning rate.
+    double lr_scale_of(const Inference& inference, const std::string& weight) const {
+        for (const Step& step : steps_)
+            if (step.module && weight.starts_with(step.id + "."))
+                for (const nn::NamedTensor& own : step.module->parameters())
+                    if (weight == step.id + "." + own.name)
+                        return lr_scale(*inference.at(step.id).node);
+        return 1;
     }
 
   private:
@@ -194,6 +224,8 @@ class GraphModel final : public CompiledModel {
             step.inputs.push_back(slot_of_.at({source.node, source.output}));
         if (step.role == Role::Dataset)
             step.ports.resize(std::min(step.ports.size(), node.fields.size()));
+        else if (step.role == Role::Layer)
+            step.ports.resize(std::min(step.ports.size(), node.facts.outputs.size()));
         // A repetition that shares weights is the same module once more.
         const auto shared = flat.shared.find(step.id);
         if (shared != flat.shared.end())
@@ -204,6 +236,10 @@ class GraphModel final : public CompiledModel {
                 const BuildContext context{node.node->params, node.inputs, node.counts,
                                            stream_of(step.id)};
                 step.module = node.type->build(context);
+                if (node.type->finish)
+                    step.finish =
+                        std::make_shared<const std::function<double(const std::vector<double>&)>>(
+                            node.type->finish(context));
             } catch (...) {
                 rethrow_at(step.id);
             }
@@ -255,19 +291,22 @@ class GraphModel final : public CompiledModel {
                     if (seen.insert(index).second) step->last_uses.push_back(index);
     }
 
-    void initialise(std::uint64_t seed, bool torch_init) {
-        if (torch_init) {
-            nn::Generator generator(seed);
-            weights_.reset_parameters(generator);
-            return;
-        }
-        // Node by node from its own id, so that adding one leaves the others' initial weights as
-        // they were.
-        for (const Step& step : steps_)
-            if (step.module) {
-                nn::Generator generator(seed ^ static_cast<std::uint64_t>(stream_of(step.id)));
-                step.module->reset_parameters(generator);
+    /// Layer by layer, as PyTorch draws when the layers are made one behind the other. Or each from
+    /// its own id, so that adding one leaves the others' initial weights as they were.
+    void initialise(const Inference& inference, std::uint64_t seed, bool torch_init) {
+        nn::Generator generator(seed);
+        std::set<const nn::Module*> done; // repetitions may share one
+        for (const Step& step : steps_) {
+            if (!step.module || !done.insert(step.module.get()).second) continue;
+            if (!torch_init)
+                generator.manual_seed(seed ^ static_cast<std::uint64_t>(stream_of(step.id)));
+            step.module->reset_parameters(generator);
+            try {
+                apply_initial(*inference.at(step.id).node, *step.module, generator);
+            } catch (...) {
+                rethrow_at(step.id);
             }
+        }
     }
 
     Tensors run(const Step& step, const std::vector<Tensor>& slots,
@@ -390,47 +429,6 @@ class RandomBatches final : public train::BatchSource {
     std::vector<train::Batch> batches_;
 };
 
-std::unique_ptr<train::Optimizer> make_optimizer(const Node& node,
-                                                 std::vector<nn::NamedTensor> weights) {
-    const std::vector<TensorMeta> none;
-    const std::vector<int> counts;
-    const BuildContext params{node.params, none, counts};
-    if (node.type == "SGD") {
-        train::SgdOptions options;
-        options.lr = params.real("lr");
-        options.momentum = params.real("momentum");
-        options.dampening = params.real("dampening");
-        options.weight_decay = params.real("weight_decay");
-        options.nesterov = params.flag("nesterov");
-        return train::make_sgd(std::move(weights), options);
-    }
-    train::AdamOptions options;
-    options.lr = params.real("lr");
-    options.beta1 = params.real("beta1");
-    options.beta2 = params.real("beta2");
-    options.eps = params.real("eps");
-    options.weight_decay = params.real("weight_decay");
-    options.amsgrad = params.flag("amsgrad");
-    options.decoupled = node.type == "AdamW";
-    return train::make_adam(std::move(weights), options);
-}
-
-train::Schedule schedule_of(const Node& node) {
-    const std::vector<TensorMeta> none;
-    const std::vector<int> counts;
-    const BuildContext params{node.params, none, counts};
-    train::Schedule schedule;
-    const std::string& kind = params.text("schedule");
-    schedule.kind = kind == "step"     ? train::Schedule::Kind::Step
-                    : kind == "cosine" ? train::Schedule::Kind::Cosine
-                                       : train::Schedule::Kind::Constant;
-    schedule.step_size = params.integer("step_size");
-    schedule.gamma = params.real("gamma");
-    schedule.t_max = params.integer("t_max");
-    schedule.min_factor = params.real("eta_min") / params.real("lr");
-    return schedule;
-}
-
 } // namespace
 
 data::DatasetSpec dataset_spec(const Graph&, const Node& node) {
@@ -452,6 +450,7 @@ data::DatasetSpec dataset_spec(const Graph&, const Node& node) {
     spec.regression = params.flag("regression");
     spec.image_size = params.integer("image_size");
     spec.grey = params.flag("grey");
+    spec.window = params.integer("window");
     return spec;
 }
 
@@ -507,26 +506,29 @@ train::TrainPlan compile(const Graph& graph, const CompileOptions& options) {
     for (const std::string& id : inference.order) {
         const Inferred& node = inference.at(id);
         if (!node.type || node.type->role != Role::Optimizer || node.node->muted) continue;
-        train::OptimizerPlan optimizer;
-        optimizer.name = id;
+        std::vector<std::size_t> indices;
         std::vector<std::string> losses;
         for (const Source& source : node.sources) {
             const auto& names = model->loss_names();
             const auto found = std::find(names.begin(), names.end(), source.node);
             if (found == names.end()) continue;
-            optimizer.losses.push_back(static_cast<std::size_t>(found - names.begin()));
+            indices.push_back(static_cast<std::size_t>(found - names.begin()));
             losses.push_back(source.node);
         }
         if (losses.empty()) continue;
         try {
-            optimizer.optimizer =
-                make_optimizer(*node.node, model->weights_before(inference, losses));
+            std::vector<nn::NamedTensor> weights = model->weights_before(inference, losses);
+            std::vector<double> scales;
+            for (const nn::NamedTensor& weight : weights)
+                scales.push_back(model->lr_scale_of(inference, weight.name));
+            train::OptimizerPlan optimizer = optimizer_plan(*node.node, std::move(weights), scales);
+            optimizer.losses = std::move(indices);
+            plan.optimizers.push_back(std::move(optimizer));
         } catch (...) {
             rethrow_at(id);
         }
-        optimizer.schedule = schedule_of(*node.node);
-        optimizer.clip_grad_norm = std::get<double>(node.node->params.at("clip_grad_norm"));
-        plan.optimizers.push_back(std::move(optimizer));
+        plan.accumulate =
+            std::max(plan.accumulate, std::get<std::int64_t>(node.node->params.at("accumulate")));
     }
 
     if (options.random_data) {

@@ -38,7 +38,10 @@ struct ParamSpec {
     std::string unit{};       ///< "epochs", "px", ""
     bool logarithmic = false; ///< scrubbing multiplies
     std::vector<Choice> choices{};
-    int list_min = 0, list_max = 0;               ///< lengths of an IntList
+    int list_min = 0, list_max = 0; ///< lengths of an IntList
+    /// Left out of files and hashes while it is at its default: a parameter that came later, so
+    /// that older files mean the same and come back byte for byte.
+    bool later = false;
     std::function<bool(const Params&)> visible{}; ///< null: always
 };
 
@@ -118,6 +121,9 @@ struct NodeType {
     /// Layers and losses have one; a Metric's module returns {sum, count}. Errors are typed and
     /// name sizes, not the node (the caller adds it).
     std::function<std::shared_ptr<nn::Module>(const BuildContext&)> build{};
+    /// Of a Metric that is no ratio of two sums: makes the value of all numbers of the module's
+    /// first output, summed over the batches, followed by the sum of its second.
+    std::function<std::function<double(const std::vector<double>&)>(const BuildContext&)> finish{};
     /// PyTorch source of this node, given the same context. Null: no counterpart.
     std::function<Emitted(const BuildContext&)> pytorch{};
     std::vector<Migration> migrations{};

@@ -116,9 +116,15 @@ class Finder {
                     continue;
                 }
                 const Inferred& from = inference_.at(source.node);
-                if (from.type && from.facts.known && source.output >= from.facts.outputs.size())
+                if (!from.type || !from.facts.known || source.output < from.facts.outputs.size())
+                    continue;
+                if (from.type->role == Role::Dataset)
                     add(severity, "missing-labels", id, port.id, "",
                         fmt::format("{} needs {} of {}, but that dataset has no labels",
+                                    title_of(node), source.wire.from_port, source.node));
+                else
+                    add(severity, "missing-output", id, port.id, "",
+                        fmt::format("{} needs {} of {}, which its settings leave out",
                                     title_of(node), source.wire.from_port, source.node));
             }
         }

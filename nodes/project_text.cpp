@@ -73,7 +73,8 @@ std::string node_line(const Graph& graph, const Node& node) {
     };
     if (type)
         for (const ParamSpec& spec : type->params)
-            if (const auto it = node.params.find(spec.id); it != node.params.end())
+            if (const auto it = node.params.find(spec.id);
+                it != node.params.end() && !(spec.later && it->second == spec.standard))
                 params.add(spec.id, value_json(it->second, path(spec.id)));
     for (const auto& [id, value] : node.params)
         if (!type || !type->param(id)) params.add(id, value_json(value, path(id)));
@@ -227,8 +228,11 @@ std::string graph_hash(const Graph& whole) {
         // Which data comes in changes the weights' sizes at most, and those are compared when they
         // are loaded.
         if (!type || type->role == Role::Layer)
-            for (const auto& [param, value] : node.params)
+            for (const auto& [param, value] : node.params) {
+                const ParamSpec* spec = type ? type->param(param) : nullptr;
+                if (spec && spec->later && value == spec->standard) continue;
                 feed(fmt::format("{}={}", param, value_json(value, param)));
+            }
         for (const Wire& wire : graph.wires())
             if (wire.to == id && counts(wire.from)) feed(wire.str());
     }

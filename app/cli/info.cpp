@@ -7,6 +7,7 @@
 
 #include "app/cli/commands.h"
 #include "nodes/analysis.h"
+#include "nodes/catalogue.h"
 
 namespace wiregrad::cli {
 using Json = nlohmann::ordered_json;
@@ -85,16 +86,38 @@ Json json_of(const graph::NodeType& type) {
         }
         params.push_back(param);
     }
-    return {{"type", type.id},
-            {"version", type.version},
-            {"category", type.category},
-            {"label", type.label},
-            {"help", type.help},
-            {"formula", type.formula},
-            {"synonyms", type.synonyms},
-            {"inputs", ports(type.inputs)},
-            {"outputs", ports(type.outputs)},
-            {"params", params}};
+    Json entry{{"type", type.id},
+               {"version", type.version},
+               {"category", type.category},
+               {"label", type.label},
+               {"help", type.help},
+               {"formula", type.formula},
+               {"synonyms", type.synonyms},
+               {"inputs", ports(type.inputs)},
+               {"outputs", ports(type.outputs)},
+               {"params", params}};
+    if (const auto example = graph::example_of(type)) {
+        Json& shown = entry["example"];
+        const auto metas = [](const std::vector<TensorMeta>& list) {
+            Json all = Json::array();
+            for (const TensorMeta& meta : list) {
+                Json shape = Json::array();
+                for (const std::int64_t size : meta.shape) {
+                    shape.push_back(size);
+                }
+                all.push_back({{"shape", shape}, {"dtype", name_of(meta.dtype)}});
+            }
+            return all;
+        };
+        shown["inputs"] = metas(example->inputs);
+        if (type.role != graph::Role::Metric) {
+            shown["outputs"] = metas(example->outputs);
+        }
+        shown["weights"] = example->weights;
+        shown["init"] = example->pytorch.init;
+        shown["call"] = example->pytorch.call;
+    }
+    return entry;
 }
 
 } // namespace

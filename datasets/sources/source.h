@@ -66,6 +66,8 @@ Parts open_image_folder(const Opening&);
 std::vector<Field> describe_image_folder(const DatasetSpec&);
 Parts open_text(const Opening&);
 std::vector<Field> describe_text(const DatasetSpec&);
+Parts open_tales(const Opening&);
+std::vector<Field> describe_tales(const DatasetSpec&);
 Parts open_npy(const Opening&);
 std::vector<Field> describe_npy(const DatasetSpec&);
 Parts open_npz(const Opening&);

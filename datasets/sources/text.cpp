@@ -2,13 +2,16 @@
 // Training, validation and test are stretches of the text, in this order, so that no window reaches
 // into another part.
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <string>
 
 #include <fmt/format.h>
 
 #include "datasets/io/file_bytes.h"
+#include "datasets/random.h"
 #include "datasets/sources/source.h"
+#include "datasets/sources/tales.h"
 #include "engine/core/error.h"
 
 namespace wiregrad::data {
@@ -151,6 +154,44 @@ Parts open_text(const Opening& opening) {
     if (spec.validation_fraction > 0)
         parts.validation = stretch(validation_begin, test_begin, "validation");
     if (spec.test_fraction > 0) parts.test = stretch(test_begin, text->tokens.size(), "test");
+    return parts;
+}
+
+namespace {
+
+/// Tales as tokens of the fixed alphabet.
+Text tokens_of_tales(const DatasetSpec& spec, std::uint32_t stream, std::int64_t windows) {
+    Text text;
+    const std::string& alphabet = tale_alphabet();
+    for (const char c : alphabet)
+        text.characters.emplace_back(1, c);
+    const auto length = static_cast<std::size_t>(windows * spec.window + 1);
+    for (const char c : windows > 0 ? tell_tales(spec.seed, stream, length) : std::string())
+        text.tokens.push_back(static_cast<std::uint16_t>(alphabet.find(c)));
+    return text;
+}
+
+} // namespace
+
+std::vector<Field> describe_tales(const DatasetSpec& spec) {
+    return fields_of(tokens_of_tales(spec, stream::kTrain, 0), spec.window);
+}
+
+Parts open_tales(const Opening& opening) {
+    const DatasetSpec& spec = opening.spec;
+    const std::int64_t windows = sample_count(spec);
+    const auto training = std::make_shared<Text>(tokens_of_tales(spec, stream::kTrain, windows));
+    const auto test =
+        std::make_shared<Text>(tokens_of_tales(spec, stream::kTest, test_count(spec)));
+    const auto aside = static_cast<std::int64_t>(
+        std::llround(spec.validation_fraction * static_cast<double>(windows)));
+    const auto border = static_cast<std::size_t>((windows - aside) * spec.window);
+    Parts parts{.main = std::make_shared<Windows>(training, 0, border + 1, spec.window),
+                .ordered = true};
+    if (aside > 0)
+        parts.validation =
+            std::make_shared<Windows>(training, border, training->tokens.size(), spec.window);
+    parts.test = std::make_shared<Windows>(test, 0, test->tokens.size(), spec.window);
     return parts;
 }
 

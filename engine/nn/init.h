@@ -30,5 +30,18 @@ void kaiming_uniform(Tensor& weight, Generator& generator, double a = 0, Fan fan
                      std::string_view nonlinearity = "leaky_relu");
 void kaiming_normal(Tensor& weight, Generator& generator, double a = 0, Fan fan = Fan::In,
                     std::string_view nonlinearity = "leaky_relu");
+/// What Linear, the convolutions and Bilinear-like layers begin with: weight and bias (or null)
+/// within 1 / sqrt(fan_in), the weight by way of kaiming_uniform.
+void linear_default(Tensor& weight, Tensor* bias, Generator& generator);
+/// Normal, redrawn into [low, high] (absolute bounds, as PyTorch's).
+void trunc_normal(Tensor& weight, Generator& generator, double mean = 0, double std = 1,
+                  double low = -2, double high = 2);
+/// Rows (or columns, whichever are fewer) of length 1 at right angles, times `gain`; the weight is
+/// taken as [size 0, all others].
+void orthogonal(Tensor& weight, Generator& generator, double gain = 1);
+/// Convolutions that pass channel i on to channel i. ValueError unless 3 to 5 dimensions.
+void dirac(Tensor& weight);
+/// The identity matrix. ValueError unless 2 dimensions.
+void eye(Tensor& weight);
 
 } // namespace wiregrad::nn::init

@@ -1,11 +1,12 @@
 #include "engine/nn/layers.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
 
+#include "engine/autograd/tape.h"
 #include "engine/core/error.h"
+#include "engine/nn/functional.h"
 #include "engine/nn/init.h"
 #include "engine/op/ops.h"
 
@@ -21,33 +22,6 @@ const Tensor& only(std::span<const Tensor> inputs, std::string_view layer) {
 void need_positive(std::string_view layer, std::string_view what, std::int64_t value) {
     if (value < 1)
         throw ValueError(fmt::format("{}: {} must be at least 1, is {}", layer, what, value));
-}
-
-void need_pair(std::string_view layer, std::string_view what, const Dims& values,
-               std::int64_t least) {
-    if (values.size() != 2 || values[0] < least || values[1] < least)
-        throw ValueError(fmt::format("{}: {} must be two numbers of at least {}, is {}", layer,
-                                     what, least, values.str()));
-}
-
-void need_groups(std::string_view layer, std::int64_t in, std::int64_t out, std::int64_t groups) {
-    need_positive(layer, "in_channels", in);
-    need_positive(layer, "out_channels", out);
-    need_positive(layer, "groups", groups);
-    if (in % groups != 0 || out % groups != 0)
-        throw ValueError(fmt::format("{}: groups {} must divide in_channels {} and out_channels {}",
-                                     layer, groups, in, out));
-}
-
-/// The default of Linear and the convolutions: both within 1 / sqrt(fan_in), the weight by way of
-/// kaiming_uniform.
-void reset_linear(Tensor& weight, Tensor* bias, Generator& generator) {
-    init::kaiming_uniform(weight, generator, std::sqrt(5.0));
-    const std::int64_t fan_in = init::fans(weight).first;
-    if (bias != nullptr && fan_in > 0) {
-        const double bound = 1 / std::sqrt(static_cast<double>(fan_in));
-        init::uniform(*bias, generator, -bound, bound);
-    }
 }
 
 Tensor or_none(const Tensor* tensor) {
@@ -66,71 +40,7 @@ Tensors Linear::forward(std::span<const Tensor> inputs, const ForwardContext&) {
     return {linear(only(inputs, "Linear"), *weight_, or_none(bias_))};
 }
 void Linear::reset_parameters(Generator& generator) {
-    reset_linear(*weight_, bias_, generator);
-}
-
-Conv2d::Conv2d(const Conv2dOptions& options) : options_(options) {
-    constexpr std::string_view kName = "Conv2d";
-    need_groups(kName, options.in_channels, options.out_channels, options.groups);
-    need_pair(kName, "kernel_size", options.kernel_size, 1);
-    need_pair(kName, "stride", options.stride, 1);
-    need_pair(kName, "padding", options.padding, 0);
-    need_pair(kName, "dilation", options.dilation, 1);
-    if (options.same_padding && !(options.stride == Dims{1, 1}))
-        throw ValueError(
-            fmt::format("Conv2d: padding 'same' needs stride 1, is {}", options.stride.str()));
-    weight_ = &add_parameter(
-        "weight", Tensor::zeros({options.out_channels, options.in_channels / options.groups,
-                                 options.kernel_size[0], options.kernel_size[1]},
-                                options.dtype));
-    if (options.bias)
-        bias_ = &add_parameter("bias", Tensor::zeros({options.out_channels}, options.dtype));
-}
-Tensors Conv2d::forward(std::span<const Tensor> inputs, const ForwardContext&) {
-    Tensor x = only(inputs, "Conv2d");
-    ConvOptions conv{options_.stride, options_.padding, options_.dilation, options_.groups};
-    if (options_.same_padding) {
-        Dims uneven{0, 0, 0,
-                    0}; // what padding on both sides alike cannot give, last dimension first
-        bool any = false;
-        for (int i = 0; i < 2; ++i) {
-            const std::int64_t total = options_.dilation[i] * (options_.kernel_size[i] - 1);
-            conv.padding[i] = total / 2;
-            uneven[2 * (1 - i) + 1] = total % 2;
-            any |= total % 2 != 0;
-        }
-        if (any) x = pad(x, uneven);
-    }
-    return {conv2d(x, *weight_, or_none(bias_), conv)};
-}
-void Conv2d::reset_parameters(Generator& generator) {
-    reset_linear(*weight_, bias_, generator);
-}
-
-ConvTranspose2d::ConvTranspose2d(const ConvTranspose2dOptions& options) : options_(options) {
-    constexpr std::string_view kName = "ConvTranspose2d";
-    need_groups(kName, options.in_channels, options.out_channels, options.groups);
-    need_pair(kName, "kernel_size", options.kernel_size, 1);
-    need_pair(kName, "stride", options.stride, 1);
-    need_pair(kName, "padding", options.padding, 0);
-    need_pair(kName, "output_padding", options.output_padding, 0);
-    need_pair(kName, "dilation", options.dilation, 1);
-    weight_ = &add_parameter(
-        "weight", Tensor::zeros({options.in_channels, options.out_channels / options.groups,
-                                 options.kernel_size[0], options.kernel_size[1]},
-                                options.dtype));
-    if (options.bias)
-        bias_ = &add_parameter("bias", Tensor::zeros({options.out_channels}, options.dtype));
-}
-Tensors ConvTranspose2d::forward(std::span<const Tensor> inputs, const ForwardContext&) {
-    const ConvOptions conv{options_.stride, options_.padding, options_.dilation, options_.groups};
-    return {conv_transpose2d(only(inputs, "ConvTranspose2d"), *weight_, or_none(bias_), conv,
-                             options_.output_padding)};
-}
-// Fan-in is counted on weight.size(1), which is the number of output channels here: so does
-// PyTorch.
-void ConvTranspose2d::reset_parameters(Generator& generator) {
-    reset_linear(*weight_, bias_, generator);
+    init::linear_default(*weight_, bias_, generator);
 }
 
 BatchNorm::BatchNorm(const BatchNormOptions& options, const char* name, int min_rank, int max_rank)
@@ -148,6 +58,7 @@ BatchNorm::BatchNorm(const BatchNormOptions& options, const char* name, int min_
     if (options.track_running_stats) {
         running_mean_ = &add_buffer("running_mean", Tensor::zeros(shape, options.dtype));
         running_var_ = &add_buffer("running_var", Tensor::full(shape, 1, options.dtype));
+        batches_ = &add_buffer("num_batches_tracked", Tensor::zeros({}, DType::Int64));
     }
 }
 Tensors BatchNorm::forward(std::span<const Tensor> inputs, const ForwardContext& context) {
@@ -162,10 +73,31 @@ Tensors BatchNorm::forward(std::span<const Tensor> inputs, const ForwardContext&
         throw ShapeError(fmt::format("{} is made for {} channels, input {} has {}", name_,
                                      options_.num_features, x.shape().str(), x.size(1)));
     const bool batch_statistics = context.training || !options_.track_running_stats;
+    if (context.training && batches_ != nullptr) {
+        static const Op& count = find_op("count_step_");
+        call(count, {batches_, 1});
+        if (options_.cumulative) return {cumulative(x)};
+    }
     return {batch_norm(x, or_none(weight_), or_none(bias_), or_none(running_mean_),
                        or_none(running_var_), batch_statistics, options_.momentum, options_.eps)};
 }
+/// Normalises by the batch, and moves the running statistics by 1 / number of batches.
+Tensor BatchNorm::cumulative(const Tensor& x) {
+    const Tensor y = batch_norm(x, or_none(weight_), or_none(bias_), {}, {}, true, 0, options_.eps);
+    const autograd::NoGrad no_grad;
+    static const Op& average = find_op("average_step_");
+    Dims dims{0};
+    for (int d = 2; d < x.dim(); ++d)
+        dims.push_back(d);
+    const Tensor decay = reshape(rsub(1, reciprocal(to(*batches_, DType::Float64))), {1});
+    const Tensor by_mean[] = {*running_mean_, mean(x.detach(), dims), decay};
+    const Tensor by_var[] = {*running_var_, var(x.detach(), dims), decay};
+    call(average, by_mean);
+    call(average, by_var);
+    return y;
+}
 void BatchNorm::reset_parameters(Generator&) {
+    if (batches_ != nullptr) init::zeros(*batches_);
     for (Tensor* one : {weight_, running_var_})
         if (one != nullptr) init::ones(*one);
     for (Tensor* zero : {bias_, running_mean_})
@@ -216,6 +148,24 @@ void Embedding::reset_parameters(Generator& generator) {
         const std::int64_t width = weight_->size(1);
         weight_->as_strided({width}, {1}, padding_idx_ * width).zero_();
     }
+}
+
+Bilinear::Bilinear(std::int64_t in1, std::int64_t in2, std::int64_t out, bool bias, DType dtype) {
+    need_positive("Bilinear", "in1_features", in1);
+    need_positive("Bilinear", "in2_features", in2);
+    need_positive("Bilinear", "out_features", out);
+    weight_ = &add_parameter("weight", Tensor::zeros({out, in1, in2}, dtype));
+    if (bias) bias_ = &add_parameter("bias", Tensor::zeros({out}, dtype));
+}
+Tensors Bilinear::forward(std::span<const Tensor> inputs, const ForwardContext&) {
+    if (inputs.size() != 2)
+        throw ValueError(fmt::format("Bilinear takes two inputs, {} given", inputs.size()));
+    return {bilinear(inputs[0], inputs[1], *weight_, or_none(bias_))};
+}
+void Bilinear::reset_parameters(Generator& generator) {
+    const double bound = 1 / std::sqrt(static_cast<double>(weight_->size(1)));
+    init::uniform(*weight_, generator, -bound, bound);
+    if (bias_ != nullptr) init::uniform(*bias_, generator, -bound, bound);
 }
 
 Dropout::Dropout(double p, std::int64_t stream) : p_(p), stream_(stream) {

@@ -70,7 +70,8 @@ void Module::load(const std::vector<NamedTensor>& state, bool strict) {
     for (const NamedTensor& own : this->state()) {
         const auto found = given.find(own.name);
         if (found == given.end()) {
-            if (strict)
+            // Weights saved before this counter existed, or by PyTorch 0.4, lack it.
+            if (strict && !own.name.ends_with("num_batches_tracked"))
                 throw FileError(
                     fmt::format("weight '{}' {} is missing", own.name, own.tensor.shape().str()));
             continue;

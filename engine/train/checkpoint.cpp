@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::string_view kFormat = "wiregrad-checkpoint";
 constexpr std::int64_t kVersion = 1;
+constexpr const char* kCounts = "epoch/counts/"; ///< sums of metrics that have several
 
 /// '/' makes groups in HDF5 and "." is one; names of weights are one part each, whatever they hold.
 std::string escape(const std::string& name) {
@@ -114,6 +115,11 @@ void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
     }
     file.tensors.push_back({"epoch/losses", pack(checkpoint.epoch_losses)});
     file.tensors.push_back({"epoch/metrics", pack(checkpoint.epoch_metrics)});
+    for (std::size_t i = 0; i < checkpoint.epoch_metrics.size(); ++i)
+        if (const std::vector<double>& counts = checkpoint.epoch_metrics[i].counts; !counts.empty())
+            file.tensors.push_back(
+                {fmt::format("{}{}", kCounts, i),
+                 Tensor::from(counts, {static_cast<std::int64_t>(counts.size())})});
     io::write_hdf5(path, file);
 }
 
@@ -141,6 +147,7 @@ Checkpoint load_checkpoint(const std::string& path) {
         groups.emplace(group, static_cast<std::size_t>(i));
     }
     bool has_losses = false, has_metrics = false;
+    std::vector<std::pair<std::size_t, std::vector<double>>> counts;
     for (const nn::NamedTensor& entry : file.tensors) {
         const auto slash = entry.name.find('/');
         const std::string group = entry.name.substr(0, slash);
@@ -155,6 +162,13 @@ Checkpoint load_checkpoint(const std::string& path) {
         } else if (entry.name == "epoch/metrics") {
             checkpoint.epoch_metrics = unpack(entry.tensor, path);
             has_metrics = true;
+        } else if (entry.name.starts_with(kCounts)) {
+            const std::string number = entry.name.substr(std::string_view(kCounts).size());
+            const auto index = number.size() < 6 && !number.empty() &&
+                                       number.find_first_not_of("0123456789") == std::string::npos
+                                   ? std::stoul(number)
+                                   : std::string::npos;
+            counts.emplace_back(index, entry.tensor.to_vector());
         } else if (const auto found = groups.find(group); found != groups.end()) {
             checkpoint.optimizers[found->second].second.push_back(
                 {unescape(rest, path), entry.tensor});
@@ -165,6 +179,11 @@ Checkpoint load_checkpoint(const std::string& path) {
     }
     if (!has_losses || !has_metrics)
         throw FileError("is no complete checkpoint: the sums of the epoch are missing", path);
+    for (auto& [index, values] : counts) {
+        if (index >= checkpoint.epoch_metrics.size())
+            throw FileError("holds the counts of a metric that it does not have", path);
+        checkpoint.epoch_metrics[index].counts = std::move(values);
+    }
     return checkpoint;
 }
 

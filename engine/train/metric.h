@@ -18,6 +18,10 @@ MetricSum top_k_accuracy(const Tensor& x, const Tensor& target, std::int64_t k,
 inline MetricSum& operator+=(MetricSum& a, const MetricSum& b) {
     a.sum += b.sum;
     a.count += b.count;
+    if (a.counts.size() < b.counts.size()) a.counts.resize(b.counts.size(), 0);
+    for (std::size_t i = 0; i < b.counts.size(); ++i)
+        a.counts[i] += b.counts[i];
+    if (!a.finish) a.finish = b.finish;
     return a;
 }
 

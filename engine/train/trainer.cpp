@@ -1,5 +1,6 @@
 #include "engine/train/trainer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <condition_variable>
@@ -17,10 +18,13 @@
 #include "engine/autograd/tape.h"
 #include "engine/core/config.h"
 #include "engine/core/error.h"
+#include "engine/op/ops.h"
 #include "engine/train/diagnosis.h"
 #include "engine/train/evaluate.h"
+#include "engine/train/metric.h"
 #include "engine/train/probe_set.h"
 #include "engine/train/snapshots.h"
+#include "engine/train/update.h"
 
 namespace wiregrad::train {
 namespace {
@@ -92,6 +96,22 @@ class ThreadCount {
     int before_;
 };
 
+/// Within the scope the weights are their moving averages, where such are kept.
+class WithAverages {
+  public:
+    explicit WithAverages(std::vector<Update>& updates) : updates_(updates) { swap(); }
+    ~WithAverages() { swap(); }
+    WithAverages(const WithAverages&) = delete;
+    WithAverages& operator=(const WithAverages&) = delete;
+
+  private:
+    void swap() {
+        for (Update& update : updates_)
+            update.swap_averages();
+    }
+    std::vector<Update>& updates_;
+};
+
 /// The loss is no number: carries what was found out.
 struct NonFinite {
     Diagnosis diagnosis;
@@ -132,6 +152,7 @@ struct Trainer::Impl {
     std::int64_t step = 0, epoch = 0, batch = 0; ///< done steps and epochs; the next batch
     std::int64_t pause_after = 0;                ///< pauses when so many steps are done; 0: no
     nn::ForwardContext context;
+    std::vector<Update> updates; ///< one an optimizer
     Sums sums;
     Stopwatch watch;
     Speed speed;
@@ -160,7 +181,9 @@ struct Trainer::Impl {
     bool boundary();
     bool wait_for_mail(Command& command);
     void train_step();
-    void differentiate(const StepValues& values);
+    void train_batch(const Batch& data, std::int64_t number, double share, StepRecord& record,
+                     std::vector<MetricSum>& metrics);
+    void differentiate(const StepValues& values, double share);
     bool end_epoch();
     Checkpoint checkpoint() const;
     void save();
@@ -174,6 +197,9 @@ void Trainer::Impl::prepare(bool resume) {
         throw ValueError("a run needs a model and training data");
     if (plan.train->batches_per_epoch() < 1) throw DataError("the training data have no batch");
     if (plan.optimizers.empty()) throw ValueError("a run needs an optimizer");
+    if (plan.accumulate < 1)
+        throw ValueError(
+            fmt::format("a step takes at least one batch, accumulate is {}", plan.accumulate));
     for (const OptimizerPlan& own : plan.optimizers) {
         if (own.optimizer == nullptr || own.losses.empty())
             throw ValueError("the optimizer minimises no loss", own.name);
@@ -189,6 +215,8 @@ void Trainer::Impl::prepare(bool resume) {
     context.state.random = Tensor::zeros({2}, DType::Int64);
     sums.clear(*plan.model);
     watch = Stopwatch();
+    for (OptimizerPlan& own : plan.optimizers)
+        updates.emplace_back(own);
     if (resume) {
         if (plan.checkpoint_path.empty())
             throw ValueError("there is no checkpoint to resume from: the run keeps none");
@@ -221,7 +249,7 @@ void Trainer::Impl::restore(const Checkpoint& saved, const std::string& path) {
                 fmt::format("the checkpoint has an optimizer '{}' where this run has '{}'",
                             saved.optimizers[i].first, plan.optimizers[i].name),
                 path);
-        plan.optimizers[i].optimizer->load(saved.optimizers[i].second);
+        updates[i].load(saved.optimizers[i].second);
     }
     step = saved.step;
     epoch = saved.epoch;
@@ -318,12 +346,13 @@ bool Trainer::Impl::boundary() {
     return false;
 }
 
-/// Sets the gradients of each optimizer's parameters, of its own losses alone.
-void Trainer::Impl::differentiate(const StepValues& values) {
+/// Adds to the gradients of each optimizer's parameters those of its own losses alone, times
+/// `share`.
+void Trainer::Impl::differentiate(const StepValues& values, double share) {
     const auto roots_of = [&](const OptimizerPlan& own) {
         std::vector<Tensor> roots;
         for (const std::size_t loss : own.losses)
-            roots.push_back(values.losses[loss]);
+            roots.push_back(share == 1 ? values.losses[loss] : mul(values.losses[loss], share));
         return roots;
     };
     if (plan.optimizers.size() == 1) {
@@ -338,56 +367,74 @@ void Trainer::Impl::differentiate(const StepValues& values) {
         autograd::BackwardOptions options;
         options.retain_graph = i + 1 < plan.optimizers.size();
         const std::vector<Tensor> gradients = autograd::grad(roots_of(own), weights, {}, options);
-        for (std::size_t w = 0; w < weights.size(); ++w)
-            weights[w].set_grad(gradients[w]);
+        const autograd::NoGrad no_grad;
+        for (std::size_t w = 0; w < weights.size(); ++w) {
+            const Tensor before = weights[w].grad();
+            weights[w].set_grad(before.defined() && gradients[w].defined()
+                                    ? add(before, gradients[w])
+                                : gradients[w].defined() ? gradients[w]
+                                                         : before);
+        }
     }
 }
 
+/// Forward and backward of one batch, which is `share` of the step.
+void Trainer::Impl::train_batch(const Batch& data, std::int64_t number, double share,
+                                StepRecord& record, std::vector<MetricSum>& metrics) {
+    const StepValues values =
+        plan.model->forward(data, context, probes.wants_forward() ? &probes : nullptr);
+    check_values(*plan.model, values);
+    // Read before the update: weights that gave a bad loss are still there to be looked at.
+    const std::vector<double> losses = read_losses(values);
+    for (std::size_t i = 0; i < losses.size(); ++i)
+        if (!std::isfinite(losses[i]))
+            throw NonFinite{explain_loss(*plan.model, data, context, i, losses[i], number)};
+    differentiate(values, share);
+    record.losses.resize(losses.size(), 0);
+    for (std::size_t i = 0; i < losses.size(); ++i)
+        record.losses[i] += share == 1 ? losses[i] : share * losses[i];
+    metrics.resize(values.metrics.size());
+    for (std::size_t i = 0; i < metrics.size(); ++i)
+        metrics[i] += values.metrics[i];
+    sums.add(losses, values.metrics, sample_count(data));
+}
+
 void Trainer::Impl::train_step() {
-    const Batch data = plan.train->batch(epoch, batch);
+    const std::int64_t batches = plan.train->batches_per_epoch(), group = plan.accumulate;
+    const std::int64_t count = std::min(group, batches - batch);
     const std::int64_t number = step + 1;
-    auto* random = context.state.random.data_mut<std::int64_t>();
-    random[0] = static_cast<std::int64_t>(plan.seed);
-    random[1] = step;
     probes.begin_step(number, watch.seconds());
     for (OptimizerPlan& own : plan.optimizers)
         own.optimizer->zero_grad();
 
     StepRecord record;
-    double lr = 0;
-    {
-        const StepValues values =
-            plan.model->forward(data, context, probes.wants_forward() ? &probes : nullptr);
-        check_values(*plan.model, values);
-        // Read before the update: weights that gave a bad loss are still there to be looked at.
-        record.losses = read_losses(values);
-        for (std::size_t i = 0; i < record.losses.size(); ++i)
-            if (!std::isfinite(record.losses[i]))
-                throw NonFinite{
-                    explain_loss(*plan.model, data, context, i, record.losses[i], number)};
-        differentiate(values);
-        for (const MetricSum& metric : values.metrics)
-            record.metrics.push_back(metric.value());
-        sums.add(record.losses, values.metrics, sample_count(data));
+    std::vector<MetricSum> metrics;
+    std::int64_t samples = 0;
+    for (std::int64_t i = 0; i < count; ++i) {
+        const Batch data = plan.train->batch(epoch, batch + i);
+        auto* random = context.state.random.data_mut<std::int64_t>();
+        random[0] = static_cast<std::int64_t>(plan.seed);
+        random[1] = step * group + i;
+        train_batch(data, number, 1.0 / static_cast<double>(count), record, metrics);
+        samples += sample_count(data);
     }
+    for (const MetricSum& metric : metrics)
+        record.metrics.push_back(metric.value());
     if (probes.wants_weights())
         probes.see_weights(plan.model->module().parameters(), plan.model->module().buffers());
-    for (std::size_t i = 0; i < plan.optimizers.size(); ++i) {
-        OptimizerPlan& own = plan.optimizers[i];
-        if (own.clip_grad_norm > 0) clip_grad_norm(own.optimizer->parameters(), own.clip_grad_norm);
-        const double factor = own.schedule.factor(epoch, plan.epochs);
-        own.optimizer->step(factor);
-        if (probes.wants_updates())
-            probes.see_updates(own.optimizer->parameters(), own.optimizer->state());
-        if (i == 0) lr = own.optimizer->base_lr() * factor;
+    const ScheduleTime time{epoch, plan.epochs, step, (batches + group - 1) / group};
+    for (std::size_t i = 0; i < updates.size(); ++i) {
+        const double used = updates[i].step(time);
+        const Optimizer& optimizer = *plan.optimizers[i].optimizer;
+        if (probes.wants_updates()) probes.see_updates(optimizer.parameters(), optimizer.state());
+        if (i == 0) record.lr = used;
     }
     ++step;
-    ++batch;
+    batch += count;
     record.step = number;
     record.epoch = epoch + 1;
-    record.lr = lr;
     record.seconds = watch.seconds();
-    record.samples_per_second = speed.step(record.seconds, sample_count(data));
+    record.samples_per_second = speed.step(record.seconds, samples);
     sink->on_step(record);
     if (step == pause_after) {
         pause_after = 0;
@@ -404,11 +451,19 @@ bool Trainer::Impl::end_epoch() {
     record.train_losses = sums.mean_losses();
     record.train_metrics = sums.mean_metrics();
     if (plan.validation != nullptr && plan.validation->batches_per_epoch() > 0) {
+        const WithAverages averaged(updates);
         const auto result =
             evaluate_until(*plan.model, *plan.validation, "validation", [&] { return stopped(); });
         if (!result) return false;
         record.losses = result->losses;
         record.metrics = result->metrics;
+    }
+    const std::vector<double>& seen = record.losses.empty() ? record.train_losses : record.losses;
+    for (std::size_t i = 0; i < updates.size(); ++i) {
+        double loss = 0;
+        for (const std::size_t index : plan.optimizers[i].losses)
+            loss += seen[index];
+        updates[i].end_epoch(loss);
     }
     ++epoch;
     batch = 0;
@@ -444,8 +499,8 @@ bool Trainer::Impl::train() {
 Checkpoint Trainer::Impl::checkpoint() const {
     Checkpoint checkpoint;
     checkpoint.weights = plan.model->module().state();
-    for (const OptimizerPlan& own : plan.optimizers)
-        checkpoint.optimizers.emplace_back(own.name, own.optimizer->state());
+    for (std::size_t i = 0; i < updates.size(); ++i)
+        checkpoint.optimizers.emplace_back(plan.optimizers[i].name, updates[i].state());
     checkpoint.step = step;
     checkpoint.epoch = epoch;
     checkpoint.batch = batch;
@@ -512,6 +567,9 @@ void Trainer::Impl::run(bool resume) {
         const bool complete = train();
         if (!complete) set_state(RunState::Stopping);
         save();
+        // From here on the model is what is kept of the run.
+        for (Update& update : updates)
+            update.swap_averages();
         done.state = complete ? RunState::Finished : RunState::Stopped;
         if (complete && plan.test != nullptr && plan.test->batches_per_epoch() > 0) {
             done.test = evaluate_until(*plan.model, *plan.test, "test", [&] { return stopped(); });

@@ -14,6 +14,7 @@
 #include "engine/nn/module.h"
 #include "engine/train/optim.h"
 #include "engine/train/probe.h"
+#include "engine/train/schedule.h"
 
 namespace wiregrad::train {
 
@@ -38,7 +39,13 @@ class BatchSource {
 struct MetricSum {
     double sum = 0;
     double count = 0;
-    double value() const { return count > 0 ? sum / count : 0; }
+    /// Of metrics that are no ratio of two sums: all their numbers, and what makes the value.
+    std::vector<double> counts{};
+    std::shared_ptr<const std::function<double(const std::vector<double>&)>> finish{};
+    double value() const {
+        if (finish) return (*finish)(counts);
+        return count > 0 ? sum / count : 0;
+    }
 };
 
 /// What one forward pass yields.
@@ -72,7 +79,10 @@ struct OptimizerPlan {
     std::vector<std::size_t> losses; ///< indices into Model::loss_names()
     std::unique_ptr<Optimizer> optimizer;
     Schedule schedule{};
-    double clip_grad_norm = 0; ///< 0: off
+    std::optional<PlateauOptions> plateau{}; ///< lowers the rate when the validation loss stalls
+    double clip_grad_norm = 0, clip_grad_value = 0; ///< 0: off
+    double average = 0; ///< decay of a moving average of the weights, which validation, test and
+                        ///< the trained model then use; 0: none
 };
 
 struct Checkpoint;
@@ -84,7 +94,8 @@ struct TrainPlan {
     std::vector<OptimizerPlan> optimizers;
     std::shared_ptr<BatchSource> train, validation, test; ///< the last two may be null
     std::int64_t epochs = 1;
-    std::int64_t max_steps = 0; ///< 0: no limit
+    std::int64_t max_steps = 0;  ///< 0: no limit
+    std::int64_t accumulate = 1; ///< batches whose gradients make one step, averaged
     std::uint64_t seed = 0;
     int threads = 0;     ///< 0: all cores
     bool polite = false; ///< compute at nice 10: for a process that also has a window to keep quick

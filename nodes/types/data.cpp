@@ -19,6 +19,13 @@ bool generated(const Params& params) {
     const data::SourceInfo* info = data::find_source(text_of(params, "source"));
     return !from_file(params) && info && info->generated;
 }
+bool disturbed(const Params& params) {
+    const data::SourceInfo* info = data::find_source(text_of(params, "source"));
+    return generated(params) && info->noise > 0;
+}
+bool is_text(const Params& params) {
+    return from_file(params) || text_of(params, "source") == "tales";
+}
 
 /// What is built in, and "file" for everything that is read from a path.
 std::vector<Choice> source_choices() {
@@ -57,7 +64,7 @@ NodeType dataset() {
         shown_if(real_param("noise", "Noise", -1, -1, 10,
                             "How much generated samples are disturbed. Negative: the usual amount "
                             "for the source."),
-                 generated),
+                 disturbed),
         int_param("seed", "Seed", 0, 0, 9007199254740991.0,
                   "Number that decides which samples are generated and how they are split. The "
                   "same seed gives the same data."),
@@ -88,6 +95,11 @@ NodeType dataset() {
         shown_if(bool_param("grey", "Grey", false,
                             "Image folders: one channel instead of red, green and blue."),
                  from_file),
+        later(shown_if(
+            int_param("window", "Window", 64, 1, 65536,
+                      "Text: how many characters a sample has; for each, the one behind it "
+                      "is to be predicted."),
+            is_text)),
     };
     return type;
 }

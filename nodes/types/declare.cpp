@@ -100,6 +100,11 @@ ParamSpec shown_if(ParamSpec spec, std::function<bool(const Params&)> visible) {
     return spec;
 }
 
+ParamSpec later(ParamSpec spec) {
+    spec.later = true;
+    return spec;
+}
+
 ParamSpec with_unit(ParamSpec spec, std::string unit) {
     spec.unit = std::move(unit);
     return spec;
@@ -108,6 +113,14 @@ ParamSpec with_unit(ParamSpec spec, std::string unit) {
 Dims pair_of(const BuildContext& context, const std::string& id) {
     const Dims dims = context.dims(id);
     return dims.size() == 1 ? Dims{dims[0], dims[0]} : dims;
+}
+
+Dims sizes_of(const BuildContext& context, const std::string& id, int count) {
+    const Dims dims = context.dims(id);
+    if (dims.size() == 1) return Dims::filled(count, dims[0]);
+    if (dims.size() != count)
+        throw ValueError(fmt::format("{} must be one number or {}, got {}", id, count, dims.str()));
+    return dims;
 }
 
 PortSpec tensor_port(std::string id, std::string help) {
@@ -148,6 +161,55 @@ void need_floating(const BuildContext& context, const std::string& who) {
     if (!is_floating(context.inputs[0].dtype))
         throw DTypeError(
             fmt::format("{} needs real numbers, got {}", who, name_of(context.inputs[0].dtype)));
+}
+
+Tensors spread_inputs(std::span<const Tensor> inputs, std::span<const int> counts) {
+    Tensors all;
+    std::size_t next = 0;
+    for (const int count : counts)
+        all.push_back(count > 0 && next < inputs.size() ? inputs[next++] : Tensor());
+    return all;
+}
+
+void add_training_params(NodeType& type, bool initial) {
+    const auto is = [](const Params& params, std::initializer_list<const char*> values) {
+        const auto it = params.find("weight_init");
+        const auto* text = it == params.end() ? nullptr : std::get_if<std::string>(&it->second);
+        return text && std::find(values.begin(), values.end(), *text) != values.end();
+    };
+    if (initial) {
+        type.params.push_back(later(choice_param("weight_init", "First weights", "default",
+                                                 {{"default", "As PyTorch does for this layer"},
+                                                  {"zeros", "Zeros"},
+                                                  {"ones", "Ones"},
+                                                  {"constant", "One number"},
+                                                  {"uniform", "Uniform, within ± the number"},
+                                                  {"normal", "Normal, with the number's deviation"},
+                                                  {"trunc_normal", "Normal, cut at ±2"},
+                                                  {"xavier_uniform", "Xavier, uniform"},
+                                                  {"xavier_normal", "Xavier, normal"},
+                                                  {"kaiming_uniform", "Kaiming, uniform"},
+                                                  {"kaiming_normal", "Kaiming, normal"},
+                                                  {"orthogonal", "Orthogonal"},
+                                                  {"dirac", "Dirac: pass channels on"},
+                                                  {"eye", "Identity matrix"}},
+                                                 "What the weights are before the first step.")));
+        type.params.push_back(later(shown_if(
+            real_param("init_value", "Number", 0.02, -1e6, 1e6,
+                       "The number, bound or deviation that the first weights are made with."),
+            [is](const Params& params) {
+                return is(params, {"constant", "uniform", "normal", "trunc_normal"});
+            })));
+        type.params.push_back(later(choice_param(
+            "bias_init", "First biases", "default",
+            {{"default", "As PyTorch does for this layer"}, {"zeros", "Zeros"}, {"ones", "Ones"}},
+            "What the biases are before the first step.")));
+    }
+    type.params.push_back(later(real_param("lr_scale", "Learning", 1, 0, 1000,
+                                           "Factor on the learning rate for the weights of this "
+                                           "layer.")));
+    type.params.push_back(later(bool_param(
+        "frozen", "Frozen", false, "Leave the weights of this layer as they are while training.")));
 }
 
 std::string py(bool value) {

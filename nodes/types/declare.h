@@ -33,10 +33,14 @@ ParamSpec pair_param(std::string id, std::string label, std::int64_t standard, d
 ParamSpec list_param(std::string id, std::string label, std::vector<std::int64_t> standard,
                      int list_min, int list_max, double min, double max, std::string help);
 ParamSpec shown_if(ParamSpec spec, std::function<bool(const Params&)> visible);
+/// A parameter that a type got after files with it were written: not written while at its default.
+ParamSpec later(ParamSpec spec);
 ParamSpec with_unit(ParamSpec spec, std::string unit);
 
 /// [3] -> {3, 3}; [3, 5] -> {3, 5}.
 Dims pair_of(const BuildContext& context, const std::string& id);
+/// [3] -> `count` times 3; as many numbers as `count` as they are. ValueError for others.
+Dims sizes_of(const BuildContext& context, const std::string& id, int count);
 
 // --- ports
 
@@ -58,6 +62,11 @@ void need_rank(const BuildContext& context, int rank, const std::string& who,
                const std::string& form);
 /// Throws DTypeError unless the first input is floating.
 void need_floating(const BuildContext& context, const std::string& who);
+
+/// One tensor an input port: undefined where an optional port is not wired.
+Tensors spread_inputs(std::span<const Tensor> inputs, std::span<const int> counts);
+/// Settings of layers with weights: how they begin (where `initial`), and how they learn.
+void add_training_params(NodeType& type, bool initial = true);
 
 // --- PyTorch source
 

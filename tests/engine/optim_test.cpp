@@ -14,7 +14,6 @@ namespace {
 using nn::NamedTensor;
 using train::AdamOptions;
 using train::Optimizer;
-using train::Schedule;
 using train::SgdOptions;
 
 using Make = std::function<std::unique_ptr<Optimizer>(std::vector<NamedTensor>)>;
@@ -23,6 +22,11 @@ Make sgd(SgdOptions options) {
 }
 Make adam(AdamOptions options) {
     return [=](std::vector<NamedTensor> p) { return train::make_adam(std::move(p), options); };
+}
+
+template <class Options>
+Make made(train::OptimizerPtr (*make)(std::vector<NamedTensor>, const Options&), Options options) {
+    return [=](std::vector<NamedTensor> p) { return make(std::move(p), options); };
 }
 
 Tensor weight(const std::vector<double>& values, DType dtype = DType::Float64) {
@@ -62,6 +66,19 @@ TEST(Optimizers, FollowPyTorchsTraces) {
     expect_trace(sgd({.lr = .1, .momentum = .9, .dampening = .5}), up, {.99, .971, .9389});
     expect_trace(sgd({.lr = .1, .momentum = .9, .weight_decay = .01, .nesterov = true}), up,
                  {.9791, .93032971, .846550012551});
+    expect_trace(made(train::make_rmsprop, train::RmsPropOptions{}), up,
+                 {.9000001, .810467843873, .730117415993});
+    expect_trace(made(train::make_rmsprop, train::RmsPropOptions{.momentum = .9, .centered = true}),
+                 up, {.899496319484, .718697779496, .47458491201});
+    expect_trace(made(train::make_adagrad, train::AdagradOptions{}), up,
+                 {.99000000001, .981055728104, .973037890849});
+    expect_trace(made(train::make_adadelta, train::AdadeltaOptions{}), up,
+                 {.996839302294, .992800113526, .987932509188});
+    expect_trace(made(train::make_adamax, train::AdamaxOptions{}), up,
+                 {.9980000002, .996473684487, .995093610732});
+    expect_trace(made(train::make_radam, train::RAdamOptions{}), {.1, .2, .3, .4, .5, .6, .7},
+                 {.9999, .999747368421, .999540357351, .999277228534, .99895625713, .99893104457,
+                  .998898730909});
 }
 
 struct Case {
@@ -85,6 +102,39 @@ std::vector<Case> cases() {
          adam({.lr = .01, .weight_decay = .1, .decoupled = true})},
         {"AdamW(p, lr=0.01, weight_decay=0.1, amsgrad=True)",
          adam({.lr = .01, .weight_decay = .1, .amsgrad = true, .decoupled = true})},
+        {"SGD(p, lr=0.01, momentum=0.9, weight_decay=0.1, maximize=True)",
+         sgd({.lr = .01, .momentum = .9, .weight_decay = .1, .maximize = true})},
+        {"RMSprop(p, lr=0.003, alpha=0.9, weight_decay=0.02)",
+         made(train::make_rmsprop,
+              train::RmsPropOptions{.lr = .003, .alpha = .9, .weight_decay = .02})},
+        {"RMSprop(p, lr=0.003, momentum=0.5, centered=True)",
+         made(train::make_rmsprop,
+              train::RmsPropOptions{.lr = .003, .momentum = .5, .centered = true})},
+        {"Adagrad(p, lr=0.1, lr_decay=0.01, weight_decay=0.01, initial_accumulator_value=0.2)",
+         made(train::make_adagrad, train::AdagradOptions{.lr = .1,
+                                                         .lr_decay = .01,
+                                                         .weight_decay = .01,
+                                                         .initial_accumulator_value = .2})},
+        {"Adadelta(p, rho=0.8, weight_decay=0.01)",
+         made(train::make_adadelta, train::AdadeltaOptions{.rho = .8, .weight_decay = .01})},
+        {"Adamax(p, lr=0.01, betas=(0.8, 0.95), weight_decay=0.01)",
+         made(train::make_adamax,
+              train::AdamaxOptions{.lr = .01, .beta1 = .8, .beta2 = .95, .weight_decay = .01})},
+        {"RAdam(p, lr=0.01, betas=(0.9, 0.99), weight_decay=0.01)",
+         made(train::make_radam,
+              train::RAdamOptions{.lr = .01, .beta2 = .99, .weight_decay = .01})},
+        {"NAdam(p, lr=0.01, weight_decay=0.01)",
+         made(train::make_nadam, train::NAdamOptions{.lr = .01, .weight_decay = .01})},
+        {"NAdam(p, lr=0.01, betas=(0.8, 0.95), momentum_decay=0.1, decoupled=0.1)",
+         made(train::make_nadam, train::NAdamOptions{.lr = .01,
+                                                     .beta1 = .8,
+                                                     .beta2 = .95,
+                                                     .weight_decay = .1,
+                                                     .momentum_decay = .1,
+                                                     .decoupled_weight_decay = true})},
+        {"RAdam(p, lr=0.01, weight_decay=0.1, decoupled=True)",
+         made(train::make_radam,
+              train::RAdamOptions{.lr = .01, .weight_decay = .1, .decoupled_weight_decay = true})},
     };
 }
 
@@ -94,10 +144,49 @@ std::vector<Case> cases() {
 TEST(Optimizers, StayWithPyTorchOver1000Steps) {
     if (!test::python_has("torch, h5py"))
         GTEST_SKIP() << "no PyTorch with h5py in /usr/bin/python3";
-    std::string script = "import torch\ntorch.set_default_dtype(torch.float64)\n";
+    // Version 1.13 of PyTorch has another NAdam and no decoupled decay in RAdam: both are written
+    // down here in the form of 2.x.
+    std::string script = R"(
+import torch
+from torch.optim import SGD, Adam, AdamW, RMSprop, Adagrad, Adadelta, Adamax
+torch.set_default_dtype(torch.float64)
+class NAdam(torch.optim.Optimizer):
+    def __init__(self, p, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, momentum_decay=4e-3, decoupled=0.0):
+        super().__init__(p, dict(lr=lr))
+        self.o = (betas, eps, weight_decay, momentum_decay, decoupled)
+    @torch.no_grad()
+    def step(self):
+        (b1, b2), eps, wd, md, apart = self.o
+        lr = self.param_groups[0]['lr']
+        for p in self.param_groups[0]['params']:
+            if p.grad is None: continue
+            s = self.state[p]
+            if not s: s.update(t=0, product=1.0, m=torch.zeros_like(p), v=torch.zeros_like(p))
+            s['t'] += 1
+            t = s['t']
+            p *= 1 - lr * apart
+            g = p.grad + wd * p
+            mu = b1 * (1 - 0.5 * 0.96 ** (t * md))
+            ahead = b1 * (1 - 0.5 * 0.96 ** ((t + 1) * md))
+            s['product'] *= mu
+            s['m'] = b1 * s['m'] + (1 - b1) * g
+            s['v'] = b2 * s['v'] + (1 - b2) * g * g
+            size = (s['v'] / (1 - b2 ** t)).sqrt() + eps
+            p -= lr * (1 - mu) / (1 - s['product']) * g / size
+            p -= lr * ahead / (1 - s['product'] * ahead) * s['m'] / size
+class RAdam(torch.optim.RAdam):
+    def __init__(self, p, decoupled=False, weight_decay=0.0, **options):
+        super().__init__(p, weight_decay=0.0 if decoupled else weight_decay, **options)
+        self.apart = weight_decay if decoupled else 0.0
+    def step(self):
+        with torch.no_grad():
+            for p in self.param_groups[0]['params']:
+                if p.grad is not None: p *= 1 - self.param_groups[0]['lr'] * self.apart
+        super().step()
+)";
     const auto all = cases();
     for (std::size_t i = 0; i < all.size(); ++i)
-        script += "def make" + std::to_string(i) + "(p): return torch.optim." + all[i].torch + "\n";
+        script += "def make" + std::to_string(i) + "(p): return " + all[i].torch + "\n";
     script += R"(
 n = 7
 for case in range()" +
@@ -293,42 +382,108 @@ TEST(ClipGradNorm, ScalesAllTogetherOnce) {
     EXPECT_THROW(train::clip_grad_norm(parameters, -1), ValueError);
 }
 
-TEST(Schedule, FollowsPyTorch) {
-    const Schedule constant;
-    EXPECT_EQ(constant.factor(5, 10), 1);
-    const Schedule cosine{.kind = Schedule::Kind::Cosine, .t_max = 4};
-    const double wanted[] = {1, .8536, .5, .1464, 0, .1464, .5};
-    for (int epoch = 0; epoch < 7; ++epoch)
-        EXPECT_NEAR(cosine.factor(epoch, 100), wanted[epoch], 5e-5) << epoch;
-    const Schedule whole{.kind = Schedule::Kind::Cosine, .min_factor = .1};
-    EXPECT_NEAR(whole.factor(5, 10), .55, 1e-12);
-    if (!test::python_has("torch, h5py"))
-        GTEST_SKIP() << "no PyTorch with h5py in /usr/bin/python3";
-    const auto answer = test::ask_python(R"(
-import torch
-from torch.optim.lr_scheduler import StepLR, CosineAnnealingLR
-def run(name, make):
-    optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.5)
-    scheduler = make(optimizer)
-    rates = []
-    for epoch in range(40):
-        rates.append(optimizer.param_groups[0]['lr'] / 0.5)
-        optimizer.step()
-        scheduler.step()
-    put(name, np.array(rates))
-run('step', lambda o: StepLR(o, 7, 0.3))
-run('cosine', lambda o: CosineAnnealingLR(o, 15, 0.05))
-)");
-    const Schedule step{.kind = Schedule::Kind::Step, .step_size = 7, .gamma = .3};
-    const Schedule annealed{.kind = Schedule::Kind::Cosine, .t_max = 15, .min_factor = .1};
-    const auto steps = test::at(answer, "step").to_vector(),
-               cosines = test::at(answer, "cosine").to_vector();
-    for (std::size_t epoch = 0; epoch < 40; ++epoch) {
-        EXPECT_NEAR(step.factor(static_cast<std::int64_t>(epoch), 40), steps[epoch], 1e-12)
-            << epoch;
-        EXPECT_NEAR(annealed.factor(static_cast<std::int64_t>(epoch), 40), cosines[epoch], 1e-12)
-            << epoch;
+TEST(ClipGradValue, KeepsEveryNumberWithinTheLimit) {
+    Tensor a = weight({0, 0, 0, 0});
+    a.set_grad(Tensor::from(std::vector<double>{-5, .5, 3, std::nan("")}, {4}));
+    train::clip_grad_value({{"a", a}}, 2);
+    const std::vector<double> got = a.grad().to_vector();
+    EXPECT_EQ(got[0], -2);
+    EXPECT_EQ(got[1], .5);
+    EXPECT_EQ(got[2], 2);
+    EXPECT_TRUE(std::isnan(got[3]));
+    EXPECT_THROW(train::clip_grad_value({{"a", a}}, -1), ValueError);
+}
+
+// What PyTorch calls parameter groups: the factors of one weight change nothing for the others.
+TEST(Optimizers, ScaleRateAndDecayByWeight) {
+    for (const Case& one : cases()) {
+        Tensor a = weight({1, 2}), b = weight({1, 2}), alone = weight({1, 2});
+        const auto both = one.make({{"a", a}, {"b", b}}), single = one.make({{"a", alone}});
+        both->set_scales({{}, {.lr = 0, .weight_decay = 0}});
+        for (int step = 0; step < 3; ++step) {
+            for (Tensor& w : std::vector<Tensor>{a, b, alone})
+                w.set_grad(Tensor::from(std::vector<double>{.1, -.2}, {2}));
+            both->step(1);
+            single->step(1);
+        }
+        EXPECT_TRUE(test::same_bits(a, alone)) << one.torch;
+        EXPECT_THAT(b.to_vector(), ::testing::ElementsAre(1, 2)) << one.torch;
+        EXPECT_THROW(both->set_scales({{}}), ValueError);
     }
+    Tensor norm = weight({1}), matrix = weight({1});
+    const auto sgd_ =
+        train::make_sgd({{"norm", norm}, {"matrix", matrix}}, {.lr = 1, .weight_decay = .25});
+    sgd_->set_scales({{.weight_decay = 0}, {.lr = 2}});
+    for (Tensor& w : std::vector<Tensor>{norm, matrix})
+        w.set_grad(Tensor::from(std::vector<double>{.125}, {1}));
+    sgd_->step(1);
+    EXPECT_EQ(norm.item(), 1 - .125);
+    EXPECT_EQ(matrix.item(), 1 - 2 * (.125 + .25));
+}
+
+// The orthogonal direction, the rate by shape and the fall back to AdamW, in NumPy's words.
+TEST(Muon, FollowsItsDefinition) {
+    if (!test::python_has("numpy, h5py")) GTEST_SKIP() << "no NumPy with h5py";
+    const auto answer = test::ask_python(R"(
+def turned(g, eps, steps):
+    tall = g.shape[0] > g.shape[1]
+    x = g.T if tall else g
+    x = x / max(np.linalg.norm(x), eps)
+    for _ in range(steps):
+        gram = x @ x.T
+        x = 3.4445 * x + (-4.775 * gram + 2.0315 * gram @ gram) @ x
+    return x.T if tall else x
+def run(shape, nesterov, match):
+    n = shape[0] * shape[1]
+    w = np.linspace(-1, 2, n).reshape(shape)
+    buf = np.zeros(shape)
+    lr, wd, mu = 0.02, 0.1, 0.95
+    for step in range(20):
+        g = w * 0.3 + np.sin(5 * w + step)
+        buf = buf + (1 - mu) * (g - buf)
+        way = g + mu * (buf - g) if nesterov else buf
+        factor = 0.2 * max(shape) ** 0.5 if match else max(1, shape[0] / shape[1]) ** 0.5
+        w = w * (1 - lr * wd) - lr * factor * turned(way, 1e-7, 5)
+    return w
+put('tall', run((6, 3), True, False))
+put('wide', run((2, 5), False, True))
+)");
+    const auto train_one = [](const Shape& shape, const train::MuonOptions& options) {
+        const std::int64_t n = numel(shape);
+        std::vector<double> start;
+        for (std::int64_t i = 0; i < n; ++i)
+            start.push_back(-1 + 3.0 * static_cast<double>(i) / static_cast<double>(n - 1));
+        Tensor w = Tensor::from(start, shape).set_requires_grad(true);
+        const auto muon = train::make_muon({{"w", w}}, options);
+        for (int step = 0; step < 20; ++step) {
+            Tensor g = Tensor::empty(shape, DType::Float64);
+            for (std::int64_t i = 0; i < n; ++i) {
+                const double v = w.data<double>()[i];
+                g.data_mut<double>()[i] = v * .3 + std::sin(5 * v + step);
+            }
+            w.set_grad(g);
+            muon->step(1);
+        }
+        return w.to_vector();
+    };
+    const auto compare = [&](const char* name, const std::vector<double>& mine) {
+        const std::vector<double> theirs = test::at(answer, name).to_vector();
+        ASSERT_EQ(mine.size(), theirs.size());
+        for (std::size_t i = 0; i < mine.size(); ++i)
+            EXPECT_NEAR(mine[i], theirs[i], 1e-9) << name << " " << i;
+    };
+    compare("tall", train_one({6, 3}, {.lr = .02}));
+    compare("wide", train_one({2, 5}, {.lr = .02, .nesterov = false, .match_rms_adamw = true}));
+
+    Tensor bias = weight({1, 2}), reference = weight({1, 2});
+    const auto muon = train::make_muon({{"b", bias}}, {.lr = .01});
+    const auto adamw =
+        train::make_adam({{"b", reference}}, {.lr = .01, .weight_decay = .1, .decoupled = true});
+    for (Tensor& w : std::vector<Tensor>{bias, reference})
+        w.set_grad(Tensor::from(std::vector<double>{.1, -.2}, {2}));
+    muon->step(1);
+    adamw->step(1);
+    EXPECT_TRUE(test::same_bits(bias, reference));
 }
 
 } // namespace

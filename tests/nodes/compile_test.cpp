@@ -42,7 +42,16 @@ nn::ForwardContext training_context() {
 }
 
 /// A made-up batch, the same as in torch_reference.py.
-train::Batch made_up_batch(const Shape& shape, std::int64_t classes) {
+train::Batch made_up_batch(const std::string& name, const Shape& shape, std::int64_t classes) {
+    const auto numbers = [&](const Shape& of, std::int64_t factor) {
+        std::vector<std::int64_t> values(static_cast<std::size_t>(numel(of)));
+        for (std::size_t i = 0; i < values.size(); ++i)
+            values[i] = static_cast<std::int64_t>(i) * factor % classes;
+        return Tensor::from(values, of);
+    };
+    train::Batch texts;
+    texts.fields = {numbers(shape, 37), numbers(shape, 7)};
+    if (name.starts_with("char-")) return texts;
     std::vector<float> x(static_cast<std::size_t>(numel(shape)));
     for (std::size_t i = 0; i < x.size(); ++i)
         x[i] = static_cast<float>(static_cast<double>(i * 37 % 101) / 101);
@@ -51,6 +60,7 @@ train::Batch made_up_batch(const Shape& shape, std::int64_t classes) {
         y[i] = static_cast<std::int64_t>(i * 7) % classes;
     train::Batch batch;
     batch.fields = {Tensor::from(x, shape), Tensor::from(y, {shape[0]})};
+    if (name == "unet-small") batch.fields[1] = numbers({shape[0], shape[2], shape[3]}, 7);
     return batch;
 }
 
@@ -66,18 +76,26 @@ FirstStep first_step(const std::string& name) {
         {"digits-lenet", {{16, 1, 28, 28}, 10}},
         {"cnn-small", {{8, 3, 32, 32}, 10}},
         {"iris", {{16, 4}, 3}},
-        {"autoencoder", {{16, 1, 28, 28}, 10}}};
+        {"autoencoder", {{16, 1, 28, 28}, 10}},
+        {"resnet18", {{4, 3, 32, 32}, 10}},
+        {"unet-small", {{2, 1, 64, 64}, 2}},
+        {"char-lstm", {{4, 64}, 65}},
+        {"char-gpt", {{4, 64}, 65}}};
     Graph graph = load_project(testing::example_path(name));
     Training training = graph.training();
     training.seed = kSeed;
     apply(graph, {SetTraining{training}});
+    // Masks come from another generator than PyTorch's: without them the two can be compared.
+    for (const auto& [id, node] : graph.nodes())
+        for (const char* param : {"p", "dropout"})
+            if (node.params.contains(param)) apply(graph, {SetParam{id, param, 0.0}});
     const auto model = compile_model(graph);
     FirstStep result;
     for (const nn::NamedTensor& weight : model->module().parameters())
         result.start.push_back({weight.name, weight.tensor.clone()});
     const auto& [shape, classes] = batches.at(name);
     const train::StepValues values =
-        model->forward(made_up_batch(shape, classes), training_context(), nullptr);
+        model->forward(made_up_batch(name, shape, classes), training_context(), nullptr);
     result.loss = values.losses.at(0).item();
     autograd::backward(values.losses[0]);
     for (const nn::NamedTensor& weight : model->module().parameters())
@@ -218,7 +236,7 @@ TEST(Compile, branches_join_and_the_gradient_is_the_sum) {
     wire(graph, "data", "y", "loss", "target");
     wire(graph, "loss", "loss", "sgd", "loss");
     const auto model = compile_model(graph);
-    const train::Batch batch = made_up_batch({6, 4}, 3);
+    const train::Batch batch = made_up_batch("", {6, 4}, 3);
     const train::StepValues values = model->forward(batch, training_context(), nullptr);
     autograd::backward(values.losses[0]);
     const Tensor weight = model->module().parameters()[0].tensor;
@@ -275,7 +293,7 @@ TEST(Compile, taps_see_the_values_that_they_ask_for) {
     } recorder;
     const Graph graph =
         chain("iris", {{"Linear", {}}, {"ReLU", {}}, {"Linear", {{"out_features", whole(3)}}}});
-    compile_model(graph)->forward(made_up_batch({5, 4}, 3), training_context(), &recorder);
+    compile_model(graph)->forward(made_up_batch("", {5, 4}, 3), training_context(), &recorder);
     const std::map<std::string, std::string> expected = {{"data.x", "[5, 4]"},
                                                          {"data.y", "[5]"},
                                                          {"linear1.out", "[5, 128]"},
@@ -295,7 +313,7 @@ TEST(Compile, errors_name_the_node) {
     const Graph iris = chain("iris", {{"Linear", {{"out_features", whole(3)}}}});
     const auto model = compile_model(iris);
     try { // labels out of range, as a broken file would give
-        train::Batch batch = made_up_batch({5, 4}, 3);
+        train::Batch batch = made_up_batch("", {5, 4}, 3);
         batch.fields[1] = Tensor::full({5}, 7, DType::Int64);
         model->forward(batch, training_context(), nullptr);
         FAIL();
@@ -316,7 +334,7 @@ TEST(Compile, metrics_count_right_answers) {
     wire(graph, "linear1", "out", "accuracy", "input");
     wire(graph, "data", "y", "accuracy", "target");
     const auto model = compile_model(graph);
-    train::Batch batch = made_up_batch({30, 4}, 3);
+    train::Batch batch = made_up_batch("", {30, 4}, 3);
     const auto scores = model->predict(batch.fields[0]).at(0).second.to_vector();
     const auto labels = batch.fields[1].to_vector();
     int right = 0;
@@ -354,6 +372,59 @@ TEST(Compile, a_run_ends_with_a_network_that_knows_the_flowers) {
     trainer.wait();
     EXPECT_EQ(trainer.state(), train::RunState::Finished);
     EXPECT_GE(train::evaluate(trainer.model(), *test, "test").metrics.at(0), 0.85);
+}
+
+TEST(Compile, settings_of_a_layer_decide_its_first_weights_and_how_it_learns) {
+    Graph graph = chain("iris", {{"Linear", {{"out_features", whole(4)}}},
+                                 {"ReLU", {}},
+                                 {"Linear", {{"out_features", whole(3)}}}});
+    std::vector<std::string> linear;
+    for (const auto& [id, node] : graph.nodes())
+        if (node.type == "Linear") linear.push_back(id);
+    ASSERT_EQ(linear.size(), 2u);
+    set(graph, linear[0], "weight_init", std::string("constant"));
+    set(graph, linear[0], "init_value", 0.25);
+    set(graph, linear[0], "bias_init", std::string("ones"));
+    set(graph, linear[0], "lr_scale", 0.0);
+    set(graph, linear[1], "frozen", true);
+    train::TrainPlan plan = compile(graph, quick());
+    std::map<std::string, Tensor> weights;
+    for (const nn::NamedTensor& weight : plan.model->module().parameters())
+        weights[weight.name] = weight.tensor;
+    for (const double value : weights.at(linear[0] + ".weight").to_vector())
+        EXPECT_EQ(value, 0.25);
+    for (const double value : weights.at(linear[0] + ".bias").to_vector())
+        EXPECT_EQ(value, 1);
+    // Only the layer that is not frozen is given to the optimizer, and its rate is 0.
+    EXPECT_EQ(plan.optimizers[0].optimizer->parameters().size(), 2u);
+    const std::vector<double> before = weights.at(linear[0] + ".weight").to_vector();
+    const train::StepValues values =
+        plan.model->forward(plan.train->batch(0, 0), training_context(), nullptr);
+    autograd::backward(values.losses[0]);
+    plan.optimizers[0].optimizer->step(1);
+    EXPECT_EQ(weights.at(linear[0] + ".weight").to_vector(), before);
+    EXPECT_FALSE(weights.at(linear[1] + ".weight").grad().defined());
+}
+
+TEST(Compile, optimizer_nodes_become_what_they_say) {
+    for (const char* type : {"SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax",
+                             "NAdam", "RAdam", "Muon"}) {
+        Graph graph =
+            chain("iris", {{"Linear", {{"out_features", whole(3)}}}}, "CrossEntropyLoss", type);
+        set(graph, "optimizer", "lr", 0.5);
+        set(graph, "optimizer", "schedule", std::string("one_cycle"));
+        set(graph, "optimizer", "warmup", whole(2));
+        set(graph, "optimizer", "ema_decay", 0.9);
+        set(graph, "optimizer", "decay_on", std::string("matrices"));
+        set(graph, "optimizer", "accumulate", whole(3));
+        const train::TrainPlan plan = compile(graph, quick());
+        const train::OptimizerPlan& own = plan.optimizers.at(0);
+        EXPECT_EQ(own.optimizer->base_lr(), 0.5) << type;
+        EXPECT_EQ(own.average, 0.9);
+        EXPECT_EQ(plan.accumulate, 3);
+        EXPECT_NEAR(own.schedule.factor({0, 10, 0, 4}), 0.1, 1e-12);  // the warm-up's first rate
+        EXPECT_NEAR(own.schedule.factor({2, 10, 8, 4}), 0.04, 1e-12); // then the cycle's
+    }
 }
 
 } // namespace

@@ -20,9 +20,22 @@ class Builder {
 
     Builder& layer(const std::string& type, Settings params = {}) {
         const std::string id = add(graph_, type, std::move(params));
-        wire(graph_, last_, port_, id, "in");
+        wire(graph_, last_, port_, id, find_type(type)->inputs[0].id);
         last_ = id;
         port_ = "out";
+        return *this;
+    }
+    /// Several inputs: the current end first, then the others.
+    Builder& join(const std::string& type, const std::vector<std::string>& others,
+                  Settings params = {}) {
+        layer(type, std::move(params));
+        for (const std::string& other : others)
+            wire(graph_, other, "out", last_, "in");
+        return *this;
+    }
+    const std::string& end() const { return last_; }
+    Builder& from(const std::string& id) {
+        last_ = id;
         return *this;
     }
     Builder& judge(const std::string& type, const std::string& id, const std::string& target,
@@ -187,6 +200,134 @@ Graph autoencoder() {
                       "* Set `out_channels` of `conv3` to 2: which digits stay readable?");
 }
 
+/// Convolution without bias, BatchNorm2d and, unless it is the last before a sum, ReLU.
+void conv_bn(Builder& net, std::int64_t channels, std::int64_t kernel, std::int64_t stride,
+             bool relu = true) {
+    net.layer("Conv2d", {{"out_channels", whole(channels)},
+                         {"kernel_size", list({kernel})},
+                         {"stride", list({stride})},
+                         {"padding", list({kernel / 2})},
+                         {"bias", false}})
+        .layer("BatchNorm2d");
+    if (relu) net.layer("ReLU");
+}
+
+Graph resnet18() {
+    Builder net("shapes", {{"source", "shapes"}});
+    conv_bn(net, 64, 3, 1);
+    std::int64_t before = 64;
+    for (const std::int64_t channels : {64, 128, 256, 512})
+        for (int block = 0; block < 2; ++block) {
+            const std::int64_t stride = block == 0 && channels > 64 ? 2 : 1;
+            const std::string input = net.end();
+            conv_bn(net, channels, 3, stride);
+            conv_bn(net, channels, 3, 1, false);
+            const std::string main = net.end();
+            std::string skip = input;
+            if (stride != 1 || before != channels) {
+                net.from(input);
+                conv_bn(net, channels, 1, stride, false);
+                skip = net.end();
+            }
+            net.from(main).join("Add", {skip}).layer("ReLU");
+            before = channels;
+        }
+    net.layer("AdaptiveAvgPool2d").layer("Flatten").layer("Linear", out(10));
+    net.judge("CrossEntropyLoss", "loss", "y").judge("Accuracy", "accuracy", "y");
+    return net.finish(
+        "SGD", {{"lr", 0.1}, {"momentum", 0.9}, {"weight_decay", 5e-4}, {"schedule", "cosine"}},
+        {.epochs = 10, .batch_size = 32}, "ResNet-18",
+        "The network that made deep networks trainable: each block adds what it found to what came "
+        "in, so that the gradient has a **short way back**. Eight blocks, 11 million weights.\n\n"
+        "* Remove the wire of one skip connection: does it still train?\n"
+        "* Give the Dataset the folder of CIFAR-10 to train on photographs.");
+}
+
+/// Two convolutions, each with BatchNorm2d and ReLU.
+void double_conv(Builder& net, std::int64_t channels) {
+    conv_bn(net, channels, 3, 1);
+    conv_bn(net, channels, 3, 1);
+}
+
+Graph unet_small() {
+    Builder net("cells", {{"source", "cells"}});
+    constexpr std::int64_t kBase = 16;
+    std::vector<std::string> levels;
+    for (int level = 0; level < 3; ++level) {
+        double_conv(net, kBase << level);
+        levels.push_back(net.end());
+        net.layer("MaxPool2d");
+    }
+    double_conv(net, kBase << 3);
+    for (int level = 2; level >= 0; --level) {
+        net.layer("ConvTranspose2d", {{"out_channels", whole(kBase << level)},
+                                      {"kernel_size", list({2})},
+                                      {"stride", list({2})}})
+            .join("Concat", {levels[static_cast<std::size_t>(level)]});
+        double_conv(net, kBase << level);
+    }
+    net.layer("Conv2d", {{"out_channels", whole(2)}, {"kernel_size", list({1})}});
+    net.judge("CrossEntropyLoss", "loss", "y").judge("Accuracy", "accuracy", "y");
+    return net.finish(
+        "Adam", {{"lr", 0.001}}, {.epochs = 10, .batch_size = 8}, "Cells with a U-Net",
+        "**Which pixels belong to a cell?** The picture is made coarser three times, "
+        "then finer again, and on each level the finer picture is joined with the one "
+        "from the way down.\n\n"
+        "* Remove the wires into one Concat: the borders become blurred.\n"
+        "* Look at the output of `conv15` while it trains.");
+}
+
+constexpr std::int64_t kCharacters = 65; // of the little tales, and of most English texts
+
+Graph char_lstm() {
+    Builder net("tales", {{"source", "tales"}});
+    net.layer("Embedding", {{"num_embeddings", whole(kCharacters)}, {"embedding_dim", whole(64)}})
+        .layer("LSTM", {{"hidden_size", whole(256)}})
+        .layer("Linear", out(kCharacters))
+        .layer("Permute", {{"dims", list({0, 2, 1})}});
+    net.judge("CrossEntropyLoss", "loss", "y").judge("Accuracy", "accuracy", "y");
+    return net.finish(
+        "Adam", {{"lr", 0.003}}, {.epochs = 10, .batch_size = 32}, "Characters with an LSTM",
+        "The network reads a text letter by letter and guesses **the next letter**. "
+        "It learns words first, then sentences, though nobody told it what a word "
+        "is.\n\n"
+        "* Give the Dataset a text file of your own (65 different characters at most, "
+        "or make Embedding and Linear larger).\n"
+        "* Replace the LSTM by an RNN: what does it forget?");
+}
+
+Graph char_gpt() {
+    Builder net("tales", {{"source", "tales"}});
+    const auto drop = [&] { net.layer("Dropout", {{"p", 0.1}}); };
+    net.layer("Embedding", {{"num_embeddings", whole(kCharacters)}, {"embedding_dim", whole(128)}})
+        .layer("PositionalEncoding", {{"kind", "learned"}});
+    drop();
+    for (int block = 0; block < 4; ++block) {
+        const std::string input = net.end();
+        net.layer("LayerNorm")
+            .layer("MultiheadAttention",
+                   {{"num_heads", whole(4)}, {"dropout", 0.1}, {"is_causal", true}});
+        drop();
+        net.join("Add", {input});
+        const std::string middle = net.end();
+        net.layer("LayerNorm").layer("Linear", out(512)).layer("GELU").layer("Linear", out(128));
+        drop();
+        net.join("Add", {middle});
+    }
+    net.layer("LayerNorm")
+        .layer("Linear", {{"out_features", whole(kCharacters)}, {"bias", false}})
+        .layer("Permute", {{"dims", list({0, 2, 1})}});
+    net.judge("CrossEntropyLoss", "loss", "y").judge("Accuracy", "accuracy", "y");
+    return net.finish(
+        "AdamW", {{"lr", 0.001}}, {.epochs = 10, .batch_size = 32}, "Characters with a small GPT",
+        "The kind of network behind the large language models, small enough for a "
+        "laptop: four blocks in which every letter **looks back at all letters before "
+        "it**.\n\n"
+        "* Switch `is_causal` of one MultiheadAttention off: the network cheats, as it "
+        "sees the answer.\n"
+        "* Mute PositionalEncoding: what does a network know that has no order?");
+}
+
 } // namespace
 
 std::vector<Example> examples() {
@@ -195,7 +336,11 @@ std::vector<Example> examples() {
             {"digits-lenet", digits_lenet()},
             {"cnn-small", cnn_small()},
             {"iris", iris()},
-            {"autoencoder", autoencoder()}};
+            {"autoencoder", autoencoder()},
+            {"resnet18", resnet18()},
+            {"unet-small", unet_small()},
+            {"char-lstm", char_lstm()},
+            {"char-gpt", char_gpt()}};
 }
 
 Graph example(const std::string& name) {

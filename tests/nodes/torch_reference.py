@@ -48,20 +48,126 @@ def make(name):
             nn.ConvTranspose2d(64, 32, 7), nn.ReLU(), nn.ConvTranspose2d(32, 16, 3, 2, 1, 1), nn.ReLU(),
             nn.ConvTranspose2d(16, 1, 3, 2, 1, 1), nn.Sigmoid())
         return net, (16, 1, 28, 28), lambda o, x, y: F.mse_loss(o, x)
+    if name == "resnet18":
+        return ResNet18(), (4, 3, 32, 32), lambda o, x, y: F.cross_entropy(o, y % 10)
+    if name == "unet-small":
+        mask = lambda o: torch.from_numpy(np.arange(o.shape[0] * 64 * 64) * 7 % 2).reshape(o.shape[0], 64, 64)
+        return UNet(), (2, 1, 64, 64), lambda o, x, y: F.cross_entropy(o, mask(o))
+    if name == "char-lstm":
+        return CharLSTM(), (4, 64), text_loss
+    if name == "char-gpt":
+        return CharGPT(), (4, 64), text_loss
     raise SystemExit("unknown network " + name)
+
+
+V = 65
+
+
+def text_loss(o, x, y):
+    return F.cross_entropy(o.permute(0, 2, 1), torch.from_numpy(np.arange(x.numel()) * 7 % V).reshape(x.shape))
+
+
+class ResidualBlock(nn.Module):
+    def __init__(self, i, o, stride):
+        super().__init__()
+        self.first = nn.Sequential(*block(i, o))
+        self.first[0].stride = (stride, stride)
+        self.skip = nn.Sequential(nn.Conv2d(i, o, 1, stride, bias=False), nn.BatchNorm2d(o)) if stride != 1 or i != o else nn.Identity()
+        self.second = nn.Sequential(*block(o, o)[:2])
+
+    def forward(self, x):
+        return F.relu(self.second(self.first(x)) + self.skip(x))
+
+
+class ResNet18(nn.Sequential):
+    def __init__(self):
+        stem, blocks, before = block(3, 64), [], 64
+        for channels in (64, 128, 256, 512):
+            for k in range(2):
+                blocks.append(ResidualBlock(before, channels, 2 if k == 0 and channels > 64 else 1))
+                before = channels
+        super().__init__(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10))
+
+
+class UNet(nn.Module):
+    def __init__(self, c=16):
+        super().__init__()
+        double = lambda i, o: nn.Sequential(*block(i, o), *block(o, o))
+        self.down = nn.ModuleList([double(1, c), double(c, 2 * c), double(2 * c, 4 * c)])
+        self.middle = double(4 * c, 8 * c)
+        self.up = nn.ModuleList()
+        for k in (4, 2, 1):
+            self.up.append(nn.ModuleList([nn.ConvTranspose2d(2 * k * c, k * c, 2, 2), double(2 * k * c, k * c)]))
+        self.out = nn.Conv2d(c, 2, 1)
+
+    def forward(self, x):
+        kept = []
+        for d in self.down:
+            x = d(x)
+            kept.append(x)
+            x = F.max_pool2d(x, 2)
+        x = self.middle(x)
+        for up, d in self.up:
+            x = d(torch.cat([up(x), kept.pop()], 1))
+        return self.out(x)
+
+
+class CharLSTM(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding, self.lstm, self.head = nn.Embedding(V, 64), nn.LSTM(64, 256, batch_first=True), nn.Linear(256, V)
+
+    def forward(self, x):
+        return self.head(self.lstm(self.embedding(x))[0])
+
+
+class GPTBlock(nn.Module):
+    def __init__(self, d):
+        super().__init__()
+        self.norm1, self.attention = nn.LayerNorm(d), nn.MultiheadAttention(d, 4, batch_first=True)
+        self.norm2, self.up, self.down = nn.LayerNorm(d), nn.Linear(d, 4 * d), nn.Linear(4 * d, d)
+
+    def forward(self, x):
+        y = self.norm1(x)
+        mask = torch.full((x.shape[1], x.shape[1]), float("-inf")).triu(1)
+        x = x + self.attention(y, y, y, attn_mask=mask, need_weights=False)[0]
+        return x + self.down(F.gelu(self.up(self.norm2(x))))
+
+
+class CharGPT(nn.Module):
+    def __init__(self, d=128):
+        super().__init__()
+        self.embedding = nn.Embedding(V, d)
+        self.place = nn.Parameter(torch.empty(64, d).normal_(0, 0.02))
+        self.blocks = nn.Sequential(*[GPTBlock(d) for _ in range(4)])
+        self.norm, self.head = nn.LayerNorm(d), nn.Linear(d, V, bias=False)
+
+    def forward(self, x):
+        return self.head(self.norm(self.blocks(self.embedding(x) + self.place)))
+
+
+def parameters_in_order(net):
+    """In the order of construction: a parameter of a module itself where it was made, not before its children."""
+    named = dict(net.named_parameters())
+    if isinstance(net, CharGPT):
+        order = ["embedding.weight", "place"]
+        return {k: named[k] for k in order + [k for k in named if k not in order]}
+    return named
 
 
 def first_step(name):
     """The same made-up batch as tests/nodes/compile_test.cpp."""
     torch.manual_seed(SEED)
     net, shape, loss_of = make(name)
-    start = {k: v.detach().clone() for k, v in net.named_parameters()}
+    start = {k: v.detach().clone() for k, v in parameters_in_order(net).items()}
     count = int(np.prod(shape))
     x = torch.from_numpy(((np.arange(count) * 37 % 101) / 101).astype(np.float32).reshape(shape))
+    if name.startswith("char-"):
+        x = torch.from_numpy((np.arange(count) * 37 % V).reshape(shape))
     y = torch.from_numpy(np.arange(shape[0]) * 7)
     loss = loss_of(net(x), x, y)
     loss.backward()
-    return start, loss.item(), {k: v.grad for k, v in net.named_parameters()}
+    return start, loss.item(), {k: v.grad for k, v in parameters_in_order(net).items()}
 
 
 def differs(what, mine, theirs, rtol):
@@ -126,11 +232,17 @@ def check_types(path):
             except Exception as error:  # the emitted source is what is tested
                 problems.append("%s: %s / %s: %s" % (case["group"], case["init"], case["call"], error))
                 continue
-            problems.append(differs(case["group"] + " output", read("output")[0].reshape(tuple(out.shape)), out.detach().numpy(), 2e-5))
+            outs = out if isinstance(out, tuple) else (out,)
+            mine = read("output")
+            if len(outs) != len(mine):
+                problems.append("%s: %d outputs, PyTorch has %d" % (case["group"], len(mine), len(outs)))
+                continue
+            for i, (m, t) in enumerate(zip(mine, outs)):
+                problems.append(differs("%s output %d" % (case["group"], i), m.reshape(tuple(t.shape)), t.detach().numpy(), 2e-5))
             if not case["gradients"]:
                 continue
-            count = out.numel()
-            (out * torch.from_numpy(np.cos(np.arange(count)).astype(np.float32).reshape(tuple(out.shape)))).sum().backward()
+            sum((t * torch.from_numpy(np.cos(np.arange(t.numel())).astype(np.float32).reshape(tuple(t.shape)))).sum()
+                for t in outs if t.is_floating_point()).backward()
             theirs = [t.grad for t in inputs if t.requires_grad] + ([dict(module.named_parameters())[n].grad for n in case["trained"]] if module is not None else [])
             for i, (m, t) in enumerate(zip(read("gradient"), theirs)):
                 problems.append(differs("%s gradient %d" % (case["group"], i), m, np.zeros_like(m) if t is None else t.numpy(), 1e-4))
@@ -140,7 +252,7 @@ def check_types(path):
 
 if sys.argv[1] == "golden":
     golden = {}
-    for name in ("spirals", "digits-mlp", "digits-lenet", "cnn-small", "iris", "autoencoder"):
+    for name in ("spirals", "digits-mlp", "digits-lenet", "cnn-small", "iris", "autoencoder", "resnet18", "unet-small", "char-lstm", "char-gpt"):
         start, loss, grads = first_step(name)
         golden[name] = {"loss": loss,
                         "start": [[float(t.double().sum()), float(t.double().norm())] for t in start.values()],
