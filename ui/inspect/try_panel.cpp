@@ -100,7 +100,9 @@ class AnswerView : public QWidget {
         for (const std::size_t i : order_)
             label = std::max(label, metrics.horizontalAdvance(name(i)));
         label = std::min(label, width() * 0.4);
-        const double number = metrics.horizontalAdvance(QStringLiteral("100.0 %"));
+        const double number = QFontMetricsF(theme.font(0.95, QFont::DemiBold))
+                                  .horizontalAdvance(QStringLiteral("100.0 %")) +
+                              2;
         const double row = std::min(double(theme.space(7)), height() / double(order_.size()));
         const double left = label + theme.space(2),
                      room = std::max(8.0, width() - left - number - theme.space(2));
