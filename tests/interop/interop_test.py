@@ -177,6 +177,29 @@ class Scripts(unittest.TestCase):
         if torch is not None:
             self.assertEqual(problems_of(load(path))[0], 0)
 
+    def test_groups_leave_unfolded_and_shared_weights_stay_shared(self):
+        def node(id, type, **params):
+            return {"id": id, "type": type, "v": 1, "params": params}
+
+        inside = {"name": "Block", "nodes": [node("in1", "GroupInput"), node("lin", "Linear", out_features=6), node("act", "Tanh"), node("out1", "GroupOutput")],
+                  "wires": ["in1.out -> lin.in", "lin.out -> act.in", "act.out -> out1.in"], "positions": {}}
+        for kind, count in (("own", 3), ("shared", 1)):
+            nodes = [node("data", "Dataset", source="iris"), node("a", "Linear", out_features=6),
+                     {**node("block", "Group", times=3, weights=kind), "group": "block"}, node("last", "Linear", out_features=3),
+                     node("loss", "CrossEntropyLoss"), node("opt", "Adam")]
+            wires = ["data.x -> a.in", "a.out -> block.in1", "block.out1 -> last.in", "last.out -> loss.input", "data.y -> loss.target", "loss.loss -> opt.loss"]
+            project = {"format": "wiregrad", "format_version": 2, "title": "groups", "description": "",
+                       "training": {"epochs": 1, "batch_size": 8, "seed": 0, "device": "auto"}, "groups": {"block": inside},
+                       "nodes": nodes, "wires": wires, "positions": {}}
+            file, script = self.folder / f"groups_{kind}.wiregrad", self.folder / f"groups_{kind}.py"
+            file.write_text(json.dumps(project))
+            run("export", file, "--to", "pytorch", "-o", script)
+            self.assertEqual(script.read_text().count("_lin = nn.Linear(6, 6)"), count)
+            if torch is not None:
+                self.assertEqual(problems_of(load(script))[0], 0)
+            run("export", file, "--to", "onnx", "-o", self.folder / "groups.onnx")
+            self.assertIn("8 layers, 1 outputs", run("verify", self.folder / "groups.onnx"))
+
     def test_an_unfinished_graph_is_refused_and_writes_nothing(self):
         project = json.loads((EXAMPLES / "iris.wiregrad").read_text())
         project["wires"] = [wire for wire in project["wires"] if "linear2.in" not in wire]
@@ -383,4 +406,4 @@ class Onnx(unittest.TestCase):
 
 if __name__ == "__main__":
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    unittest.main(argv=sys.argv[:1], verbosity=2)
+    unittest.main(argv=sys.argv[:1] + sys.argv[3:], verbosity=2)
