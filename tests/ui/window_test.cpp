@@ -268,6 +268,33 @@ class WindowTest : public QObject {
                  std::size_t(2));
     }
 
+    void closingWhileARunGoesOnKeepsItsWeights() {
+        if (!findExample("spirals")) QSKIP("no examples beside the source");
+        QTemporaryDir files;
+        const QString path = files.filePath("net.wiregrad"),
+                      weights = files.filePath("net.weights.h5");
+        Fixture f;
+        QVERIFY(f.window.openExample("spirals", false));
+        graph::Training training = f.window.document().graph().training();
+        training.epochs = 100'000;
+        QVERIFY(f.window.document().apply({graph::SetTraining{training}}));
+        f.window.document().save(path);
+        f.action("run.start")->trigger();
+        QTRY_VERIFY_WITH_TIMEOUT(f.window.session().progress().step > 20, 120'000);
+        QVERIFY(!f.window.document().isModified());
+        int asked = 0;
+        answer(QMessageBox::Cancel, &asked);
+        QVERIFY(!f.window.close());
+        QCOMPARE(asked, 1);
+        QVERIFY(f.window.session().isActive());
+        QVERIFY(!QFile::exists(weights));
+        answer(QMessageBox::Save, &asked);
+        QVERIFY(f.window.close());
+        QCOMPARE(asked, 2);
+        QVERIFY(!f.window.session().isActive());
+        QVERIFY(QFile::exists(weights));
+    }
+
     void brokenFilesAreASentence() {
         QTemporaryDir files;
         QFile file(files.filePath("broken.wiregrad"));

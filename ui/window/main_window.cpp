@@ -4,6 +4,7 @@
 #include <QCloseEvent>
 #include <QDir>
 #include <QDockWidget>
+#include <QEventLoop>
 #include <QFileDialog>
 #include <QFileInfo>
 #include <QLabel>
@@ -246,8 +247,21 @@ bool MainWindow::saveAs() {
     QString path =
         QFileDialog::getSaveFileName(this, tr("Save the project"), suggestion, fileFilter());
     if (path.isEmpty()) return false;
-    if (QFileInfo(path).suffix().isEmpty()) path += QStringLiteral(".wiregrad");
+    constexpr auto kSuffix = QLatin1String(".wiregrad");
+    if (!path.endsWith(kSuffix, Qt::CaseInsensitive)) {
+        path += kSuffix; // the dialog asked about another name
+        if (QFileInfo::exists(path) && !mayReplace(path)) return false;
+    }
     return saveTo(path);
+}
+
+bool MainWindow::mayReplace(const QString& path) {
+    QMessageBox question(QMessageBox::Warning, {},
+                         tr("%1 exists already. Replace it?").arg(QFileInfo(path).fileName()),
+                         QMessageBox::Yes | QMessageBox::Cancel, this);
+    question.setObjectName(QStringLiteral("window.replace"));
+    question.setDefaultButton(QMessageBox::Cancel);
+    return question.exec() == QMessageBox::Yes;
 }
 
 bool MainWindow::saveTo(const QString& path) {
@@ -276,23 +290,35 @@ void MainWindow::fillRecentMenu() {
 }
 
 bool MainWindow::mayDiscard() {
-    if (!d->document.isModified()) return true;
+    const bool runs = d->session.isActive() && d->session.progress().step > 0;
+    if (!d->document.isModified() && !runs) return true;
     QMessageBox question(this);
     question.setObjectName(QStringLiteral("window.close"));
     question.setIcon(QMessageBox::Question);
-    question.setText(tr("Save the changes to \"%1\"?").arg(d->document.title()));
-    question.setInformativeText(d->session.isActive() ? tr("The run that goes on will be stopped.")
-                                                      : tr("Without saving, they are lost."));
+    question.setText((runs ? tr("A run goes on. Save \"%1\" with the weights it has now?")
+                           : tr("Save the changes to \"%1\"?"))
+                         .arg(d->document.title()));
+    question.setInformativeText(
+        runs ? tr("The run will be stopped. Without saving, what it has learned is lost.")
+             : tr("Without saving, they are lost."));
     question.setStandardButtons(QMessageBox::Save | QMessageBox::Discard | QMessageBox::Cancel);
     question.setDefaultButton(QMessageBox::Save);
     switch (question.exec()) {
     case QMessageBox::Save:
+        if (runs) endRun();
         return save();
     case QMessageBox::Discard:
         return true;
     default:
         return false;
     }
+}
+
+void MainWindow::endRun() {
+    QEventLoop loop;
+    connect(&d->session, &TrainSession::finished, &loop, &QEventLoop::quit);
+    d->session.stop();
+    if (d->session.isActive()) loop.exec(QEventLoop::ExcludeUserInputEvents);
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {

@@ -73,7 +73,9 @@ class MainWindow : public QMainWindow {
     void updateTotals();
     void countProblems();
     void fillRecentMenu();
-    bool mayDiscard(); ///< asks about unsaved changes; false: stay
+    bool mayDiscard(); ///< asks about unsaved changes and a run that goes on; false: stay
+    bool mayReplace(const QString& path); ///< asks before a file is overwritten
+    void endRun();                        ///< stops a run and waits for its weights
     bool saveTo(const QString& path);
     void runEnded();
 
