@@ -68,14 +68,44 @@ WG_LIBM(sin)
 WG_LIBM(cos)
 WG_LIBM(floor)
 WG_LIBM(ceil)
+WG_LIBM(trunc)
 WG_LIBM_DOUBLE(exp)
 WG_LIBM_DOUBLE(log)
 WG_LIBM_DOUBLE(log1p)
 WG_LIBM_DOUBLE(expm1)
 WG_LIBM_DOUBLE(tanh)
 WG_LIBM_DOUBLE(erf)
-#undef WG_LIBM
 #undef WG_LIBM_DOUBLE
+
+// Seldom used functions: float in double, rounded once, is within an ulp.
+#define WG_LIBM_ROUNDED(name)                                                                      \
+    WG_HD double name(double x) {                                                                  \
+        return __builtin_##name(x);                                                                \
+    }                                                                                              \
+    WG_HD float name(float x) {                                                                    \
+        return static_cast<float>(__builtin_##name(static_cast<double>(x)));                       \
+    }
+WG_LIBM_ROUNDED(tan)
+WG_LIBM_ROUNDED(asin)
+WG_LIBM_ROUNDED(acos)
+WG_LIBM_ROUNDED(atan)
+WG_LIBM_ROUNDED(sinh)
+WG_LIBM_ROUNDED(cosh)
+WG_LIBM_ROUNDED(asinh)
+WG_LIBM_ROUNDED(acosh)
+WG_LIBM_ROUNDED(atanh)
+WG_LIBM_ROUNDED(erfc)
+WG_LIBM_ROUNDED(exp2)
+WG_LIBM_ROUNDED(log2)
+WG_LIBM_ROUNDED(log10)
+#undef WG_LIBM
+#undef WG_LIBM_ROUNDED
+WG_HD double atan2(double a, double b) {
+    return __builtin_atan2(a, b);
+}
+WG_HD float atan2(float a, float b) {
+    return static_cast<float>(__builtin_atan2(static_cast<double>(a), static_cast<double>(b)));
+}
 
 // The float functions below work in double inside and round once: a double polynomial good to 1e-10
 // leaves an error of little more than half an ulp, without the two-part constants that float needs.
@@ -245,6 +275,41 @@ template <class T> WG_HD T pow(T base, T exponent) {
         if (exponent > T(0)) base = static_cast<T>(base * base);
     }
     return result;
+}
+
+// Quotients and remainders. An integer divided by 0, which C++ leaves open, gives 0 and the
+// remainder 0; the ops refuse it before.
+WG_HD float fmod(float a, float b) {
+    return __builtin_fmodf(a, b);
+}
+WG_HD double fmod(double a, double b) {
+    return __builtin_fmod(a, b);
+}
+template <class T> WG_HD T fmod(T a, T b) {
+    if (b == T(0) || b == static_cast<T>(-1)) return T(0);
+    return static_cast<T>(a % b);
+}
+/// With the divisor's sign.
+template <class T> WG_HD T remainder(T a, T b) {
+    const T rest = fmod(a, b);
+    return rest != T(0) && (rest < T(0)) != (b < T(0)) ? static_cast<T>(rest + b) : rest;
+}
+/// Rounded down.
+template <class T> WG_HD T floor_divide(T a, T b) {
+    if constexpr (std::is_floating_point_v<T>) {
+        if (b == T(0)) return a / b;
+        const T rest = remainder(a, b);
+        const T quotient = (a - rest) / b;
+        if (quotient == T(0)) return __builtin_copysign(T(0), a / b);
+        const T down = floor(quotient);
+        return quotient - down > T(0.5) ? down + T(1) : down;
+    } else {
+        if (b == T(0)) return T(0);
+        if (b == static_cast<T>(-1)) return static_cast<T>(T(0) - a);
+        const T quotient = static_cast<T>(a / b);
+        return a % b != T(0) && (a < T(0)) != (b < T(0)) ? static_cast<T>(quotient - T(1))
+                                                         : quotient;
+    }
 }
 
 WG_HD float sigmoid(float x) {

@@ -144,7 +144,7 @@ void arg_loop(bool largest, const T* x, std::int64_t outer, std::int64_t length,
 } // namespace
 
 DType fold_dtype(Fold fold, DType dtype) {
-    if (fold == Fold::Sum && !is_floating(dtype)) return DType::Int64;
+    if ((fold == Fold::Sum || fold == Fold::Prod) && !is_floating(dtype)) return DType::Int64;
     return computed_in(dtype);
 }
 
@@ -159,7 +159,8 @@ void fold(Fold fold, const Tensor& x, const Dims& dims, Tensor& out) {
     }
     if (out.numel() == 0) return;
     if (x.numel() == 0) {
-        std::fill_n(static_cast<char*>(out.raw_mut()), out.nbytes(), char{0});
+        const double empty = fold == Fold::Prod ? 1 : 0;
+        copy_elements(*out.body(), *Tensor::full({}, empty, out.dtype()).body());
         return;
     }
     const Tensor source = x.is_contiguous() && x.dtype() == work ? x : converted(x, work);

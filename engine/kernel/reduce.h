@@ -7,11 +7,11 @@
 
 namespace wiregrad::kernel {
 
-/// Result dtype of folding `dtype` (sums of bool and integers are int64).
+/// Result dtype of folding `dtype` (sums and products of bool and integers are int64).
 DType fold_dtype(Fold fold, DType dtype);
 /// Folds the dimensions in `dims` (sorted, each once) of a CPU tensor and writes `out`, contiguous,
 /// of fold_dtype() or a 16-bit type, with as many elements as the other dimensions have. Without
-/// elements to fold: 0.
+/// elements to fold: 0, or 1 for products.
 void fold(Fold fold, const Tensor& x, const Dims& dims, Tensor& out);
 
 /// int64 index of the first largest (or smallest) element along `dim`; NaN counts as the extreme.

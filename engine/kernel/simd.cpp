@@ -32,32 +32,34 @@ void unary_loop(char* const* pointers, const int64_t* strides, int64_t count,
 }
 
 template <class F, class In, class Out>
-void binary_loop(char* const* pointers, const int64_t* strides, int64_t count, const Params&) {
+void binary_loop(char* const* pointers, const int64_t* strides, int64_t count,
+                 const Params& params) {
+    const Params p = params;
     if (strides[0] == sizeof(Out)) {
         auto* const to = reinterpret_cast<Out*>(pointers[0]);
         const auto* const a = reinterpret_cast<const In*>(pointers[1]);
         const auto* const b = reinterpret_cast<const In*>(pointers[2]);
         if (strides[1] == sizeof(In) && strides[2] == sizeof(In)) {
             for (int64_t i = 0; i < count; ++i)
-                to[i] = static_cast<Out>(F::apply(a[i], b[i]));
+                to[i] = static_cast<Out>(F::apply(a[i], b[i], p));
             return;
         }
         if (strides[1] == sizeof(In) && strides[2] == 0) {
             const In right = *b;
             for (int64_t i = 0; i < count; ++i)
-                to[i] = static_cast<Out>(F::apply(a[i], right));
+                to[i] = static_cast<Out>(F::apply(a[i], right, p));
             return;
         }
         if (strides[1] == 0 && strides[2] == sizeof(In)) {
             const In left = *a;
             for (int64_t i = 0; i < count; ++i)
-                to[i] = static_cast<Out>(F::apply(left, b[i]));
+                to[i] = static_cast<Out>(F::apply(left, b[i], p));
             return;
         }
     }
     for (int64_t i = 0; i < count; ++i) {
         at<Out>(pointers[0], i * strides[0]) = static_cast<Out>(
-            F::apply(at<In>(pointers[1], i * strides[1]), at<In>(pointers[2], i * strides[2])));
+            F::apply(at<In>(pointers[1], i * strides[1]), at<In>(pointers[2], i * strides[2]), p));
     }
 }
 
@@ -142,6 +144,8 @@ void masked_fill_loop(char* const* pointers, const int64_t* s, int64_t count,
 template <Fold kFold, class T> WG_HD T combine(T a, T b) {
     if constexpr (kFold == Fold::Sum)
         return static_cast<T>(a + b);
+    else if constexpr (kFold == Fold::Prod)
+        return static_cast<T>(a * b);
     else if constexpr (kFold == Fold::Max)
         return (a > b || math::is_nan(a)) ? a : b;
     else
@@ -199,6 +203,12 @@ template <template <class, class, class> class Loop, class F> void set_any(Inner
     row[index<bool>] = Loop<F, bool, bool>::run;
     set_number<Loop, F>(row);
 }
+template <template <class, class, class> class Loop, class F> void set_whole(InnerLoop* row) {
+    row[index<bool>] = Loop<F, bool, bool>::run;
+    row[index<std::uint8_t>] = Loop<F, std::uint8_t, std::uint8_t>::run;
+    row[index<std::int32_t>] = Loop<F, std::int32_t, std::int32_t>::run;
+    row[index<int64_t>] = Loop<F, int64_t, int64_t>::run;
+}
 template <template <class, class, class> class Loop, class F> void set_float(InnerLoop* row) {
     row[index<float>] = Loop<F, float, float>::run;
     row[index<double>] = Loop<F, double, double>::run;
@@ -233,6 +243,15 @@ template <Fold kFold, class In, class Out = In> void set_fold(Table& table) {
     table.fold_row[static_cast<int>(kFold)][index<In>] = fold_row<kFold, In, Out>;
     table.fold_into[static_cast<int>(kFold)][index<In>] = fold_into<kFold, In, Out>;
 }
+/// Integers add up and multiply in 64 bits.
+template <Fold kFold> void set_total(Table& table) {
+    set_fold<kFold, bool, int64_t>(table);
+    set_fold<kFold, std::uint8_t, int64_t>(table);
+    set_fold<kFold, std::int32_t, int64_t>(table);
+    set_fold<kFold, int64_t>(table);
+    set_fold<kFold, float>(table);
+    set_fold<kFold, double>(table);
+}
 template <Fold kFold> void set_extreme(Table& table) {
     set_fold<kFold, bool>(table);
     set_fold<kFold, std::uint8_t>(table);
@@ -244,17 +263,17 @@ template <Fold kFold> void set_extreme(Table& table) {
 
 #define WG_SET_Number set_number
 #define WG_SET_Any set_any
+#define WG_SET_Whole set_whole
 #define WG_SET_Float set_float
 #define WG_SET_Test set_test
 
 Table make_table() {
     Table t{};
-#define WG_ROW(name, set) WG_SET_##set<UnaryLoop, name>(t.unary[static_cast<int>(Unary::name)]);
-    WG_UNARY_FUNCTORS(WG_ROW)
-#undef WG_ROW
-#define WG_ROW(name, set) WG_SET_##set<BinaryLoop, name>(t.binary[static_cast<int>(Binary::name)]);
-    WG_BINARY_FUNCTORS(WG_ROW)
-#undef WG_ROW
+#define WG_UNARY(name, set, ...)                                                                   \
+    WG_SET_##set<UnaryLoop, name>(t.unary[static_cast<int>(Unary::name)]);
+#define WG_BINARY(name, set, ...)                                                                  \
+    WG_SET_##set<BinaryLoop, name>(t.binary[static_cast<int>(Binary::name)]);
+#include "engine/kernel/functors.inc"
     for (int i = 0; i < kDTypeCount; ++i) {
         static constexpr InnerLoop by_size[9] = {nullptr,
                                                  where_loop<std::uint8_t>,
@@ -284,12 +303,8 @@ Table make_table() {
     set_casts<BFloat16>(t.cast[index<BFloat16>]);
     set_casts<float>(t.cast[index<float>]);
     set_casts<double>(t.cast[index<double>]);
-    set_fold<Fold::Sum, bool, int64_t>(t);
-    set_fold<Fold::Sum, std::uint8_t, int64_t>(t);
-    set_fold<Fold::Sum, std::int32_t, int64_t>(t);
-    set_fold<Fold::Sum, int64_t>(t);
-    set_fold<Fold::Sum, float>(t);
-    set_fold<Fold::Sum, double>(t);
+    set_total<Fold::Sum>(t);
+    set_total<Fold::Prod>(t);
     set_extreme<Fold::Max>(t);
     set_extreme<Fold::Min>(t);
     return t;

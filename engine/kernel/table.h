@@ -5,20 +5,27 @@
 #include <cstdint>
 
 #include "engine/core/dtype.h"
-#include "engine/kernel/functor_list.h"
 
 namespace wiregrad::kernel {
 
-#define WG_NAME(name, set) name,
-enum class Unary { WG_UNARY_FUNCTORS(WG_NAME) };
-enum class Binary { WG_BINARY_FUNCTORS(WG_NAME) };
-#undef WG_NAME
-#define WG_ONE(name, set) +1
-inline constexpr int kUnaryCount = 0 WG_UNARY_FUNCTORS(WG_ONE);
-inline constexpr int kBinaryCount = 0 WG_BINARY_FUNCTORS(WG_ONE);
-#undef WG_ONE
-enum class Fold { Sum, Max, Min };
-inline constexpr int kFoldCount = 3;
+#define WG_UNARY(name, ...) name,
+enum class Unary {
+#include "engine/kernel/functors.inc"
+};
+#define WG_BINARY(name, ...) name,
+enum class Binary {
+#include "engine/kernel/functors.inc"
+};
+#define WG_UNARY(...) +1
+inline constexpr int kUnaryCount = 0
+#include "engine/kernel/functors.inc"
+    ;
+#define WG_BINARY(...) +1
+inline constexpr int kBinaryCount = 0
+#include "engine/kernel/functors.inc"
+    ;
+enum class Fold { Sum, Prod, Max, Min };
+inline constexpr int kFoldCount = 4;
 
 /// Scalar arguments of a functor, in the order of the op's attributes.
 struct Params {

@@ -1,13 +1,14 @@
-// The elementwise rows: mathematics in engine/kernel/functor.h, gradients here, in ops.
-// To add an op: a functor and its line in functor_list.h, a row and a wrapper here, a declaration
-// in ops.h.
+// The elementwise rows but for the activations: mathematics in engine/kernel/functors.inc,
+// gradients here, in ops. To add an op: a line in functors.inc, a row and a wrapper here, a
+// declaration in ops.h.
 #include <array>
 #include <cmath>
 #include <limits>
 
+#include "engine/autograd/tape.h"
 #include "engine/kernel/loop.h"
-#include "engine/op/ops.h"
-#include "engine/op/registry.h"
+#include "engine/op/elementwise.h"
+#include "engine/op/tensor_ops.h"
 
 namespace wiregrad {
 
@@ -20,19 +21,8 @@ void cpu_copy(const Tensor& target, const Tensor& source) {
     kernel::copy_elements(*target.body(), *source.body());
 }
 
+namespace elementwise {
 namespace {
-
-// --- kernels
-
-/// The op's numeric attributes, in order.
-Params params_of(const Attrs& attrs) {
-    Params params;
-    std::size_t next = 0;
-    for (const auto& [name, value] : attrs.values()) {
-        if (const double* number = std::get_if<double>(&value)) params.v[next++] = *number;
-    }
-    return params;
-}
 
 bool is_16bit(DType type) {
     return type == DType::Float16 || type == DType::BFloat16;
@@ -44,8 +34,18 @@ Tensor cast(const Tensor& x, DType dtype) {
     return result;
 }
 
-/// Runs row[dtype of the last input] over the inputs; 16-bit types are computed in float32.
-void run_elementwise(const KernelCall& c, const InnerLoop* row) {
+} // namespace
+
+Params params_of(const Attrs& attrs) {
+    Params params;
+    std::size_t next = 0;
+    for (const auto& [name, value] : attrs.values()) {
+        if (const double* number = std::get_if<double>(&value)) params.v[next++] = *number;
+    }
+    return params;
+}
+
+void run(const KernelCall& c, const InnerLoop* row) {
     const Params params = params_of(c.attrs);
     Tensor out = c.outputs[0];
     std::array<Tensor, kernel::kMaxOperands - 1> converted;
@@ -90,14 +90,63 @@ void run_elementwise(const KernelCall& c, const InnerLoop* row) {
     if (!out.same_body(c.outputs[0])) cpu_copy(c.outputs[0], out);
 }
 
-template <Unary kFunctor> void unary_kernel(const KernelCall& c) {
-    run_elementwise(c, kernel::table().unary[static_cast<int>(kFunctor)]);
+Metas broadcast_shape(const ShapeCall& c, Set set) {
+    const auto refuse = [&c](DType dtype) {
+        throw DTypeError(std::string(c.op.name) + " does not work on " +
+                         std::string(name_of(dtype)) + ".");
+    };
+    Metas result{c.inputs[0]};
+    TensorMeta& out = result[0];
+    for (std::size_t i = 1; i < c.inputs.size(); ++i) {
+        if (c.inputs[i].dtype != out.dtype) {
+            throw DTypeError(std::string(c.op.name) + " needs inputs of one dtype, not " +
+                             std::string(name_of(out.dtype)) + " and " +
+                             std::string(name_of(c.inputs[i].dtype)) + ".");
+        }
+        out.shape = broadcast(out.shape, c.inputs[i].shape);
+    }
+    if (set == Set::Float && !is_floating(out.dtype)) refuse(out.dtype);
+    if (set == Set::Number && out.dtype == DType::Bool) refuse(out.dtype);
+    if (set == Set::Whole && is_floating(out.dtype)) refuse(out.dtype);
+    if (set == Set::Test) out.dtype = DType::Bool;
+    return result;
 }
-template <Binary kFunctor> void binary_kernel(const KernelCall& c) {
-    run_elementwise(c, kernel::table().binary[static_cast<int>(kFunctor)]);
+
+/// PyTorch's result type: a 0-dim operand raises only the category (bool < integer < float).
+DType result_type(const Tensor& a, const Tensor& b) {
+    const DType left = a.dtype(), right = b.dtype();
+    if (left == right) return left;
+    const bool scalar_a = a.dim() == 0, scalar_b = b.dim() == 0;
+    if (scalar_a == scalar_b) return promote(left, right);
+    const DType full = scalar_a ? right : left, scalar = scalar_a ? left : right;
+    if (is_floating(full)) return full;
+    if (full == DType::Bool || is_floating(scalar)) return promote(full, scalar);
+    return full;
 }
+
+Tensor as_float(const Tensor& x) {
+    return is_floating(x.dtype()) ? x : to(x, DType::Float32);
+}
+
+/// Promotes, then calls.
+Tensor call_promoted(const Op& op, const Tensor& a, const Tensor& b, bool floating) {
+    DType dtype = a.dtype();
+    if (dtype != b.dtype()) dtype = result_type(a, b);
+    if (floating && !is_floating(dtype)) dtype = DType::Float32;
+    if (a.dtype() == dtype && b.dtype() == dtype) return call_one(op, a, b);
+    return call_one(op, to(a, dtype), to(b, dtype));
+}
+
+} // namespace elementwise
+
+using namespace elementwise;
+
+namespace {
+
+// --- kernels
+
 void where_kernel(const KernelCall& c) {
-    run_elementwise(c, kernel::table().where);
+    run(c, kernel::table().where);
 }
 void masked_fill_kernel(const KernelCall& c) {
     const Params params = params_of(c.attrs);
@@ -119,37 +168,13 @@ void fill_kernel(const KernelCall& c) {
     cpu_copy(c.outputs[0], Tensor::wrap(&value, {}, DType::Float64, nullptr));
 }
 void add_in_place_kernel(const KernelCall& c) {
-    run_elementwise(c, kernel::table().binary[static_cast<int>(Binary::Add)]);
+    run(c, kernel::table().binary[static_cast<int>(Binary::Add)]);
 }
 void to_device_kernel(const KernelCall& c) {
     c.outputs[0].copy_(c.inputs[0]);
 }
 
 // --- shape rules
-
-enum class Set { Number, Any, Float, Test };
-
-[[noreturn]] void refuse(const ShapeCall& c, DType dtype) {
-    throw DTypeError(std::string(c.op.name) + " does not work on " + std::string(name_of(dtype)) +
-                     ".");
-}
-
-template <Set kSet> Metas elementwise_shape(const ShapeCall& c) {
-    Metas result{c.inputs[0]};
-    TensorMeta& out = result[0];
-    for (std::size_t i = 1; i < c.inputs.size(); ++i) {
-        if (c.inputs[i].dtype != out.dtype) {
-            throw DTypeError(std::string(c.op.name) + " needs inputs of one dtype, not " +
-                             std::string(name_of(out.dtype)) + " and " +
-                             std::string(name_of(c.inputs[i].dtype)) + ".");
-        }
-        out.shape = broadcast(out.shape, c.inputs[i].shape);
-    }
-    if (kSet == Set::Float && !is_floating(out.dtype)) refuse(c, out.dtype);
-    if (kSet == Set::Number && out.dtype == DType::Bool) refuse(c, out.dtype);
-    if (kSet == Set::Test) out.dtype = DType::Bool;
-    return result;
-}
 
 Metas where_shape(const ShapeCall& c) {
     if (c.inputs[0].dtype != DType::Bool) {
@@ -211,65 +236,6 @@ Metas add_in_place_shape(const ShapeCall& c) {
 
 // --- rows
 
-constexpr std::uint32_t kPlain = kElementwise;
-constexpr std::uint32_t kTest = kElementwise | kNoGrad;
-
-template <Unary kFunctor, Set kSet>
-Op unary(std::string_view name, std::string_view help, SaveRule saves, Gradient gradient,
-         std::string_view onnx = {}) {
-    Op op{.name = name,
-          .help = help,
-          .shape = elementwise_shape<kSet>,
-          .gradient = gradient,
-          .saves = saves,
-          .flags = kSet == Set::Test ? kTest : kPlain,
-          .onnx = onnx};
-    op.kernel[0] = unary_kernel<kFunctor>;
-    op.functor = {Functor::Kind::Unary, static_cast<int>(kFunctor)};
-    return op;
-}
-template <Binary kFunctor, Set kSet>
-Op binary(std::string_view name, std::string_view help, SaveRule saves, Gradient gradient,
-          std::string_view onnx = {}) {
-    Op op{.name = name,
-          .help = help,
-          .shape = elementwise_shape<kSet>,
-          .gradient = gradient,
-          .saves = saves,
-          .flags = kSet == Set::Test ? kTest : kPlain,
-          .onnx = onnx};
-    op.kernel[0] = binary_kernel<kFunctor>;
-    op.functor = {Functor::Kind::Binary, static_cast<int>(kFunctor)};
-    return op;
-}
-
-/// g: gradient of the output; x: input; y: output (x and y only when saved).
-#define GRAD(...)                                                                                  \
-    [](const GradCall& c) -> Tensors {                                                             \
-        [[maybe_unused]] const Tensor& g = c.grads[0];                                             \
-        [[maybe_unused]] const Tensor& x = c.inputs[0];                                            \
-        [[maybe_unused]] const Tensor& y = c.outputs[0];                                           \
-        return {__VA_ARGS__};                                                                      \
-    }
-/// One expression for each of two inputs, evaluated only when needed; a and b are the inputs.
-#define GRAD2(for_a, for_b)                                                                        \
-    [](const GradCall& c) -> Tensors {                                                             \
-        [[maybe_unused]] const Tensor& g = c.grads[0];                                             \
-        [[maybe_unused]] const Tensor& a = c.inputs[0];                                            \
-        [[maybe_unused]] const Tensor& b = c.inputs[1];                                            \
-        [[maybe_unused]] const Tensor& y = c.outputs[0];                                           \
-        Tensors result(2);                                                                         \
-        if (c.need(0)) result[0] = for_a;                                                          \
-        if (c.need(1)) result[1] = for_b;                                                          \
-        return result;                                                                             \
-    }
-
-Saves save_nothing(Mask, const Attrs&) {
-    return {};
-}
-Saves save_both(Mask, const Attrs&) {
-    return {3, 0};
-}
 /// Each factor is needed for the other one's gradient only.
 Saves save_other(Mask needs, const Attrs&) {
     return {((needs & 1U) << 1) | ((needs >> 1) & 1U), 0};
@@ -287,64 +253,15 @@ Saves save_mask(Mask, const Attrs&) {
     return {2, 0};
 }
 
-double attr(const GradCall& c, std::string_view name) {
-    return c.attrs.real(name);
-}
-Tensor either(const Tensor& a, const Tensor& b) {
-    return maximum(a, b);
-}
-Tensor both(const Tensor& a, const Tensor& b) {
-    return mul(a, b);
-}
-/// g where `condition` is false, else 0.
-Tensor drop(const Tensor& g, const Tensor& condition) {
-    return masked_fill(g, condition, 0);
-}
-/// g where `condition` is true, else 0.
-Tensor keep(const Tensor& g, const Tensor& condition) {
-    return masked_fill(g, logical_not(condition), 0);
-}
+constexpr double kInf = std::numeric_limits<double>::infinity();
 
-Tensor relu_backward(const Tensor& g, const Tensor& y) {
-    static const Op& op = find_op("relu_backward");
-    return call_one(op, g, y);
-}
-Tensor sigmoid_backward(const Tensor& g, const Tensor& y) {
-    static const Op& op = find_op("sigmoid_backward");
-    return call_one(op, g, y);
-}
 Tensor tanh_backward(const Tensor& g, const Tensor& y) {
-    static const Op& op = find_op("tanh_backward");
+    WG_OP(tanh_backward);
     return call_one(op, g, y);
 }
-
-constexpr double kSqrt2OverPi = 0.79788456080286535588;
-constexpr double kInvSqrt2 = 0.70710678118654752440;
-constexpr double kInvSqrt2Pi = 0.39894228040143267794;
-
-Tensor gelu_slope(const Tensor& x) {
-    const Tensor cdf = mul(add(erf(mul(x, kInvSqrt2)), 1), 0.5);
-    return add(cdf, mul(x, mul(exp(mul(square(x), -0.5)), kInvSqrt2Pi)));
-}
-Tensor gelu_tanh_slope(const Tensor& x) {
-    const Tensor x2 = square(x);
-    const Tensor t = tanh(mul(mul(x, add(mul(x2, 0.044715), 1)), kSqrt2OverPi));
-    const Tensor inner = mul(add(mul(x2, 3 * 0.044715), 1), kSqrt2OverPi);
-    return add(mul(add(t, 1), 0.5), mul(mul(mul(x, 0.5), rsub(1, square(t))), inner));
-}
-Tensor silu_slope(const Tensor& x) {
-    const Tensor s = sigmoid(x);
-    return mul(s, add(mul(x, rsub(1, s)), 1));
-}
-Tensor mish_slope(const Tensor& x) {
-    const Tensor t = tanh(softplus(x, 1, std::numeric_limits<double>::infinity()));
-    return add(t, mul(mul(x, rsub(1, square(t))), sigmoid(x)));
-}
-Tensor elu_slope(const Tensor& x, double alpha, double scale) {
-    // exp is kept away from large x, where it would overflow and poison the second derivative
-    const Tensor low =
-        mul(exp(clamp(x, -std::numeric_limits<double>::infinity(), 0)), alpha * scale);
-    return where(gt(x, 0), Tensor::full({}, scale, x.dtype(), x.device()), low);
+Tensor bce_slope(const Tensor& a, const Tensor& b) {
+    WG_OP(bce_slope);
+    return call_one(op, a, b);
 }
 Tensor half_at_ties(const Tensor& g, const Tensor& a, const Tensor& b) {
     return where(eq(a, b), mul(g, 0.5), g);
@@ -358,107 +275,121 @@ std::vector<Op> make_rows() {
     using enum Set;
     std::vector<Op> rows{
         // arithmetic
-        binary<Binary::Add, Any>("add", "a + b (or, for bool)", save_nothing, GRAD2(g, g), "Add"),
-        binary<Binary::Sub, Number>("sub", "a - b", save_nothing, GRAD2(g, neg(g)), "Sub"),
+        binary<Binary::Add, Any>("add", "a + b (or, for bool)", save_nothing, WG_GRAD2(g, g),
+                                 "Add"),
+        binary<Binary::Sub, Number>("sub", "a - b", save_nothing, WG_GRAD2(g, neg(g)), "Sub"),
         binary<Binary::Mul, Any>("mul", "a * b (and, for bool)", save_other,
-                                 GRAD2(mul(g, b), mul(g, a)), "Mul"),
+                                 WG_GRAD2(mul(g, b), mul(g, a)), "Mul"),
         binary<Binary::Div, Float>("div", "a / b", save_div,
-                                   GRAD2(div(g, b), mul(neg(g), div(div(a, b), b))), "Div"),
+                                   WG_GRAD2(div(g, b), mul(neg(g), div(div(a, b), b))), "Div"),
         binary<Binary::Pow, Number>(
             "pow", "a to the power b", save_pow,
-            GRAD2(drop(mul(g, mul(b, pow(a, sub(b, 1)))), eq(b, zeros_like(b))),
-                  mul(g, drop(mul(y, log(a)), both(eq(a, zeros_like(a)), ge(b, 0)))))),
+            WG_GRAD2(drop(mul(g, mul(b, pow(a, sub(b, 1)))), eq(b, zeros_like(b))),
+                     mul(g, drop(mul(y, log(a)), both(eq(a, zeros_like(a)), ge(b, 0)))))),
         binary<Binary::Maximum, Any>(
             "maximum", "the larger of a and b; NaN wins", save_both,
-            GRAD2(drop(half_at_ties(g, a, b), lt(a, b)), drop(half_at_ties(g, a, b), lt(b, a))),
+            WG_GRAD2(drop(half_at_ties(g, a, b), lt(a, b)), drop(half_at_ties(g, a, b), lt(b, a))),
             "Max"),
         binary<Binary::Minimum, Any>(
             "minimum", "the smaller of a and b; NaN wins", save_both,
-            GRAD2(drop(half_at_ties(g, a, b), gt(a, b)), drop(half_at_ties(g, a, b), gt(b, a))),
+            WG_GRAD2(drop(half_at_ties(g, a, b), gt(a, b)), drop(half_at_ties(g, a, b), gt(b, a))),
             "Min"),
-        unary<Unary::AddScalar, Number>("add_scalar", "x + other", save_nothing, GRAD(g)),
+        unary<Unary::AddScalar, Number>("add_scalar", "x + other", save_nothing, WG_GRAD(g)),
         unary<Unary::MulScalar, Number>("mul_scalar", "x * other", save_nothing,
-                                        GRAD(mul(g, attr(c, "other")))),
-        unary<Unary::RsubScalar, Number>("rsub_scalar", "other - x", save_nothing, GRAD(neg(g))),
+                                        WG_GRAD(mul(g, attr(c, "other")))),
+        unary<Unary::RsubScalar, Number>("rsub_scalar", "other - x", save_nothing, WG_GRAD(neg(g))),
         unary<Unary::DivScalar, Float>("div_scalar", "x / other", save_nothing,
-                                       GRAD(div(g, attr(c, "other")))),
+                                       WG_GRAD(div(g, attr(c, "other")))),
         unary<Unary::PowScalar, Float>("pow_scalar", "x to the power exponent", save_input,
-                                       GRAD(pow_scalar_gradient(g, x, attr(c, "exponent")))),
+                                       WG_GRAD(pow_scalar_gradient(g, x, attr(c, "exponent")))),
         // elementary functions
-        unary<Unary::Neg, Number>("neg", "-x", save_nothing, GRAD(neg(g)), "Neg"),
-        unary<Unary::Abs, Number>("abs", "|x|; slope 0 at 0", save_input, GRAD(mul(g, sign(x))),
+        unary<Unary::Neg, Number>("neg", "-x", save_nothing, WG_GRAD(neg(g)), "Neg"),
+        unary<Unary::Abs, Number>("abs", "|x|; slope 0 at 0", save_input, WG_GRAD(mul(g, sign(x))),
                                   "Abs"),
-        unary<Unary::Sign, Number>("sign", "-1, 0 or 1", save_nothing, GRAD(zeros_like(g)), "Sign"),
-        unary<Unary::Square, Number>("square", "x^2", save_input, GRAD(mul(g, mul(x, 2)))),
-        unary<Unary::Exp, Float>("exp", "e^x", save_output, GRAD(mul(g, y)), "Exp"),
-        unary<Unary::Log, Float>("log", "natural logarithm", save_input, GRAD(div(g, x)), "Log"),
-        unary<Unary::Log1p, Float>("log1p", "log(1 + x)", save_input, GRAD(div(g, add(x, 1)))),
-        unary<Unary::Expm1, Float>("expm1", "e^x - 1", save_output, GRAD(mul(g, add(y, 1)))),
-        unary<Unary::Sqrt, Float>("sqrt", "square root", save_output, GRAD(div(g, mul(y, 2))),
+        unary<Unary::Sign, Number>("sign", "-1, 0 or 1", save_nothing, WG_GRAD(zeros_like(g)),
+                                   "Sign"),
+        unary<Unary::Square, Number>("square", "x^2", save_input, WG_GRAD(mul(g, mul(x, 2)))),
+        unary<Unary::Exp, Float>("exp", "e^x", save_output, WG_GRAD(mul(g, y)), "Exp"),
+        unary<Unary::Log, Float>("log", "natural logarithm", save_input, WG_GRAD(div(g, x)), "Log"),
+        unary<Unary::Log1p, Float>("log1p", "log(1 + x)", save_input, WG_GRAD(div(g, add(x, 1)))),
+        unary<Unary::Expm1, Float>("expm1", "e^x - 1", save_output, WG_GRAD(mul(g, add(y, 1)))),
+        unary<Unary::Sqrt, Float>("sqrt", "square root", save_output, WG_GRAD(div(g, mul(y, 2))),
                                   "Sqrt"),
         unary<Unary::Rsqrt, Float>("rsqrt", "1 / sqrt(x)", save_output,
-                                   GRAD(mul(g, mul(mul(square(y), y), -0.5)))),
+                                   WG_GRAD(mul(g, mul(mul(square(y), y), -0.5)))),
         unary<Unary::Reciprocal, Float>("reciprocal", "1 / x", save_output,
-                                        GRAD(mul(g, neg(square(y)))), "Reciprocal"),
-        unary<Unary::Sin, Float>("sin", "sine", save_input, GRAD(mul(g, cos(x))), "Sin"),
-        unary<Unary::Cos, Float>("cos", "cosine", save_input, GRAD(mul(g, neg(sin(x)))), "Cos"),
+                                        WG_GRAD(mul(g, neg(square(y)))), "Reciprocal"),
+        unary<Unary::Sin, Float>("sin", "sine", save_input, WG_GRAD(mul(g, cos(x))), "Sin"),
+        unary<Unary::Cos, Float>("cos", "cosine", save_input, WG_GRAD(mul(g, neg(sin(x)))), "Cos"),
         unary<Unary::Tanh, Float>("tanh", "hyperbolic tangent", save_output,
-                                  GRAD(tanh_backward(g, y)), "Tanh"),
+                                  WG_GRAD(tanh_backward(g, y)), "Tanh"),
         unary<Unary::Erf, Float>("erf", "error function", save_input,
-                                 GRAD(mul(g, mul(exp(neg(square(x))), 1.12837916709551257390))),
+                                 WG_GRAD(mul(g, mul(exp(neg(square(x))), 1.12837916709551257390))),
                                  "Erf"),
+        binary<Binary::TanhBackward, Float>(
+            "tanh_backward", "g (1 - y^2)",
+            save_both, WG_GRAD2(tanh_backward(g, b), mul(mul(g, a), mul(b, -2)))),
+        unary<Unary::Exp2, Float>("exp2", "2^x", save_output,
+                                  WG_GRAD(mul(g, mul(y, 0.69314718055994530942)))),
+        unary<Unary::Log2, Float>("log2", "logarithm to base 2", save_input,
+                                  WG_GRAD(div(g, mul(x, 0.69314718055994530942)))),
+        unary<Unary::Log10, Float>("log10", "logarithm to base 10", save_input,
+                                   WG_GRAD(div(g, mul(x, 2.30258509299404568402)))),
+        unary<Unary::Tan, Float>("tan", "tangent", save_output, WG_GRAD(mul(g, add(square(y), 1))),
+                                 "Tan"),
+        unary<Unary::Asin, Float>("asin", "inverse of sin", save_input,
+                                  WG_GRAD(mul(g, rsqrt(rsub(1, square(x))))), "Asin"),
+        unary<Unary::Acos, Float>("acos", "inverse of cos", save_input,
+                                  WG_GRAD(neg(mul(g, rsqrt(rsub(1, square(x)))))), "Acos"),
+        unary<Unary::Atan, Float>("atan", "inverse of tan", save_input,
+                                  WG_GRAD(div(g, add(square(x), 1))), "Atan"),
+        unary<Unary::Sinh, Float>("sinh", "hyperbolic sine", save_input, WG_GRAD(mul(g, cosh(x))),
+                                  "Sinh"),
+        unary<Unary::Cosh, Float>("cosh", "hyperbolic cosine", save_input, WG_GRAD(mul(g, sinh(x))),
+                                  "Cosh"),
+        unary<Unary::Asinh, Float>("asinh", "inverse of sinh", save_input,
+                                   WG_GRAD(mul(g, rsqrt(add(square(x), 1)))), "Asinh"),
+        unary<Unary::Acosh, Float>("acosh", "inverse of cosh", save_input,
+                                   WG_GRAD(mul(g, rsqrt(sub(square(x), 1)))), "Acosh"),
+        unary<Unary::Atanh, Float>("atanh", "inverse of tanh", save_input,
+                                   WG_GRAD(div(g, rsub(1, square(x)))), "Atanh"),
+        unary<Unary::Erfc, Float>(
+            "erfc", "1 - erf(x)",
+            save_input, WG_GRAD(mul(g, mul(exp(neg(square(x))), -1.12837916709551257390)))),
+        unary<Unary::Trunc, Float>("trunc", "x without its fraction", save_nothing,
+                                   WG_GRAD(zeros_like(g))),
+        binary<Binary::Fmod, Number>("fmod", "rest of a / b with the sign of a", save_both,
+                                     WG_GRAD2(g, neg(mul(g, trunc(div(a, b))))), "Mod"),
+        binary<Binary::Remainder, Number>("remainder", "rest of a / b with the sign of b",
+                                          save_both, WG_GRAD2(g, neg(mul(g, floor(div(a, b)))))),
+        binary<Binary::FloorDivide, Number>("floor_divide", "a / b rounded down", save_nothing,
+                                            WG_GRAD2(zeros_like(g), zeros_like(g))),
+        binary<Binary::Atan2, Float>("atan2", "angle of the point (b, a)", save_both,
+                                     WG_GRAD2(mul(g, div(b, add(square(a), square(b)))),
+                                              mul(g, div(neg(a), add(square(a), square(b)))))),
+        binary<Binary::Hypot, Float>(
+            "hypot", "sqrt(a^2 + b^2)", [](Mask, const Attrs&) -> Saves { return {3, 1}; },
+            WG_GRAD2(mul(g, div(a, y)), mul(g, div(b, y)))),
+        binary<Binary::Xlogy, Float>(
+            "xlogy", "a log(b); 0 where a is 0", save_both,
+            WG_GRAD2(mul(g, xlogy(to(ne(a, 0), a.dtype()), b)), mul(g, div(a, b)))),
+        binary<Binary::Bce, Float>(
+            "bce", "-(b log(a) + (1 - b) log(1 - a)), logarithms cut off at -100", save_both,
+            WG_GRAD2(mul(g, bce_slope(a, b)), mul(g, sub(log1p(neg(a)), log(a))))),
+        binary<Binary::BceSlope, Float>(
+            "bce_slope", "(a - b) / (a (1 - a)), denominators cut off at 1e-12", save_both,
+            WG_GRAD2(mul(g, div(add(sub(square(a), mul(mul(a, b), 2)), b),
+                                square(clamp(mul(a, rsub(1, a)), 1e-12, kInf)))),
+                     neg(div(g, clamp(mul(a, rsub(1, a)), 1e-12, kInf))))),
         unary<Unary::Floor, Float>("floor", "largest integer not above x", save_nothing,
-                                   GRAD(zeros_like(g)), "Floor"),
+                                   WG_GRAD(zeros_like(g)), "Floor"),
         unary<Unary::Ceil, Float>("ceil", "smallest integer not below x", save_nothing,
-                                  GRAD(zeros_like(g)), "Ceil"),
+                                  WG_GRAD(zeros_like(g)), "Ceil"),
         unary<Unary::Round, Float>("round", "nearest integer, half to even", save_nothing,
-                                   GRAD(zeros_like(g)), "Round"),
+                                   WG_GRAD(zeros_like(g)), "Round"),
         unary<Unary::Clamp, Number>(
             "clamp", "min(max(x, min), max); slope 1 at the bounds", save_input,
-            GRAD(drop(g, either(lt(x, attr(c, "min")), gt(x, attr(c, "max"))))), "Clip"),
-        // activations
-        unary<Unary::Relu, Number>("relu", "max(x, 0)", save_output, GRAD(relu_backward(g, y)),
-                                   "Relu"),
-        unary<Unary::LeakyRelu, Float>(
-            "leaky_relu", "x above 0, negative_slope * x elsewhere", save_input,
-            GRAD(where(gt(x, 0), g, mul(g, attr(c, "negative_slope")))), "LeakyRelu"),
-        unary<Unary::Elu, Float>("elu", "scale * (x above 0, alpha * (e^x - 1) elsewhere)",
-                                 save_input,
-                                 GRAD(mul(g, elu_slope(x, attr(c, "alpha"), attr(c, "scale"))))),
-        unary<Unary::Gelu, Float>("gelu", "x * Phi(x) with the error function", save_input,
-                                  GRAD(mul(g, gelu_slope(x)))),
-        unary<Unary::GeluTanh, Float>("gelu_tanh",
-                                      "0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))", save_input,
-                                      GRAD(mul(g, gelu_tanh_slope(x)))),
-        unary<Unary::Silu, Float>("silu", "x * sigmoid(x)", save_input,
-                                  GRAD(mul(g, silu_slope(x)))),
-        unary<Unary::Mish, Float>("mish", "x * tanh(softplus(x))", save_input,
-                                  GRAD(mul(g, mish_slope(x)))),
-        unary<Unary::Sigmoid, Float>("sigmoid", "1 / (1 + e^-x)", save_output,
-                                     GRAD(sigmoid_backward(g, y)), "Sigmoid"),
-        unary<Unary::Softplus, Float>(
-            "softplus", "log(1 + e^(beta x)) / beta, x above threshold / beta", save_input,
-            GRAD(where(gt(mul(x, attr(c, "beta")), attr(c, "threshold")), g,
-                       mul(g, sigmoid(mul(x, attr(c, "beta"))))))),
-        unary<Unary::Hardtanh, Float>(
-            "hardtanh", "min(max(x, min), max); slope 0 at the bounds", save_input,
-            GRAD(drop(g, either(le(x, attr(c, "min")), ge(x, attr(c, "max")))))),
-        unary<Unary::Hardsigmoid, Float>("hardsigmoid", "min(max(x + 3, 0), 6) / 6", save_input,
-                                         GRAD(drop(div(g, 6), either(le(x, -3), ge(x, 3))))),
-        unary<Unary::Hardswish, Float>(
-            "hardswish", "x * min(max(x + 3, 0), 6) / 6", save_input,
-            GRAD(where(gt(x, 3), g, drop(mul(g, add(div(x, 3), 0.5)), lt(x, -3)))), "HardSwish"),
-        unary<Unary::Logsigmoid, Float>("logsigmoid", "log(sigmoid(x))", save_input,
-                                        GRAD(mul(g, sigmoid(neg(x))))),
-        binary<Binary::ReluBackward, Number>(
-            "relu_backward", "g where y > 0, else 0",
-            [](Mask, const Attrs&) -> Saves { return {2, 0}; },
-            GRAD2(relu_backward(g, b), Tensor())),
-        binary<Binary::SigmoidBackward, Float>(
-            "sigmoid_backward", "g y (1 - y)",
-            save_both, GRAD2(sigmoid_backward(g, b), mul(mul(g, a), rsub(1, mul(b, 2))))),
-        binary<Binary::TanhBackward, Float>("tanh_backward", "g (1 - y^2)", save_both,
-                                            GRAD2(tanh_backward(g, b), mul(mul(g, a), mul(b, -2)))),
+            WG_GRAD(drop(g, either(lt(x, attr(c, "min")), gt(x, attr(c, "max"))))), "Clip"),
         // tests
         binary<Binary::Eq, Test>("eq", "a == b", nullptr, nullptr, "Equal"),
         binary<Binary::Ne, Test>("ne", "a != b", nullptr, nullptr),
@@ -466,11 +397,21 @@ std::vector<Op> make_rows() {
         binary<Binary::Le, Test>("le", "a <= b", nullptr, nullptr, "LessOrEqual"),
         binary<Binary::Gt, Test>("gt", "a > b", nullptr, nullptr, "Greater"),
         binary<Binary::Ge, Test>("ge", "a >= b", nullptr, nullptr, "GreaterOrEqual"),
+        unary<Unary::EqScalar, Test>("eq_scalar", "x == other", nullptr, nullptr),
+        unary<Unary::NeScalar, Test>("ne_scalar", "x != other", nullptr, nullptr),
         unary<Unary::GtScalar, Test>("gt_scalar", "x > other", nullptr, nullptr),
         unary<Unary::GeScalar, Test>("ge_scalar", "x >= other", nullptr, nullptr),
         unary<Unary::LtScalar, Test>("lt_scalar", "x < other", nullptr, nullptr),
         unary<Unary::LeScalar, Test>("le_scalar", "x <= other", nullptr, nullptr),
         unary<Unary::LogicalNot, Test>("logical_not", "x == 0", nullptr, nullptr, "Not"),
+        binary<Binary::LogicalAnd, Test>("logical_and", "a != 0 and b != 0", nullptr, nullptr,
+                                         "And"),
+        binary<Binary::LogicalOr, Test>("logical_or", "a != 0 or b != 0", nullptr, nullptr, "Or"),
+        binary<Binary::LogicalXor, Test>("logical_xor", "either a != 0 or b != 0", nullptr, nullptr,
+                                         "Xor"),
+        binary<Binary::BitwiseAnd, Whole>("bitwise_and", "bits set in both", nullptr, nullptr),
+        binary<Binary::BitwiseOr, Whole>("bitwise_or", "bits set in either", nullptr, nullptr),
+        binary<Binary::BitwiseXor, Whole>("bitwise_xor", "bits set in one only", nullptr, nullptr),
         unary<Unary::IsNan, Test>("isnan", "whether x is not a number", nullptr, nullptr, "IsNaN"),
         unary<Unary::IsFinite, Test>("isfinite", "whether x is neither infinite nor NaN", nullptr,
                                      nullptr),
@@ -516,7 +457,7 @@ std::vector<Op> make_rows() {
     other({.name = "contiguous",
            .help = "x copied into row-major order",
            .shape = same_shape,
-           .gradient = GRAD(g),
+           .gradient = WG_GRAD(g),
            .flags = kPlain,
            .onnx = "Identity",
            .functor = {Functor::Kind::Cast}},
@@ -549,37 +490,19 @@ std::vector<Op> make_rows() {
 
 // --- wrappers
 
-/// PyTorch's result type: a 0-dim operand raises only the category (bool < integer < float).
-DType result_type(const Tensor& a, const Tensor& b) {
-    const DType left = a.dtype(), right = b.dtype();
-    if (left == right) return left;
-    const bool scalar_a = a.dim() == 0, scalar_b = b.dim() == 0;
-    if (scalar_a == scalar_b) return promote(left, right);
-    const DType full = scalar_a ? right : left, scalar = scalar_a ? left : right;
-    if (is_floating(full)) return full;
-    if (full == DType::Bool || is_floating(scalar)) return promote(full, scalar);
-    return full;
-}
-
-Tensor as_float(const Tensor& x) {
-    return is_floating(x.dtype()) ? x : to(x, DType::Float32);
-}
-
-/// Promotes, then calls.
-Tensor call_promoted(const Op& op, const Tensor& a, const Tensor& b, bool floating = false) {
-    DType dtype = a.dtype();
-    if (dtype != b.dtype()) dtype = result_type(a, b);
-    if (floating && !is_floating(dtype)) dtype = DType::Float32;
-    if (a.dtype() == dtype && b.dtype() == dtype) return call_one(op, a, b);
-    return call_one(op, to(a, dtype), to(b, dtype));
-}
-
 /// A number lifts only the category: integers stay integers when the number is whole.
 Tensor lift(const Tensor& x, double number) {
     if (is_floating(x.dtype())) return x;
     const bool whole = std::isfinite(number) && number == std::floor(number);
     if (!whole) return to(x, DType::Float32);
     return x.dtype() == DType::Bool ? to(x, DType::Int64) : x;
+}
+
+void refuse_zeros(const char* op, const Tensor& divisor) {
+    if (!divisor.has_data() || divisor.numel() == 0) return;
+    const autograd::NoGrad scope;
+    if (amax(eq(divisor, 0)).item() != 0)
+        throw ValueError(std::string(op) + ": an integer cannot be divided by 0.");
 }
 
 } // namespace
@@ -589,12 +512,6 @@ std::span<const Op> elementwise_ops() {
     return rows;
 }
 
-#define WG_OP(name) static const Op& op = find_op(#name)
-#define WG_BINARY_WRAPPER(name, floating)                                                          \
-    Tensor name(const Tensor& a, const Tensor& b) {                                                \
-        WG_OP(name);                                                                               \
-        return call_promoted(op, a, b, floating);                                                  \
-    }
 WG_BINARY_WRAPPER(add, false)
 WG_BINARY_WRAPPER(sub, false)
 WG_BINARY_WRAPPER(mul, false)
@@ -602,6 +519,15 @@ WG_BINARY_WRAPPER(div, true)
 WG_BINARY_WRAPPER(pow, false)
 WG_BINARY_WRAPPER(maximum, false)
 WG_BINARY_WRAPPER(minimum, false)
+WG_BINARY_WRAPPER(atan2, true)
+WG_BINARY_WRAPPER(hypot, true)
+WG_BINARY_WRAPPER(xlogy, true)
+WG_BINARY_WRAPPER(logical_and, false)
+WG_BINARY_WRAPPER(logical_or, false)
+WG_BINARY_WRAPPER(logical_xor, false)
+WG_BINARY_WRAPPER(bitwise_and, false)
+WG_BINARY_WRAPPER(bitwise_or, false)
+WG_BINARY_WRAPPER(bitwise_xor, false)
 WG_BINARY_WRAPPER(eq, false)
 WG_BINARY_WRAPPER(ne, false)
 WG_BINARY_WRAPPER(lt, false)
@@ -616,6 +542,8 @@ WG_BINARY_WRAPPER(ge, false)
     }
 WG_SCALAR_WRAPPER(add)
 WG_SCALAR_WRAPPER(mul)
+WG_SCALAR_WRAPPER(eq)
+WG_SCALAR_WRAPPER(ne)
 WG_SCALAR_WRAPPER(gt)
 WG_SCALAR_WRAPPER(ge)
 WG_SCALAR_WRAPPER(lt)
@@ -642,21 +570,10 @@ Tensor pow(const Tensor& a, double b) {
     return call_one(op, as_float(a), {{"exponent", b}});
 }
 
-#define WG_NUMBER_WRAPPER(name)                                                                    \
-    Tensor name(const Tensor& x) {                                                                 \
-        WG_OP(name);                                                                               \
-        return call_one(op, x);                                                                    \
-    }
-#define WG_FLOAT_WRAPPER(name)                                                                     \
-    Tensor name(const Tensor& x) {                                                                 \
-        WG_OP(name);                                                                               \
-        return call_one(op, as_float(x));                                                          \
-    }
 WG_NUMBER_WRAPPER(neg)
 WG_NUMBER_WRAPPER(abs)
 WG_NUMBER_WRAPPER(sign)
 WG_NUMBER_WRAPPER(square)
-WG_NUMBER_WRAPPER(relu)
 WG_NUMBER_WRAPPER(logical_not)
 WG_NUMBER_WRAPPER(isnan)
 WG_NUMBER_WRAPPER(isfinite)
@@ -670,13 +587,20 @@ WG_FLOAT_WRAPPER(reciprocal)
 WG_FLOAT_WRAPPER(sin)
 WG_FLOAT_WRAPPER(cos)
 WG_FLOAT_WRAPPER(tanh)
+WG_FLOAT_WRAPPER(exp2)
+WG_FLOAT_WRAPPER(log2)
+WG_FLOAT_WRAPPER(log10)
+WG_FLOAT_WRAPPER(tan)
+WG_FLOAT_WRAPPER(asin)
+WG_FLOAT_WRAPPER(acos)
+WG_FLOAT_WRAPPER(atan)
+WG_FLOAT_WRAPPER(sinh)
+WG_FLOAT_WRAPPER(cosh)
+WG_FLOAT_WRAPPER(asinh)
+WG_FLOAT_WRAPPER(acosh)
+WG_FLOAT_WRAPPER(atanh)
+WG_FLOAT_WRAPPER(erfc)
 WG_FLOAT_WRAPPER(erf)
-WG_FLOAT_WRAPPER(silu)
-WG_FLOAT_WRAPPER(mish)
-WG_FLOAT_WRAPPER(sigmoid)
-WG_FLOAT_WRAPPER(hardsigmoid)
-WG_FLOAT_WRAPPER(hardswish)
-WG_FLOAT_WRAPPER(logsigmoid)
 
 #define WG_ROUNDING_WRAPPER(name)                                                                  \
     Tensor name(const Tensor& x) {                                                                 \
@@ -685,46 +609,28 @@ WG_FLOAT_WRAPPER(logsigmoid)
     }
 WG_ROUNDING_WRAPPER(floor)
 WG_ROUNDING_WRAPPER(ceil)
+WG_ROUNDING_WRAPPER(trunc)
 WG_ROUNDING_WRAPPER(round)
+
+/// An integer divided by zero has no value to stand for it.
+#define WG_REST_WRAPPER(name)                                                                      \
+    Tensor name(const Tensor& a, const Tensor& b) {                                                \
+        WG_OP(name);                                                                               \
+        if (!is_floating(a.dtype()) && !is_floating(b.dtype())) refuse_zeros(#name, b);            \
+        return call_promoted(op, a, b);                                                            \
+    }
+WG_REST_WRAPPER(fmod)
+WG_REST_WRAPPER(remainder)
+WG_REST_WRAPPER(floor_divide)
+Tensor bitwise_not(const Tensor& x) {
+    if (x.dtype() == DType::Bool) return logical_not(x);
+    return bitwise_xor(x, Tensor::full({}, x.dtype() == DType::UInt8 ? 255 : -1, x.dtype()));
+}
 
 Tensor clamp(const Tensor& x, double min, double max) {
     WG_OP(clamp);
     return call_one(op, x, {{"min", min}, {"max", max}});
 }
-Tensor leaky_relu(const Tensor& x, double negative_slope) {
-    WG_OP(leaky_relu);
-    return call_one(op, as_float(x), {{"negative_slope", negative_slope}});
-}
-Tensor elu(const Tensor& x, double alpha) {
-    WG_OP(elu);
-    return call_one(op, as_float(x), {{"alpha", alpha}, {"scale", 1.0}});
-}
-Tensor selu(const Tensor& x) {
-    WG_OP(elu);
-    return call_one(op, as_float(x),
-                    {{"alpha", 1.6732632423543772848170429916717},
-                     {"scale", 1.0507009873554804934193349852946}});
-}
-Tensor gelu(const Tensor& x, bool tanh_approximation) {
-    if (tanh_approximation) {
-        WG_OP(gelu_tanh);
-        return call_one(op, as_float(x));
-    }
-    WG_OP(gelu);
-    return call_one(op, as_float(x));
-}
-Tensor softplus(const Tensor& x, double beta, double threshold) {
-    WG_OP(softplus);
-    return call_one(op, as_float(x), {{"beta", beta}, {"threshold", threshold}});
-}
-Tensor hardtanh(const Tensor& x, double min, double max) {
-    WG_OP(hardtanh);
-    return call_one(op, as_float(x), {{"min", min}, {"max", max}});
-}
-Tensor relu6(const Tensor& x) {
-    return hardtanh(x, 0, 6);
-}
-
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
     WG_OP(where);
     const DType dtype = result_type(a, b);

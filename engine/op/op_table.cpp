@@ -12,7 +12,8 @@ namespace {
 /// One line for each file of rows.
 using Rows = std::span<const Op> (*)();
 constexpr Rows kSources[] = {
-    elementwise_ops, reduce_ops, shape_ops, nn_ops, loss_ops, optim_ops, adaptive_ops, metric_ops,
+    elementwise_ops, activation_ops, reduce_ops, scan_ops, sort_ops,  shape_ops,    index_ops,
+    nn_ops,          patch_ops,      loss_ops,   ctc_ops,  optim_ops, adaptive_ops, metric_ops,
 };
 
 ReorderRule g_reorder[kDeviceTypeCount]{cpu::bind_cpu_reorder};

@@ -47,6 +47,25 @@ Tensor sin(const Tensor& x);
 Tensor cos(const Tensor& x);
 Tensor tanh(const Tensor& x);
 Tensor erf(const Tensor& x);
+Tensor erfc(const Tensor& x);
+Tensor exp2(const Tensor& x);
+Tensor log2(const Tensor& x);
+Tensor log10(const Tensor& x);
+Tensor tan(const Tensor& x);
+Tensor asin(const Tensor& x);
+Tensor acos(const Tensor& x);
+Tensor atan(const Tensor& x);
+Tensor sinh(const Tensor& x);
+Tensor cosh(const Tensor& x);
+Tensor asinh(const Tensor& x);
+Tensor acosh(const Tensor& x);
+Tensor atanh(const Tensor& x);
+Tensor atan2(const Tensor& a, const Tensor& b);
+Tensor xlogy(const Tensor& a, const Tensor& b);        ///< a log(b), 0 where a is 0
+Tensor fmod(const Tensor& a, const Tensor& b);         ///< sign of a
+Tensor remainder(const Tensor& a, const Tensor& b);    ///< sign of b
+Tensor floor_divide(const Tensor& a, const Tensor& b); ///< rounded down
+Tensor trunc(const Tensor& x);
 Tensor floor(const Tensor& x);
 Tensor ceil(const Tensor& x);
 Tensor round(const Tensor& x); ///< half to even
@@ -65,6 +84,18 @@ Tensor relu6(const Tensor& x);
 Tensor hardsigmoid(const Tensor& x);
 Tensor hardswish(const Tensor& x);
 Tensor logsigmoid(const Tensor& x);
+Tensor celu(const Tensor& x, double alpha = 1.0);
+Tensor hardshrink(const Tensor& x, double lambd = 0.5);
+Tensor softshrink(const Tensor& x, double lambd = 0.5);
+Tensor threshold(const Tensor& x, double threshold, double value);
+Tensor softsign(const Tensor& x);
+Tensor tanhshrink(const Tensor& x);
+Tensor glu(const Tensor& x, std::int64_t dim = -1);  ///< first half times sigmoid of the second
+Tensor prelu(const Tensor& x, const Tensor& weight); ///< weight: 1 number, or one a channel
+/// Slopes drawn from [lower, upper) in training (random, stream: as for dropout), else their mean.
+Tensor rrelu(const Tensor& x, double lower, double upper, bool training, const Tensor& random = {},
+             std::int64_t stream = 0);
+Tensor uniform_like(const Tensor& x, const Tensor& random, std::int64_t stream); ///< [0, 1)
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 Tensor masked_fill(const Tensor& x, const Tensor& mask, double value);
 Tensor eq(const Tensor& a, const Tensor& b);
@@ -73,11 +104,20 @@ Tensor lt(const Tensor& a, const Tensor& b);
 Tensor le(const Tensor& a, const Tensor& b);
 Tensor gt(const Tensor& a, const Tensor& b);
 Tensor ge(const Tensor& a, const Tensor& b);
+Tensor eq(const Tensor& a, double b);
+Tensor ne(const Tensor& a, double b);
 Tensor gt(const Tensor& a, double b);
 Tensor ge(const Tensor& a, double b);
 Tensor lt(const Tensor& a, double b);
 Tensor le(const Tensor& a, double b);
 Tensor logical_not(const Tensor& x);
+Tensor logical_and(const Tensor& a, const Tensor& b);
+Tensor logical_or(const Tensor& a, const Tensor& b);
+Tensor logical_xor(const Tensor& a, const Tensor& b);
+Tensor bitwise_not(const Tensor& x);
+Tensor bitwise_and(const Tensor& a, const Tensor& b);
+Tensor bitwise_or(const Tensor& a, const Tensor& b);
+Tensor bitwise_xor(const Tensor& a, const Tensor& b);
 Tensor isnan(const Tensor& x);
 Tensor isfinite(const Tensor& x);
 
@@ -90,6 +130,13 @@ Tensor argmax(const Tensor& x, std::int64_t dim, bool keepdim = false);
 Tensor argmin(const Tensor& x, std::int64_t dim, bool keepdim = false);
 Tensor var(const Tensor& x, const Dims& dims = {}, bool unbiased = true, bool keepdim = false);
 Tensor logsumexp(const Tensor& x, const Dims& dims, bool keepdim = false);
+Tensor prod(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
+Tensor stddev(const Tensor& x, const Dims& dims = {}, bool unbiased = true,
+              bool keepdim = false); ///< PyTorch's std; gradient 0 where it is 0
+/// (sum |x|^p)^(1/p); p may be 0 (count of non-zeros) or infinite. Gradient 0 where the norm is 0.
+Tensor vector_norm(const Tensor& x, double p = 2, const Dims& dims = {}, bool keepdim = false);
+Tensor any(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
+Tensor all(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
 Tensor sum_to(const Tensor& x, const Shape& shape); ///< undoes a broadcast
 
 // --- shape

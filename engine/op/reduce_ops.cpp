@@ -1,10 +1,11 @@
 // The reductions: sums, means, extremes and what is built from them.
 #include <algorithm>
+#include <cmath>
 
 #include "engine/kernel/loop.h"
 #include "engine/kernel/reduce.h"
-#include "engine/op/ops.h"
 #include "engine/op/registry.h"
+#include "engine/op/tensor_ops.h"
 
 namespace wiregrad {
 namespace {
@@ -36,13 +37,14 @@ std::int64_t reduced_count(const Shape& shape, const Dims& dims) {
 template <Fold kFold> Metas fold_shape(const ShapeCall& c) {
     TensorMeta out = c.inputs[0];
     const Dims& dims = c.attrs.dims("dims");
-    if (kFold != Fold::Sum && reduced_count(out.shape, dims) == 0) {
+    constexpr bool kTotal = kFold == Fold::Sum || kFold == Fold::Prod;
+    if (!kTotal && reduced_count(out.shape, dims) == 0) {
         throw ShapeError(std::string(c.op.name) +
                          " of no elements does not exist; the input has shape " + out.shape.str() +
                          ".");
     }
     out.shape = reduced_shape(out.shape, dims, c.attrs.flag("keepdim"));
-    if (kFold == Fold::Sum && !is_floating(out.dtype)) out.dtype = DType::Int64;
+    if (kTotal && !is_floating(out.dtype)) out.dtype = DType::Int64;
     return {out};
 }
 
@@ -115,6 +117,34 @@ Tensors extreme_gradient(const GradCall& c) {
     return {mul(hits, share)};
 }
 
+/// The product of all others, for each element: of those before times of those after, so that zeros
+/// divide nothing.
+Tensors prod_gradient(const GradCall& c) {
+    const Tensor& x = c.inputs[0];
+    const Dims& dims = c.attrs.dims("dims");
+    if (x.numel() == 0) return {zeros_like(x)};
+    if (dims.empty()) return {c.grads[0]};
+    Dims order; // the reduced dimensions last, then as one
+    for (int d = 0; d < x.dim(); ++d)
+        if (std::find(dims.begin(), dims.end(), d) == dims.end()) order.push_back(d);
+    const int kept = order.size();
+    Shape flat, whole;
+    for (const std::int64_t d : dims)
+        order.push_back(d);
+    Dims back = order;
+    for (int i = 0; i < order.size(); ++i) {
+        back[static_cast<int>(order[i])] = i;
+        whole.push_back(x.shape()[static_cast<int>(order[i])]);
+        if (i < kept) flat.push_back(whole[i]);
+    }
+    flat.push_back(reduced_count(x.shape(), dims));
+    const Tensor row = reshape(permute(x, order), flat);
+    const Tensor before = pad(cumprod(row, -1), {1, -1}, 1);
+    const Tensor after = flip(pad(cumprod(flip(row, {-1}), -1), {1, -1}, 1), {-1});
+    const Tensor others = permute(reshape(mul(before, after), whole), back);
+    return {mul(others, with_kept_dims(c, c.grads[0]))};
+}
+
 Saves save_input_and_output(Mask, const Attrs&) {
     return {1, 1};
 }
@@ -134,6 +164,15 @@ std::vector<Op> make_rows() {
          .gradient = sum_gradient,
          .cost = fold_cost,
          .onnx = "ReduceSum"},
+        {.name = "prod",
+         .help = "product over dims",
+         .shape = fold_shape<Fold::Prod>,
+         .gradient = prod_gradient,
+         .saves = [](Mask, const Attrs&) -> Saves {
+             return {1, 0};
+         },
+         .cost = fold_cost,
+         .onnx = "ReduceProd"},
         {.name = "mean",
          .help = "sum over dims divided by the number of elements",
          .shape = mean_shape,
@@ -167,8 +206,9 @@ std::vector<Op> make_rows() {
          .flags = kNoGrad,
          .onnx = "ArgMin"},
     };
-    const Kernel kernels[] = {fold_kernel<Fold::Sum>, mean_kernel,      fold_kernel<Fold::Max>,
-                              fold_kernel<Fold::Min>, arg_kernel<true>, arg_kernel<false>};
+    const Kernel kernels[] = {fold_kernel<Fold::Sum>, fold_kernel<Fold::Prod>, mean_kernel,
+                              fold_kernel<Fold::Max>, fold_kernel<Fold::Min>,  arg_kernel<true>,
+                              arg_kernel<false>};
     for (std::size_t i = 0; i < rows.size(); ++i)
         rows[i].kernel[0] = kernels[i];
     return rows;
@@ -241,6 +281,42 @@ Tensor var(const Tensor& x, const Dims& dims, bool unbiased, bool keepdim) {
     const auto count = static_cast<double>(reduced_count(x.shape(), over));
     const Tensor centred = sub(x, mean(x, over.empty() ? dims : over, true));
     return div(sum(square(centred), over, keepdim), std::max(count - (unbiased ? 1 : 0), 0.0));
+}
+
+Tensor prod(const Tensor& x, const Dims& dims, bool keepdim) {
+    static const Op& op = find_op("prod");
+    return reduce(op, x, dims, keepdim);
+}
+
+/// sqrt with slope 0 at 0.
+static Tensor safe_sqrt(const Tensor& x) {
+    const Tensor zero = eq(x, 0);
+    return masked_fill(sqrt(masked_fill(x, zero, 1)), zero, 0);
+}
+
+Tensor stddev(const Tensor& x, const Dims& dims, bool unbiased, bool keepdim) {
+    return safe_sqrt(var(x, dims, unbiased, keepdim));
+}
+
+Tensor vector_norm(const Tensor& x, double p, const Dims& dims, bool keepdim) {
+    if (p == 2) return safe_sqrt(sum(square(x), dims, keepdim));
+    const Tensor size = abs(x);
+    if (p == 1) return sum(size, dims, keepdim);
+    if (p == 0) return sum(to(ne(x, 0), x.dtype()), dims, keepdim);
+    if (std::isinf(p)) return p > 0 ? amax(size, dims, keepdim) : amin(size, dims, keepdim);
+    // A norm of 0 and elements of 0 have no slope: their powers are kept out of the gradient.
+    const Tensor zero = eq(x, 0);
+    const Tensor powers = masked_fill(pow(masked_fill(size, zero, 1), p), zero, std::pow(0.0, p));
+    const Tensor total = sum(powers, dims, keepdim);
+    const Tensor none = eq(total, 0);
+    return masked_fill(pow(masked_fill(total, none, 1), 1 / p), none, 0);
+}
+
+Tensor any(const Tensor& x, const Dims& dims, bool keepdim) {
+    return ne(sum(ne(x, 0), dims, keepdim), 0);
+}
+Tensor all(const Tensor& x, const Dims& dims, bool keepdim) {
+    return eq(sum(eq(x, 0), dims, keepdim), 0);
 }
 
 Tensor logsumexp(const Tensor& x, const Dims& dims, bool keepdim) {

@@ -9,10 +9,16 @@
 namespace wiregrad {
 
 std::span<const Op> elementwise_ops();
+std::span<const Op> activation_ops();
 std::span<const Op> reduce_ops();
+std::span<const Op> scan_ops();  ///< running sums and products
+std::span<const Op> sort_ops();  ///< order, search and counting
+std::span<const Op> index_ops(); ///< gathering and scattering
 std::span<const Op> shape_ops();
-std::span<const Op> nn_ops(); ///< layers
+std::span<const Op> nn_ops();    ///< layers
+std::span<const Op> patch_ops(); ///< windows of pictures as columns
 std::span<const Op> loss_ops();
+std::span<const Op> ctc_ops();
 std::span<const Op> optim_ops();
 std::span<const Op> fused_ops();    ///< not in op_table(): made by the passes of a program
 std::span<const Op> adaptive_ops(); ///< optimizers beside SGD and Adam

@@ -112,7 +112,8 @@ Tensor slice_view(const KernelCall& c) {
     Shape shape = x.shape();
     Strides strides = x.strides();
     const std::int64_t count = end > start ? (end - start + step - 1) / step : 0;
-    const std::int64_t offset = x.storage_offset() + (count > 0 ? start * strides[dim] : 0);
+    const bool any = count > 0 && x.numel() > 0;
+    const std::int64_t offset = x.storage_offset() + (any ? start * strides[dim] : 0);
     shape[dim] = count;
     strides[dim] *= step;
     return restrided(x, shape, strides, offset);
@@ -123,7 +124,8 @@ Tensor select_view(const KernelCall& c) {
     const int dim = static_cast<int>(c.attrs.integer("dim"));
     Shape shape = x.shape();
     Strides strides = x.strides();
-    const std::int64_t offset = x.storage_offset() + c.attrs.integer("index") * strides[dim];
+    const std::int64_t offset =
+        x.storage_offset() + (x.numel() > 0 ? c.attrs.integer("index") * strides[dim] : 0);
     shape.erase(dim);
     strides.erase(dim);
     return restrided(x, shape, strides, offset);
@@ -249,181 +251,6 @@ Metas same_shape(const ShapeCall& c) {
     return {c.inputs[0]};
 }
 
-Tensor plain(const Tensor& x) {
-    return x.contiguous();
-}
-
-void check_index(const char* op, std::int64_t index, std::int64_t position, std::int64_t size) {
-    if (index >= 0 && index < size) return;
-    throw ValueError(std::string(op) + ": index " + std::to_string(index) + " at position " +
-                     std::to_string(position) + " is outside 0 to " + std::to_string(size - 1) +
-                     ".");
-}
-
-void need_index(const ShapeCall& c, const TensorMeta& index) {
-    if (index.dtype != DType::Int64) {
-        throw DTypeError(std::string(c.op.name) + " needs an int64 index, not " +
-                         std::string(name_of(index.dtype)) + ".");
-    }
-}
-
-Metas gather_shape(const ShapeCall& c) {
-    const TensorMeta& x = c.inputs[0];
-    const TensorMeta& index = c.inputs[1];
-    need_index(c, index);
-    const int dim = static_cast<int>(c.attrs.integer("dim"));
-    bool fits = x.shape.size() == index.shape.size();
-    for (int d = 0; fits && d < x.shape.size(); ++d)
-        fits = d == dim || index.shape[d] <= x.shape[d];
-    if (!fits) {
-        throw ShapeError("gather along dimension " + std::to_string(dim) + ": an index of shape " +
-                         index.shape.str() + " does not fit an input of shape " + x.shape.str() +
-                         ".");
-    }
-    return {{index.shape, x.dtype, x.device}};
-}
-
-/// Calls f(position in the index, element of x) for every element of the index, in order.
-template <class F>
-void each_gathered(const char* op, const Tensor& index, const Shape& shape, int dim, const F& f) {
-    const Tensor flat = plain(index);
-    const auto* const at = flat.data<std::int64_t>();
-    const Strides strides = contiguous_strides(shape);
-    Dims position = Dims::filled(index.dim(), 0);
-    for (std::int64_t i = 0; i < flat.numel(); ++i) {
-        check_index(op, at[i], i, shape.empty() ? 1 : shape[dim]);
-        std::int64_t element = 0;
-        for (int d = 0; d < index.dim(); ++d)
-            element += (d == dim ? at[i] : position[d]) * strides[d];
-        f(i, element);
-        for (int d = index.dim() - 1; d >= 0; --d) {
-            if (++position[d] < index.shape()[d]) break;
-            position[d] = 0;
-        }
-    }
-}
-
-void gather_kernel(const KernelCall& c) {
-    const Tensor x = plain(c.inputs[0]);
-    const std::size_t size = size_of(x.dtype());
-    const auto* const from = static_cast<const char*>(x.raw());
-    auto* const into = static_cast<char*>(c.outputs[0].raw_mut());
-    each_gathered("gather", c.inputs[1], x.shape(), static_cast<int>(c.attrs.integer("dim")),
-                  [&](std::int64_t i, std::int64_t element) {
-                      std::memcpy(into + static_cast<std::size_t>(i) * size,
-                                  from + static_cast<std::size_t>(element) * size, size);
-                  });
-}
-
-/// Adds to(out, element) += from(g, i) in the order of calls, so that repeated indices give the
-/// same bits every time.
-template <class Each> void accumulate(const Tensor& g, Tensor& out, const Each& each) {
-    const bool wide = g.dtype() == DType::Float64;
-    const DType work = wide ? DType::Float64 : DType::Float32;
-    Tensor source = Tensor::empty(g.shape(), work);
-    cpu_copy(source, g);
-    Tensor target = out.dtype() == work ? out : Tensor::empty(out.shape(), work);
-    std::memset(target.raw_mut(), 0, target.nbytes());
-    if (wide) {
-        const auto* const from = source.data<double>();
-        auto* const into = target.data_mut<double>();
-        each([&](std::int64_t i, std::int64_t element) { into[element] += from[i]; });
-    } else {
-        const auto* const from = source.data<float>();
-        auto* const into = target.data_mut<float>();
-        each([&](std::int64_t i, std::int64_t element) { into[element] += from[i]; });
-    }
-    if (!target.same_body(out)) cpu_copy(out, target);
-}
-
-void gather_backward_kernel(const KernelCall& c) {
-    const Shape& shape = c.attrs.dims("shape");
-    accumulate(c.inputs[0], c.outputs[0], [&](const auto& f) {
-        each_gathered("gather_backward", c.inputs[1], shape,
-                      static_cast<int>(c.attrs.integer("dim")), f);
-    });
-}
-
-Metas index_select_shape(const ShapeCall& c) {
-    TensorMeta out = c.inputs[0];
-    const TensorMeta& index = c.inputs[1];
-    need_index(c, index);
-    if (index.shape.size() != 1)
-        throw ShapeError("index_select needs a one-dimensional index, not one of shape " +
-                         index.shape.str() + ".");
-    out.shape[static_cast<int>(c.attrs.integer("dim"))] = index.shape[0];
-    return {out};
-}
-
-struct Lines {
-    std::int64_t outer = 1, length = 1, inner = 1;
-};
-Lines lines_of(const Shape& shape, int dim) {
-    Lines lines;
-    for (int d = 0; d < dim; ++d)
-        lines.outer *= shape[d];
-    lines.length = shape[dim];
-    for (int d = dim + 1; d < shape.size(); ++d)
-        lines.inner *= shape[d];
-    return lines;
-}
-
-void index_select_kernel(const KernelCall& c) {
-    const Tensor x = plain(c.inputs[0]);
-    const Tensor index = plain(c.inputs[1]);
-    const auto* const at = index.data<std::int64_t>();
-    const Lines lines = lines_of(x.shape(), static_cast<int>(c.attrs.integer("dim")));
-    const std::int64_t count = index.numel();
-    for (std::int64_t i = 0; i < count; ++i)
-        check_index("index_select", at[i], i, lines.length);
-    const auto bytes = lines.inner * static_cast<std::int64_t>(size_of(x.dtype()));
-    const auto* const from = static_cast<const char*>(x.raw());
-    auto* const into = static_cast<char*>(c.outputs[0].raw_mut());
-    for (std::int64_t o = 0; o < lines.outer; ++o) {
-        for (std::int64_t i = 0; i < count; ++i) {
-            std::memcpy(into + (o * count + i) * bytes, from + (o * lines.length + at[i]) * bytes,
-                        static_cast<std::size_t>(bytes));
-        }
-    }
-}
-
-void index_select_backward_kernel(const KernelCall& c) {
-    const Tensor index = plain(c.inputs[1]);
-    const auto* const at = index.data<std::int64_t>();
-    const Lines lines = lines_of(c.attrs.dims("shape"), static_cast<int>(c.attrs.integer("dim")));
-    const std::int64_t count = index.numel();
-    for (std::int64_t i = 0; i < count; ++i)
-        check_index("index_select_backward", at[i], i, lines.length);
-    accumulate(c.inputs[0], c.outputs[0], [&](const auto& f) {
-        for (std::int64_t o = 0; o < lines.outer; ++o) {
-            for (std::int64_t i = 0; i < count; ++i) {
-                for (std::int64_t k = 0; k < lines.inner; ++k)
-                    f((o * count + i) * lines.inner + k,
-                      (o * lines.length + at[i]) * lines.inner + k);
-            }
-        }
-    });
-}
-
-Metas one_hot_shape(const ShapeCall& c) {
-    TensorMeta out = c.inputs[0];
-    need_index(c, out);
-    out.shape.push_back(c.attrs.integer("classes"));
-    return {out};
-}
-
-void one_hot_kernel(const KernelCall& c) {
-    const Tensor index = plain(c.inputs[0]);
-    const std::int64_t classes = c.attrs.integer("classes");
-    const auto* const at = index.data<std::int64_t>();
-    auto* const into = c.outputs[0].data_mut<std::int64_t>();
-    std::fill_n(into, c.outputs[0].numel(), std::int64_t{0});
-    for (std::int64_t i = 0; i < index.numel(); ++i) {
-        check_index("one_hot", at[i], i, classes);
-        into[i * classes + at[i]] = 1;
-    }
-}
-
 // --- gradients
 
 Tensor slice_backward(const Tensor& g, const Shape& shape, std::int64_t dim, std::int64_t start,
@@ -457,10 +284,6 @@ Tensors pad_gradient(const GradCall& c) {
     for (std::int64_t& value : pads)
         value = -value;
     return {pad(c.grads[0], pads)};
-}
-
-Saves save_index(Mask, const Attrs&) {
-    return {2, 0};
 }
 
 Cost no_cost(const ShapeCall&, std::span<const TensorMeta>) {
@@ -554,54 +377,6 @@ std::vector<Op> make_rows() {
               return {flip(c.grads[0], c.attrs.dims("dims"))};
           }},
          flip_kernel);
-    copy({.name = "gather",
-          .help = "out[i][j] = x[index[i][j]][j] for dim 0, and so on",
-          .shape = gather_shape,
-          .gradient = [](const GradCall& c) -> Tensors {
-              const Tensor inputs[] = {c.grads[0], c.inputs[1]};
-              return {
-                  call_one(find_op("gather_backward"), inputs,
-                           {{"shape", c.input_metas[0].shape}, {"dim", c.attrs.integer("dim")}}),
-                  Tensor()};
-          },
-          .saves = save_index,
-          .onnx = "GatherElements"},
-         gather_kernel);
-    copy({.name = "gather_backward",
-          .help = "zeros with g added where gather read",
-          .shape = slice_backward_shape,
-          .gradient = [](const GradCall& c) -> Tensors {
-              return {gather(c.grads[0], c.attrs.integer("dim"), c.inputs[1]), Tensor()};
-          },
-          .saves = save_index},
-         gather_backward_kernel);
-    copy({.name = "index_select",
-          .help = "the entries of x that index names along dim",
-          .shape = index_select_shape,
-          .gradient = [](const GradCall& c) -> Tensors {
-              const Tensor inputs[] = {c.grads[0], c.inputs[1]};
-              return {
-                  call_one(find_op("index_select_backward"), inputs,
-                           {{"shape", c.input_metas[0].shape}, {"dim", c.attrs.integer("dim")}}),
-                  Tensor()};
-          },
-          .saves = save_index,
-          .onnx = "Gather"},
-         index_select_kernel);
-    copy({.name = "index_select_backward",
-          .help = "zeros with g added where index_select read",
-          .shape = slice_backward_shape,
-          .gradient = [](const GradCall& c) -> Tensors {
-              return {index_select(c.grads[0], c.attrs.integer("dim"), c.inputs[1]), Tensor()};
-          },
-          .saves = save_index},
-         index_select_backward_kernel);
-    copy({.name = "one_hot",
-          .help = "1 at the index, 0 elsewhere, along a new last dimension",
-          .shape = one_hot_shape,
-          .flags = kNoGrad,
-          .onnx = "OneHot"},
-         one_hot_kernel);
     return rows;
 }
 
@@ -810,25 +585,6 @@ Tensor flip(const Tensor& x, const Dims& dims) {
         if (x.dim() > 0) wrapped.push_back(d);
     }
     return call_one(op, x, {{"dims", wrapped}});
-}
-
-Tensor gather(const Tensor& x, std::int64_t dim, const Tensor& index) {
-    static const Op& op = find_op("gather");
-    return call_one(op, x, index, {{"dim", static_cast<std::int64_t>(wrap_dim(dim, x.dim()))}});
-}
-
-Tensor index_select(const Tensor& x, std::int64_t dim, const Tensor& index) {
-    static const Op& op = find_op("index_select");
-    if (x.dim() == 0) throw ShapeError("index_select: a 0-dim tensor has nothing to select from.");
-    return call_one(op, x, index, {{"dim", static_cast<std::int64_t>(wrap_dim(dim, x.dim()))}});
-}
-
-Tensor one_hot(const Tensor& index, std::int64_t classes) {
-    static const Op& op = find_op("one_hot");
-    if (classes < 1)
-        throw ValueError("one_hot: the number of classes must be at least 1, not " +
-                         std::to_string(classes) + ".");
-    return call_one(op, index, {{"classes", classes}});
 }
 
 } // namespace wiregrad

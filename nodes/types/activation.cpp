@@ -1,3 +1,5 @@
+#include "engine/nn/activation.h"
+#include "engine/op/tensor_ops.h"
 #include "nodes/types/declare.h"
 
 #include <fmt/core.h>
@@ -139,6 +141,155 @@ NodeType hardtanh_type() {
     return type;
 }
 
+/// An activation with one number to set.
+NodeType tuned(NodeType type, ParamSpec param, Tensor (*function)(const Tensor&, double)) {
+    type.params = {std::move(param)};
+    type.build = [function, name = type.id, id = type.params[0].id](const BuildContext& context) {
+        need_floating(context, name);
+        return make_unary(
+            [function, value = context.real(id)](const Tensor& x) { return function(x, value); });
+    };
+    type.pytorch = [name = type.id, id = type.params[0].id,
+                    standard =
+                        std::get<double>(type.params[0].standard)](const BuildContext& context) {
+        return module_line(Arguments().option(id, context.real(id), standard).call("nn." + name));
+    };
+    return type;
+}
+
+NodeType celu_type() {
+    ParamSpec alpha = real_param("alpha", "Alpha", 1, 0, 100,
+                                 "How far below zero the output goes, and how slowly.");
+    alpha.min_excluded = true;
+    return tuned(activation("CELU", "max(0, x) + min(0, alpha * (exp(x / alpha) - 1))",
+                            {"continuous elu"},
+                            "An ELU whose slope has no step, whatever alpha is."),
+                 alpha, celu);
+}
+
+NodeType threshold_type() {
+    NodeType type = activation("Threshold", "x if x > threshold, else value", {"cut off"},
+                               "Keeps what lies above a threshold and replaces the rest.");
+    type.params = {real_param("threshold", "Threshold", 0, -1e6, 1e6, "What is above it stays."),
+                   real_param("value", "Value", 0, -1e6, 1e6, "What the rest becomes.")};
+    type.build = [](const BuildContext& context) {
+        need_floating(context, "Threshold");
+        return make_unary([edge = context.real("threshold"), value = context.real("value")](
+                              const Tensor& x) { return threshold(x, edge, value); });
+    };
+    type.pytorch = [](const BuildContext& context) {
+        return module_line(Arguments()
+                               .positional(py(context.real("threshold")))
+                               .positional(py(context.real("value")))
+                               .call("nn.Threshold"));
+    };
+    return type;
+}
+
+NodeType prelu_type() {
+    NodeType type =
+        activation("PReLU", "x if x > 0, else weight * x", {"parametric relu", "learned slope"},
+                   "Like LeakyReLU, but the slope for negative numbers is learned.");
+    type.params = {
+        choice_param("num_parameters", "Slopes", "one",
+                     {{"one", "One for all"}, {"channels", "One for each channel"}},
+                     "Whether all numbers share a slope, or each channel (dimension 1) has one."),
+        real_param("init", "Start", 0.25, -10, 10, "The slope that training starts with.")};
+    const auto count = [](const BuildContext& context) -> std::int64_t {
+        if (context.text("num_parameters") == "one") return 1;
+        const Shape& shape = context.inputs[0].shape;
+        if (shape.size() < 2)
+            throw ShapeError(
+                fmt::format("PReLU finds no channels in an input of shape {}", shape.str()));
+        return shape[1];
+    };
+    type.build = [count](const BuildContext& context) -> std::shared_ptr<nn::Module> {
+        need_floating(context, "PReLU");
+        return std::make_shared<nn::PReLU>(count(context), context.real("init"),
+                                           context.inputs[0].dtype);
+    };
+    type.pytorch = [count](const BuildContext& context) {
+        return module_line(Arguments()
+                               .option("num_parameters", count(context), std::int64_t{1})
+                               .option("init", context.real("init"), 0.25)
+                               .call("nn.PReLU"));
+    };
+    return type;
+}
+
+NodeType rrelu_type() {
+    NodeType type =
+        activation("RReLU", "x if x > 0, else a * x with a drawn from [lower, upper)",
+                   {"randomized relu", "random slope"},
+                   "While training, negative numbers get random slopes; afterwards their mean.");
+    type.params = {real_param("lower", "Lowest slope", 0.125, -10, 10, "The slopes start here."),
+                   real_param("upper", "Highest slope", 1.0 / 3, -10, 10, "The slopes end here.")};
+    type.check = [](const Params& params) -> std::string {
+        const double low = std::get<double>(params.at("lower")),
+                     high = std::get<double>(params.at("upper"));
+        return low <= high ? ""
+                           : fmt::format("lower must not be above upper, got {} and {}", low, high);
+    };
+    type.build = [](const BuildContext& context) {
+        need_floating(context, "RReLU");
+        const double low = context.real("lower"), high = context.real("upper");
+        if (!(low <= high))
+            throw ValueError(
+                fmt::format("RReLU needs lower not above upper, got {} and {}", low, high));
+        return make_function([low, high, stream = context.stream](
+                                 std::span<const Tensor> xs, const nn::ForwardContext& forward) {
+            return Tensors{rrelu(xs[0], low, high, forward.training, forward.state.random, stream)};
+        });
+    };
+    type.pytorch = [](const BuildContext& context) {
+        return module_line(Arguments()
+                               .option("lower", context.real("lower"), 0.125)
+                               .option("upper", context.real("upper"), 1.0 / 3)
+                               .call("nn.RReLU"));
+    };
+    return type;
+}
+
+NodeType glu_type() {
+    NodeType type = activation("GLU", "a * sigmoid(b), with a and b the halves of x",
+                               {"gated linear unit", "gate"},
+                               "Splits its input in two; the second half decides how much of the "
+                               "first passes. The output is half as large.");
+    type.params = {int_param("dim", "Dimension", -1, -7, 7,
+                             "Along which dimension to split; its size must be even.")};
+    type.build = [](const BuildContext& context) {
+        need_floating(context, "GLU");
+        const std::int64_t dim = context.integer("dim");
+        const Shape& shape = context.inputs[0].shape;
+        const int axis = wrap_dim(dim, shape.size());
+        if (axis == 0)
+            throw ValueError(
+                fmt::format("GLU over dimension {} would mix the samples of a batch", dim));
+        if (shape[axis] % 2 != 0)
+            throw ShapeError(fmt::format("GLU cannot halve dimension {} of {}: {} is odd", axis,
+                                         shape.str(), shape[axis]));
+        return make_unary([dim](const Tensor& x) { return glu(x, dim); });
+    };
+    type.pytorch = [](const BuildContext& context) {
+        return module_line(
+            Arguments().option("dim", context.integer("dim"), std::int64_t{-1}).call("nn.GLU"));
+    };
+    return type;
+}
+
+NodeType softmax2d_type() {
+    NodeType type = activation("Softmax2d", "exp(x) / sum over channels of exp(x)",
+                               {"channel softmax", "pixel probabilities"},
+                               "Turns the channels of each pixel into probabilities.");
+    type.build = [](const BuildContext& context) {
+        need_floating(context, "Softmax2d");
+        need_rank(context, 4, "Softmax2d", "N × C × H × W");
+        return make_unary([](const Tensor& x) { return softmax(x, 1); });
+    };
+    type.pytorch = [](const BuildContext&) { return module_line("nn.Softmax2d()"); };
+    return type;
+}
+
 /// Softmax and LogSoftmax: along one dimension.
 NodeType along_dim(std::string id, std::string formula, std::vector<std::string> synonyms,
                    std::string help, Tensor (*function)(const Tensor&, std::int64_t)) {
@@ -194,6 +345,28 @@ std::vector<NodeType> activation_types() {
               "A sigmoid made of straight lines; quick.", hardsigmoid),
         plain("Hardswish", "x * hardsigmoid(x)", {},
               "A swish made of straight lines and a parabola; quick.", hardswish),
+        prelu_type(),
+        plain("LogSigmoid", "log(sigmoid(x))", {"log logistic"},
+              "Logarithm of the sigmoid, without overflow.", logsigmoid),
+        celu_type(),
+        plain("Softsign", "x / (1 + |x|)", {},
+              "Squeezes any number into -1 to 1, more slowly than Tanh.", softsign),
+        plain("Tanhshrink", "x - tanh(x)", {}, "What Tanh takes away from a number.", tanhshrink),
+        tuned(activation("Hardshrink", "x if |x| > lambd, else 0", {"shrinkage"},
+                         "Sets small numbers to zero and keeps the others."),
+              real_param("lambd", "Width", 0.5, 0, 1e6, "Numbers up to this size become zero."),
+              hardshrink),
+        tuned(activation("Softshrink", "x moved by lambd towards 0",
+                         {"shrinkage", "soft threshold"},
+                         "Moves every number towards zero and sets small ones to zero."),
+              real_param("lambd", "Width", 0.5, 0, 1e6, "How far numbers move."), softshrink),
+        threshold_type(),
+        rrelu_type(),
+        glu_type(),
+        along_dim("Softmin", "exp(-x) / sum(exp(-x))", {"probabilities"},
+                  "Like Softmax, but the smallest number gets the highest probability.",
+                  [](const Tensor& x, std::int64_t dim) { return softmax(neg(x), dim); }),
+        softmax2d_type(),
     };
 }
 

@@ -25,6 +25,8 @@ std::vector<NodeType> optimizer_types();     // SGD, Adam, AdamW
 std::vector<NodeType> group_types();         // Group, GroupInput, GroupOutput
 std::vector<NodeType> note_types();          // Note
 
+NodeType formula_type(); // in the family of mathematics
+
 using Family = std::vector<NodeType> (*)();
 inline std::span<const Family> families() {
     static constexpr Family kFamilies[] = {

@@ -32,7 +32,120 @@ struct Case {
     int integers = -1; ///< index of an input of whole numbers, with values below `below`
     std::int64_t below = 0;
     bool training = true;
+    double low = -2, high = 2; ///< of the other inputs
 };
+
+/// Math, shape, activation and loss nodes beyond the first ones.
+std::vector<Case> vocabulary() {
+    const Shape picture{3, 4, 7, 6}, rows{5, 6}, sequence{3, 4, 5};
+    const auto text = [](const char* value) { return ParamValue(std::string(value)); };
+    std::vector<Case> all = {
+        {"PReLU", {{"num_parameters", text("channels")}, {"init", 0.4}}, {sequence}},
+        {"CELU", {{"alpha", 0.6}}, {rows}},
+        {"Hardshrink", {{"lambd", 0.9}}, {rows}},
+        {"Softshrink", {{"lambd", 0.9}}, {rows}},
+        {"Threshold", {{"threshold", 0.3}, {"value", -1.5}}, {rows}},
+        {"RReLU", {}, {rows}, -1, 0, false},
+        {"GLU", {{"dim", whole(1)}}, {sequence}},
+        {"Softmin", {{"dim", whole(1)}}, {sequence}},
+        {"Softmax2d", {}, {picture}},
+        {"Div", {}, {rows, rows}, -1, 0, true, 0.5, 2},
+        {"Maximum", {}, {rows, rows}},
+        {"Minimum", {}, {rows, {5, 1}}},
+        {"Einsum", {}, {rows, rows}},
+        {"Einsum", {{"equation", text("nij,njk->nik")}}, {{2, 3, 4}, {2, 4, 5}}},
+        {"Formula", {}, {rows}},
+        {"Formula",
+         {{"expression", text("max(a, 0.3) * sigmoid(beta * b) - 2 ** -a / (1 + gamma^2)")},
+          {"inputs", text("a, b")},
+          {"weights", text("beta = 1.5, gamma")}},
+         {rows, rows}},
+        {"Formula",
+         {{"expression", text("where(x > mean(x, -1), tanh(x), clamp(-x, -1, 1.5)) + pi")}},
+         {rows}},
+        {"Sum", {{"dim", list({1, 2})}}, {sequence}},
+        {"Prod", {}, {sequence}},
+        {"Max", {{"keepdim", true}}, {sequence}},
+        {"Min", {{"dim", list({1, 2})}}, {sequence}},
+        {"Var", {}, {sequence}},
+        {"Std", {{"dim", list({1, 2})}}, {sequence}},
+        {"LogSumExp", {}, {sequence}},
+        {"Norm", {}, {sequence}},
+        {"Norm", {{"ord", 3.0}, {"dim", list({1})}, {"keepdim", true}}, {sequence}},
+        {"Cumsum", {}, {sequence}},
+        {"Cumprod", {{"dim", whole(1)}}, {sequence}},
+        {"TopK", {{"k", whole(2)}}, {sequence}},
+        {"TopK", {{"k", whole(3)}, {"dim", whole(1)}, {"largest", false}}, {sequence}},
+        {"AddNumber", {{"other", -1.5}}, {rows}},
+        {"MulNumber", {{"other", -1.5}}, {rows}},
+        {"Pow", {{"exponent", 3.0}}, {rows}},
+        {"Pow", {{"exponent", 0.5}}, {rows}, -1, 0, true, 0.5, 2},
+        {"Clamp", {{"min", -0.7}}, {rows}},
+        {"Abs", {}, {rows}},
+        {"Neg", {}, {rows}},
+        {"Exp", {}, {rows}},
+        {"Log", {}, {rows}, -1, 0, true, 0.5, 2},
+        {"Sqrt", {}, {rows}, -1, 0, true, 0.5, 2},
+        {"Square", {}, {rows}},
+        {"Sin", {}, {rows}},
+        {"Cos", {}, {rows}},
+        {"Transpose", {}, {sequence}},
+        {"Squeeze", {}, {{3, 4, 1}}},
+        {"Unsqueeze", {{"dim", whole(1)}}, {rows}},
+        {"Stack", {}, {rows, rows, rows}},
+        {"Split", {{"size", whole(2)}}, {rows}},
+        {"Chunk", {}, {rows}},
+        {"Slice", {{"start", whole(1)}, {"end", whole(-1)}, {"step", whole(2)}}, {rows}},
+        {"Select", {}, {sequence}},
+        {"Pad", {}, {sequence}},
+        {"Pad", {{"pad", list({1, 2, 0, 3})}, {"value", 0.5}}, {picture}},
+        {"Pad", {{"pad", list({1, 2})}, {"mode", text("reflect")}}, {sequence}},
+        {"Pad", {{"pad", list({1, 2})}, {"mode", text("replicate")}}, {sequence}},
+        {"Pad", {{"pad", list({1, 2})}, {"mode", text("circular")}}, {sequence}},
+        {"Flip", {{"dims", list({1, -1})}}, {sequence}},
+        {"Roll", {{"shifts", whole(-2)}}, {sequence}},
+        {"Tile", {}, {sequence}},
+        {"Tril", {{"diagonal", whole(1)}}, {sequence}},
+        {"Triu", {}, {sequence}},
+        {"NLLLoss", {}, {{5, 4}, {5}}, 1, 4},
+        {"NLLLoss",
+         {{"ignore_index", whole(2)}, {"reduction", text("sum")}},
+         {{9, 4, 3}, {9, 3}},
+         1,
+         4},
+        {"BCELoss", {}, {rows, rows}, -1, 0, true, 0.05, 0.95},
+        {"SmoothL1Loss", {{"beta", 0.7}}, {rows, rows}},
+        {"HuberLoss", {{"delta", 0.7}, {"reduction", text("sum")}}, {rows, rows}},
+        {"KLDivLoss", {{"reduction", text("batchmean")}}, {rows, rows}, -1, 0, true, 0.05, 1},
+        {"KLDivLoss", {{"log_target", true}}, {rows, rows}},
+        {"PoissonNLLLoss", {}, {rows, rows}, -1, 0, true, 0.2, 3},
+        {"PoissonNLLLoss",
+         {{"log_input", false}, {"full", true}},
+         {rows, rows},
+         -1,
+         0,
+         true,
+         0.2,
+         3},
+        {"GaussianNLLLoss", {}, {rows, rows, rows}, -1, 0, true, 0.2, 2},
+        {"GaussianNLLLoss", {{"full", true}}, {rows, rows, rows}, -1, 0, true, 0.2, 2},
+        {"TripletMarginLoss", {{"margin", 3.0}}, {rows, rows, rows}},
+        {"TripletMarginLoss", {{"margin", 3.0}, {"swap", true}}, {rows, rows, rows}},
+        {"CosineEmbeddingLoss", {{"margin", -0.9}}, {rows, rows, {5}}, 2, 2},
+        {"MarginRankingLoss", {{"margin", 0.4}}, {rows, rows, rows}},
+        {"HingeEmbeddingLoss", {}, {rows, rows}, 1, 2},
+        {"SoftMarginLoss", {}, {rows, rows}, 1, 2},
+        {"MultiLabelSoftMarginLoss", {}, {rows, rows}, 1, 2},
+        {"MultiMarginLoss", {}, {rows, {5}}, 1, 6},
+        {"MultiMarginLoss", {{"p", whole(2)}, {"margin", 0.7}}, {rows, {5}}, 1, 6},
+        {"CTCLoss", {}, {{2, 9, 5}, {2, 3}}, 1, 5},
+        {"DiceLoss", {}, {picture, picture}, -1, 0, true, 0, 1},
+        {"IoULoss", {{"smooth", 0.5}}, {rows, rows}, -1, 0, true, 0, 1},
+        {"FocalLoss", {}, {rows, rows}, 1, 2},
+        {"FocalLoss", {{"alpha", -1.0}, {"gamma", 1.5}}, {rows, rows}, 1, 2},
+    };
+    return all;
+}
 
 std::vector<Case> cases() {
     const Shape picture{3, 4, 7, 6}, rows{5, 6}, sequence{3, 4, 5};
@@ -330,8 +443,12 @@ std::vector<Case> cases() {
         {"CircularPad2d", {{"padding", list({1, 2, 0, 3})}}, {picture}},
         {"CircularPad3d", {}, {{2, 2, 3, 4, 3}}},
     };
+    for (const Case& one : vocabulary())
+        all.push_back(one);
+    // Softmax2d wants pictures; RReLU draws its own slopes while it trains.
     for (const NodeType& type : node_types())
-        if (type.category == "Activation") all.push_back({type.id, {}, {rows}});
+        if (type.category == "Activation" && type.id != "Softmax2d" && type.id != "RReLU")
+            all.push_back({type.id, {}, {rows}});
     return all;
 }
 
@@ -365,7 +482,7 @@ Built build(const Case& one, DType dtype) {
                                                    static_cast<std::uint32_t>(one.below));
             values = Tensor::from(numbers, one.shapes[i]);
         } else {
-            generator.uniform_(values, -2, 2);
+            generator.uniform_(values, one.low, one.high);
         }
         metas.push_back({values.shape(), values.dtype()});
         built.inputs.push_back(values);

@@ -39,7 +39,7 @@ TEST(Search, finds_what_a_person_means) {
                                                           {"plus", "Add"},
                                                           {"soft", "Softmax"},
                                                           {"softmax", "Softmax"},
-                                                          {"transpose", "Permute"},
+                                                          {"transpose", "Transpose"},
                                                           {"CROSS ENTROPY", "CrossEntropyLoss"},
                                                           {"lrelu", "LeakyReLU"}};
     for (const auto& [text, id] : wanted)
