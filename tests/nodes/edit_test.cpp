@@ -89,7 +89,9 @@ TEST(Edit, parameters_out_of_range_are_refused_in_words) {
     EXPECT_EQ(refused(graph, {SetParam{"sgd", "lr", std::numeric_limits<double>::quiet_NaN()}}),
               "lr must be a finite number, got nan");
     EXPECT_EQ(refused(graph, {SetParam{"sgd", "schedule", std::string("up")}}),
-              "schedule must be one of constant, step, cosine, got \"up\"");
+              "schedule must be one of constant, step, multistep, exponential, cosine, "
+              "warm_restarts, linear, constant_factor, polynomial, one_cycle, cyclic, plateau, "
+              "got \"up\"");
     EXPECT_EQ(refused(graph, {SetParam{"sgd", "nothing", 1.0}}),
               "sgd (SGD) has no parameter \"nothing\"");
     EXPECT_EQ(refused(graph, {Move{"sgd", {std::numeric_limits<double>::infinity(), 0}}}),
