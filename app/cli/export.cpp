@@ -21,8 +21,10 @@ int export_project(const ExportOptions& options) {
     }
     const graph::Graph graph = open_project(options.project);
     std::string problems;
-    for (const std::string& problem : graph::export_problems(graph)) {
-        problems += (problems.empty() ? "" : "; ") + problem;
+    if (!target->drawing) {
+        for (const std::string& problem : graph::export_problems(graph)) {
+            problems += (problems.empty() ? "" : "; ") + problem;
+        }
     }
     if (!problems.empty()) {
         throw UsageError("the network is not finished: " + problems);
@@ -36,7 +38,7 @@ int export_project(const ExportOptions& options) {
     export_options.with_data = !options.without_data;
     const std::string weights =
         options.weights.empty() ? graph::weights_path(options.project.file) : options.weights;
-    const bool trained = std::filesystem::exists(weights);
+    const bool trained = !target->drawing && std::filesystem::exists(weights);
     if (trained) {
         const auto model = graph::compile_model(graph);
         load_weights_into(*model, graph, options.project.file, options.weights);
@@ -50,7 +52,7 @@ int export_project(const ExportOptions& options) {
         fmt::print("{}  {}, {}\n", file.path, file.what,
                    bytes_text(static_cast<double>(file.bytes.size())));
     }
-    if (!trained) {
+    if (!trained && !target->drawing) {
         fmt::print("The weights are initial ones: nothing was trained yet.\n");
     }
     return 0;

@@ -8,6 +8,7 @@
 #include "engine/io/safetensors.h"
 #include "nodes/export/certificate.h"
 #include "nodes/export/outline.h"
+#include "nodes/picture.h"
 #include "nodes/project.h"
 
 namespace wiregrad::graph {
@@ -49,6 +50,10 @@ std::vector<ExportFile> export_hdf5(const Graph& graph, const ExportOptions& opt
     return {{options.path, io::encode_hdf5(file), "weights"}};
 }
 
+std::vector<ExportFile> export_svg(const Graph& graph, const ExportOptions& options) {
+    return {{options.path, bytes_of(svg_picture(graph)), "drawing"}};
+}
+
 } // namespace
 
 const std::vector<ExportTarget>& export_targets() {
@@ -61,6 +66,7 @@ const std::vector<ExportTarget>& export_targets() {
         {"safetensors", "Weights, safetensors", ".safetensors", export_safetensors},
         {"npz", "Weights, NumPy", ".npz", export_npz},
         {"hdf5", "Weights, HDF5", ".h5", export_hdf5},
+        {"svg", "Drawing", ".svg", export_svg, true},
     };
     return targets;
 }

@@ -31,6 +31,7 @@ struct ExportTarget {
     const char* label;
     const char* extension; ///< ".py"
     std::vector<ExportFile> (*make)(const Graph& graph, const ExportOptions& options);
+    bool drawing = false; ///< no weights in it, and an unfinished network has one too
 };
 const std::vector<ExportTarget>& export_targets();
 /// Null when there is none of that id.

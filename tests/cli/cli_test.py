@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 import unittest
+import xml.etree.ElementTree
 
 BINARY, EXAMPLES = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 
@@ -94,6 +95,17 @@ class Cli(unittest.TestCase):
         self.assertLess(linear, 0.95)
         lenet = events(self.train("digits-lenet"))[-1]["metrics"]["test_accuracy"]
         self.assertGreaterEqual(lenet, 0.98)
+
+    def test_a_drawing_needs_no_finished_network(self):
+        project = json.loads(read(self.example("spirals")))
+        project["wires"] = project["wires"][:2]
+        write(os.path.join(self.folder, "half.wiregrad"), json.dumps(project))
+        picture = os.path.join(self.folder, "half.svg")
+        done = run("export", os.path.join(self.folder, "half.wiregrad"), "--to", "svg", "-o", picture)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        texts = ["".join(e.itertext()) for e in xml.etree.ElementTree.parse(picture).iter() if e.tag.endswith("text")]
+        for label in ("Linear", "Tanh", "BCEWithLogitsLoss"):
+            self.assertTrue(any(label in text for text in texts), texts)
 
     def test_same_seed_same_bits_another_seed_another_curve(self):
         first = losses(self.train("spirals", "--steps", 50, "--seed", 7))
