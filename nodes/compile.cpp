@@ -8,7 +8,9 @@
 #include "datasets/loader.h"
 #include "engine/autograd/tape.h"
 #include "engine/core/error.h"
+#include "engine/core/recorder.h"
 #include "engine/nn/generator.h"
+#include "engine/program/recorded.h"
 #include "nodes/analysis.h"
 #include "nodes/infer.h"
 #include "nodes/initial.h"
@@ -75,7 +77,8 @@ class Weights final : public nn::Module {
 
 class GraphModel final : public CompiledModel {
   public:
-    GraphModel(const Graph& graph, const Inference& inference, const CompileOptions& options) {
+    GraphModel(const Graph& graph, const Inference& inference, const CompileOptions& options)
+        : record_predictions_(options.program) {
         const std::set<std::string> wanted = choose(inference);
         for (const std::string& id : inference.order)
             if (wanted.contains(id)) add_step(inference.at(id), inference.flat);
@@ -116,16 +119,7 @@ class GraphModel final : public CompiledModel {
             if (step.role == Role::Metric) {
                 const autograd::NoGrad scope;
                 const Tensors values = run(step, slots, context);
-                train::MetricSum metric;
-                if (step.finish) {
-                    metric.counts = values[0].to_vector();
-                    metric.counts.push_back(values[1].item());
-                    metric.finish = step.finish;
-                } else {
-                    metric.sum = values[0].item();
-                    metric.count = values[1].item();
-                }
-                result.metrics.push_back(std::move(metric));
+                result.metrics.emplace_back(values[0], values[1], step.finish);
             } else {
                 Tensors values = run(step, slots, context);
                 if (step.role == Role::Loss) result.losses.push_back(values[0]);
@@ -141,8 +135,24 @@ class GraphModel final : public CompiledModel {
     }
 
     std::vector<std::pair<std::string, Tensor>> predict(const Tensor& x) override {
-        const autograd::NoGrad scope;
-        return predict_with(x, evaluation());
+        if (!record_predictions_) {
+            const autograd::NoGrad scope;
+            return predict_with(x, evaluation());
+        }
+        const Tensors& results = predictions_({x}, 0, [this](const Tensors& in) {
+            Tensors values;
+            predicted_.clear();
+            for (auto& [id, value] : predict_with(in[0], evaluation())) {
+                predicted_.push_back(id);
+                values.push_back(std::move(value));
+            }
+            return values;
+        });
+        std::vector<std::pair<std::string, Tensor>> named;
+        for (std::size_t i = 0; i < results.size(); ++i) // the recording's memory is used again
+            named.emplace_back(predicted_[i],
+                               predictions_.program() ? results[i].clone() : results[i]);
+        return named;
     }
 
     Tensor value(const std::string& node, const std::string& port, const Tensor& x) override {
@@ -315,6 +325,7 @@ class GraphModel final : public CompiledModel {
         inputs.reserve(step.inputs.size());
         for (int index : step.inputs)
             inputs.push_back(slots[static_cast<std::size_t>(index)]);
+        const Origin origin(step.id);
         try {
             return step.module->forward(inputs, context);
         } catch (...) {
@@ -377,6 +388,9 @@ class GraphModel final : public CompiledModel {
         return result;
     }
 
+    bool record_predictions_ = false;
+    program::Recorded predictions_;
+    std::vector<std::string> predicted_; ///< nodes of its results
     Weights weights_;
     std::vector<Step> steps_;
     int slot_count_ = 0;
@@ -502,6 +516,7 @@ train::TrainPlan compile(const Graph& graph, const CompileOptions& options) {
     plan.epochs = training.epochs;
     plan.seed = training.seed;
     plan.threads = options.threads;
+    plan.program = options.program;
     plan.graph_hash = graph_hash(graph);
     for (const std::string& id : inference.order) {
         const Inferred& node = inference.at(id);

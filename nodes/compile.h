@@ -18,6 +18,8 @@ struct CompileOptions {
     int threads = 0;
     bool random_data =
         false; ///< batches of random numbers in the described shapes instead of the data (bench)
+    bool program =
+        false; ///< steps, evaluation and prediction are recorded and replayed, where they can be
     /// Called while datasets are opened: what is done, fraction 0..1; returns false to cancel.
     std::function<bool(const std::string&, double)> progress{};
     std::function<void(const data::Splits&)> opened{}; ///< called with the run's data

@@ -154,6 +154,7 @@ void bench_one(const std::string& name, const BenchOptions& options) {
     graph::apply(graph, graph::Edit{graph::SetTraining{training}});
     graph::CompileOptions compile_options;
     compile_options.threads = options.threads;
+    compile_options.program = options.program;
     compile_options.random_data = true;
     const graph::Analysis analysis = graph::analyze(graph, false);
     const double base_mb = peak_rss_mb();

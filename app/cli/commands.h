@@ -31,6 +31,7 @@ struct TrainOptions {
     int threads = 0;
     std::string out; ///< folder of weights and checkpoint; empty: the project's
     bool resume = false;
+    bool program = false; ///< the step recorded and optimised instead of op by op
 };
 int train(const TrainOptions& options);
 
@@ -50,7 +51,12 @@ struct PredictOptions {
 };
 int predict(const PredictOptions& options);
 
-int info(const ProjectOptions& options);
+struct InfoOptions {
+    ProjectOptions project;
+    bool program = false; ///< print the recorded training step instead
+    std::string pass;     ///< as it is after this pass; empty: after the last one
+};
+int info(const InfoOptions& options);
 int check(const ProjectOptions& options);
 int nodes(bool json);
 struct DatasetsOptions {
@@ -68,6 +74,7 @@ struct BenchOptions {
     int threads = 1;
     std::int64_t steps = 0; ///< 0: about two seconds' worth
     bool infer = false;
+    bool program = false;
     bool json = false;
 };
 int bench(const BenchOptions& options);

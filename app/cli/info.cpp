@@ -6,8 +6,14 @@
 #include <algorithm>
 
 #include "app/cli/commands.h"
+#include "engine/core/config.h"
+#include "engine/core/recorder.h"
+#include "engine/program/execute.h"
+#include "engine/program/passes.h"
+#include "engine/train/step_program.h"
 #include "nodes/analysis.h"
 #include "nodes/catalogue.h"
+#include "nodes/compile.h"
 
 namespace wiregrad::cli {
 using Json = nlohmann::ordered_json;
@@ -120,9 +126,61 @@ Json json_of(const graph::NodeType& type) {
     return entry;
 }
 
+/// A training step of the project as it would be recorded, on random data of its shapes.
+struct RecordedStep {
+    program::Program program;
+    program::Preflight preflight;
+};
+RecordedStep record_step(const graph::Graph& graph, const std::string& last_pass) {
+    graph::CompileOptions compile_options;
+    compile_options.random_data = true;
+    const train::TrainPlan plan = graph::compile(graph, compile_options);
+    nn::ForwardContext context;
+    context.state.random = Tensor::zeros({2}, DType::Int64);
+    RecordedStep step{train::trace_step(plan, plan.train->batch(0, 0), context, {}), {}};
+    program::optimize(step.program, {.check = true, .last = last_pass});
+    step.preflight = program::preflight(step.program, {.threads = num_threads(), .trial = false});
+    return step;
+}
+/// Nothing where the step reads values and so cannot be recorded.
+std::optional<RecordedStep> recorded_step(const graph::Graph& graph) {
+    try {
+        return record_step(graph, "");
+    } catch (const Error&) {
+        return std::nullopt;
+    }
+}
+Json step_facts(const RecordedStep& step) {
+    const program::MemoryPlan& plan = step.preflight.plan;
+    return {{"event", "step"},
+            {"flops", step.program.cost().flops},
+            {"instructions", step.program.instructions.size()},
+            {"peak_bytes", plan.total()},
+            {"state_bytes", plan.state_bytes},
+            {"input_bytes", plan.input_bytes},
+            {"arena_bytes", plan.arena_bytes},
+            {"largest", program::largest_values(step.program, plan, 5)}};
+}
+int print_step(const ProjectOptions& options, const std::string& last_pass) {
+    const RecordedStep step = record_step(open_project(options), last_pass);
+    if (options.json) {
+        print_line(step_facts(step));
+        for (std::size_t i = 0; i < step.program.instructions.size(); ++i)
+            print_line(Json{{"event", "instruction"},
+                            {"node", Origin::name(step.program.instructions[i].origin)},
+                            {"text", print(step.program, step.program.instructions[i])},
+                            {"runs_as", step.preflight.implementations[i]}});
+        return 0;
+    }
+    fmt::print("{}", print(step.program, step.preflight.implementations));
+    return 0;
+}
+
 } // namespace
 
-int info(const ProjectOptions& options) {
+int info(const InfoOptions& all) {
+    const ProjectOptions& options = all.project;
+    if (all.program || !all.pass.empty()) return print_step(options, all.pass);
     const graph::Graph graph = open_project(options);
     const graph::Analysis analysis = graph::analyze(graph, false);
     if (!options.json) {
@@ -174,6 +232,8 @@ int info(const ProjectOptions& options) {
                         {"training_bytes", analysis.training_bytes},
                         {"batch_size", graph.training().batch_size},
                         {"runnable", analysis.runnable()}});
+        if (analysis.runnable())
+            if (const auto step = recorded_step(graph)) print_line(step_facts(*step));
     } else {
         fmt::print(
             "\n{} weights, {} FLOPs forward a sample, about {} to train with a batch of {}\n",
@@ -181,6 +241,13 @@ int info(const ProjectOptions& options) {
             bytes_text(analysis.training_bytes), graph.training().batch_size);
         if (!analysis.runnable()) {
             fmt::print("This project has errors: see wiregrad check\n");
+        } else if (const auto step = recorded_step(graph)) {
+            const program::MemoryPlan& plan = step->preflight.plan;
+            fmt::print("A training step: {} FLOPs, {} instructions, planned peak {} ({} weights "
+                       "and optimizer, {} batch, {} in between)\n",
+                       count_text(step->program.cost().flops), step->program.instructions.size(),
+                       bytes_text(double(plan.total())), bytes_text(double(plan.state_bytes)),
+                       bytes_text(double(plan.input_bytes)), bytes_text(double(plan.arena_bytes)));
         }
     }
     return 0;

@@ -64,6 +64,9 @@ int run(int argc, char** argv) {
                               "Folder for weights and checkpoint; the project's unless given");
     train_command->add_flag("--resume", train_options.resume, "Go on from the checkpoint, exactly");
 
+    train_command->add_flag("--program", train_options.program,
+                            "Record the step once, optimise it and replay it, instead of op by op");
+
     EvalOptions eval_options;
     CLI::App* eval_command =
         app.add_subcommand("eval", "Loss and metrics of trained weights on a split");
@@ -87,10 +90,15 @@ int run(int argc, char** argv) {
     predict_command->add_option("--top", predict_options.top, "How many classes to print")
         ->check(CLI::Range(1, 100000));
 
-    ProjectOptions info_options, check_options;
+    InfoOptions info_options;
+    ProjectOptions check_options;
     CLI::App* info_command =
         app.add_subcommand("info", "Every node's output shape, weights, FLOPs and memory");
-    add_project(info_command, info_options);
+    add_project(info_command, info_options.project);
+    info_command->add_flag("--program", info_options.program,
+                           "Print the training step as it is recorded and optimised");
+    info_command->add_option("--pass", info_options.pass,
+                             "With --program: as it is after this pass (none, simplify, ...)");
     CLI::App* check_command = app.add_subcommand(
         "check",
         "Problems with their reasons and offered fixes; exit status 1 if there is an error");
@@ -125,6 +133,8 @@ int run(int argc, char** argv) {
     bench_command->add_option("--steps", bench_options.steps, "0: about two seconds' worth")
         ->check(CLI::Range(0L, 100000000L));
     bench_command->add_flag("--infer", bench_options.infer, "Inference instead of training");
+    bench_command->add_flag("--program", bench_options.program,
+                            "Record the step once, optimise it and replay it, instead of op by op");
     bench_command->add_flag("--json", bench_options.json, "Print one JSON object a line");
 
     ImportOptions import_options;

@@ -42,6 +42,7 @@ struct Node {
     Attrs attrs;
     std::uint64_t sequence =
         0; ///< grows with each recorded op, so that inputs always have smaller numbers
+    std::uint32_t origin = 0; ///< of the graph's node (engine/core/recorder.h)
     std::vector<TensorMeta> input_metas;
     std::vector<TensorMeta> output_metas;
     std::vector<Edge> edges;          ///< one for each input

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <limits>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "engine/autograd/node.h"
 #include "engine/core/error.h"
+#include "engine/core/recorder.h"
 #include "engine/core/tensor_body.h"
 #include "engine/op/bottom.h"
 #include "engine/op/ops.h"
@@ -16,6 +18,7 @@ namespace autograd {
 namespace {
 
 thread_local bool t_enabled = true;
+thread_local bool t_backward = false;
 std::atomic<std::uint64_t> g_sequence{0};
 
 /// What released nodes leave behind, waiting to be destroyed one after the other.
@@ -71,11 +74,14 @@ class Pass {
     Pass(BackwardOptions options, Targets* targets) : options_(options), targets_(targets) {}
 
     void run(std::span<const Tensor> roots, std::span<const Tensor> seeds) {
-        const bool previous = std::exchange(t_enabled, options_.create_graph);
         struct Restore {
-            bool value;
-            ~Restore() { t_enabled = value; }
-        } const restore{previous};
+            bool enabled, backward;
+            ~Restore() {
+                t_enabled = enabled;
+                t_backward = backward;
+            }
+        } const restore{std::exchange(t_enabled, options_.create_graph),
+                        std::exchange(t_backward, true)};
         std::vector<Edge> starts;
         for (std::size_t i = 0; i < roots.size(); ++i)
             starts.push_back(check_root(roots[i], i));
@@ -206,8 +212,7 @@ class Pass {
         // stays harmless.
         const bool own = grad.body().use_count() == 1 && grad.body()->storage.use_count() == 1 &&
                          grad.is_contiguous();
-        leaf.grad =
-            own || options_.create_graph || !grad.has_data() ? std::move(grad) : grad.clone();
+        leaf.grad = own || options_.create_graph ? std::move(grad) : grad.clone();
     }
 
     void step(Pending& pending) {
@@ -240,6 +245,7 @@ class Pass {
     }
 
     Tensors gradients(const std::shared_ptr<Node>& node, std::span<const Tensor> grads) {
+        const Origin origin(node->origin);
         std::vector<Tensor> inputs(node->input_metas.size());
         std::vector<Tensor> outputs(node->output_metas.size());
         for (std::size_t i = 0; i < node->saved_inputs.size(); ++i) {
@@ -294,6 +300,9 @@ class Pass {
 
 } // namespace
 
+bool in_backward() {
+    return t_backward;
+}
 bool enabled() {
     return t_enabled;
 }
@@ -334,9 +343,15 @@ void Node::release() {
 
 Tensors record(const Op& op, std::span<const Tensor> inputs, const Attrs& attrs) {
     Mask needs = 0;
-    if (t_enabled && (op.flags & kNoGrad) == 0 && !shape_only_active()) {
+    if (t_enabled && (op.flags & kNoGrad) == 0 && (!shape_only_active() || recorder() != nullptr)) {
         for (std::size_t i = 0; i < inputs.size(); ++i) {
-            if (wants_gradient(inputs[i])) needs |= Mask{1} << i;
+            if (!wants_gradient(inputs[i])) continue;
+            if (i >= std::numeric_limits<Mask>::digits)
+                throw AutogradError(quoted(op) + " has " + std::to_string(inputs.size()) +
+                                    " inputs; a gradient reaches the first " +
+                                    std::to_string(std::numeric_limits<Mask>::digits) +
+                                    " only. Call it in parts.");
+            needs |= Mask{1} << i;
         }
     }
     if (needs == 0) return run_bottom(op, inputs, attrs);
@@ -350,6 +365,7 @@ Tensors record(const Op& op, std::span<const Tensor> inputs, const Attrs& attrs)
     auto node = std::make_shared<Node>();
     node->op = &op;
     node->attrs = attrs;
+    node->origin = Origin::current();
     node->sequence = g_sequence.fetch_add(1, std::memory_order_relaxed) + 1;
     node->input_metas.reserve(inputs.size());
     node->edges.resize(inputs.size());

@@ -13,6 +13,8 @@ namespace wiregrad::autograd {
 
 /// Whether ops are recorded on this thread.
 bool enabled();
+/// Whether this thread is within backward() or grad().
+bool in_backward();
 /// Scope without recording.
 class NoGrad {
   public:

@@ -7,6 +7,7 @@
 #include "engine/core/error.h"
 #include "engine/core/half.h"
 #include "engine/core/memory.h"
+#include "engine/core/recorder.h"
 #include "engine/core/tensor_body.h"
 #include "engine/kernel/loop.h"
 #include "engine/op/op.h"
@@ -84,6 +85,13 @@ const TensorBody& need(const std::shared_ptr<TensorBody>& body) {
     return *body;
 }
 
+/// What depends on values cannot be replayed with others.
+void refuse_in_trace(const char* what) {
+    if (recorder() != nullptr)
+        throw ValueError(std::string(what) +
+                         " reads values of a step that is traced for its shapes only.");
+}
+
 const TensorBody& need_data(const std::shared_ptr<TensorBody>& body) {
     if (need(body).storage == nullptr) {
         throw ValueError("A tensor of shape " + body->shape.str() +
@@ -112,7 +120,7 @@ TensorBody::TensorBody() {
 
 TensorBody::TensorBody(const TensorBody& other)
     : shape(other.shape), strides(other.strides), numel(other.numel), offset(other.offset),
-      dtype(other.dtype), device(other.device), contiguous(other.contiguous),
+      dtype(other.dtype), device(other.device), contiguous(other.contiguous), traced(other.traced),
       storage(other.storage) {
     g_live_tensors.fetch_add(1, std::memory_order_relaxed);
 }
@@ -150,7 +158,10 @@ Tensor Tensor::zeros(const Shape& shape, DType dtype, Device device) {
 
 Tensor Tensor::full(const Shape& shape, double value, DType dtype, Device device) {
     Tensor result = empty(shape, dtype, device);
-    if (!result.has_data()) return result;
+    if (!result.has_data()) {
+        if (Recorder* const watching = recorder()) watching->filled(result, value);
+        return result;
+    }
     if (device.type == DeviceType::Cpu) {
         if (value == 0 && !std::signbit(value)) {
             std::memset(result.body_->data(), 0, result.nbytes());
@@ -175,6 +186,13 @@ Tensor Tensor::from_bytes(const void* values, std::size_t count, const Shape& sh
         throw ShapeError("Shape " + shape.str() + " has " + std::to_string(wiregrad::numel(shape)) +
                          " elements, but " + std::to_string(count) + " values were given.");
     }
+    // A traced step keeps such a tensor as a constant, so it needs its data.
+    const bool shapes = t_shape_only;
+    if (recorder() != nullptr) t_shape_only = false;
+    struct Restore {
+        bool value;
+        ~Restore() { t_shape_only = value; }
+    } const restore{shapes};
     Tensor result = empty(shape, dtype);
     if (result.has_data() && count > 0) std::memcpy(result.body_->data(), values, result.nbytes());
     return result;
@@ -263,12 +281,14 @@ double Tensor::item() const {
         throw ShapeError("item() needs a tensor with one element; this one has shape " +
                          shape().str() + ".");
     need_data(body_);
+    refuse_in_trace("item()");
     const Tensor here = on_cpu(*this);
     return load(here.body_->data(), dtype());
 }
 
 std::vector<double> Tensor::to_vector() const {
     need_data(body_);
+    refuse_in_trace("to_vector()");
     Tensor doubles = empty(shape(), DType::Float64);
     kernel::copy_elements(*doubles.body_, *on_cpu(*this).body_);
     const auto* first = static_cast<const double*>(doubles.raw());

@@ -19,6 +19,9 @@ class Storage {
     Storage& operator=(const Storage&) = delete;
 
     std::byte* data() const { return data_; }
+    /// Lets all views of borrowed memory look at other memory of the same size (inputs of a
+    /// program).
+    void rebind(void* data) { data_ = static_cast<std::byte*>(data); }
     std::size_t bytes() const { return bytes_; }
     Device device() const { return device_; }
     std::uint32_t version() const { return version_.load(std::memory_order_relaxed); }
@@ -46,6 +49,7 @@ struct TensorBody {
     DType dtype = DType::Float32;
     Device device{};
     bool contiguous = true;
+    std::uint64_t traced = 0; ///< which value of which trace this shape-only tensor stands for
     std::shared_ptr<Storage> storage;          ///< null for a shape-only tensor
     std::shared_ptr<autograd::Meta> grad_meta; ///< null: no gradient wanted
 

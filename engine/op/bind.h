@@ -12,6 +12,8 @@
 
 namespace wiregrad {
 
+class Layout;
+
 /// An arrangement of a value in memory that only a backend understands, such as oneDNN's nChw16c.
 class OpaqueLayout {
   public:
@@ -22,6 +24,8 @@ class OpaqueLayout {
     /// No padding: each stored element is an element of the value, so that an elementwise
     /// instruction whose operands all have this layout may run over the bytes in storage order.
     virtual bool dense() const = 0;
+    /// The same arrangement for a value of this shape with another dtype; plain when there is none.
+    virtual Layout as(const TensorMeta& meta) const;
 };
 
 /// How a value lies in memory. Plain: by strides, row-major unless it is a view.
@@ -40,6 +44,10 @@ class Layout {
   private:
     std::shared_ptr<const OpaqueLayout> opaque_;
 };
+
+inline Layout OpaqueLayout::as(const TensorMeta&) const {
+    return Layout();
+}
 
 /// One input or output of an instruction that is to be bound.
 struct BindValue {

@@ -13,8 +13,8 @@
 // Run by engine/program itself on the CPU, listed for other devices and exporters:
 //   elementwise         a chain of elementwise functors; Instruction::chain says which
 //   sgd_step_multi_, adam_step_multi_   the inputs of several sgd_step_ / adam_step_, one after
-//                       the other, with equal attributes ("count" tells how many); all are present
-//                       but those that attribute "absent" names by position
+//                       the other, with equal attributes; "each": inputs of one; absent ones are
+//                       null pointers (there are more inputs than `present` has bits)
 #include <fmt/format.h>
 
 #include "engine/op/nn/common.h"
@@ -94,6 +94,13 @@ Cost weight_grad_cost(const ShapeCall& call, std::span<const TensorMeta> outputs
             rows::traffic(call, outputs)};
 }
 
+/// A row of optim_ops(), while the table is still being made.
+const Op& find_row(std::string_view name) {
+    for (const Op& op : optim_ops())
+        if (op.name == name) return op;
+    throw ValueError("there is no row " + std::string(name));
+}
+
 Metas same_shape(const ShapeCall& call) {
     return {call.inputs[0]};
 }
@@ -145,11 +152,15 @@ std::span<const Op> fused_ops() {
         {.name = "sgd_step_multi_",
          .help = "sgd_step_ for several weights.",
          .shape = same_shape,
-         .flags = kInPlace | kNoGrad},
+         .flags = kInPlace | kNoGrad,
+         .writes = find_row("sgd_step_").writes,
+         .bind = find_row("sgd_step_").bind},
         {.name = "adam_step_multi_",
          .help = "adam_step_ for several weights.",
          .shape = same_shape,
-         .flags = kInPlace | kNoGrad},
+         .flags = kInPlace | kNoGrad,
+         .writes = find_row("adam_step_").writes,
+         .bind = find_row("adam_step_").bind},
     };
     return rows;
 }

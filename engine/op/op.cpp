@@ -1,7 +1,10 @@
 #include "engine/op/op.h"
 
+#include <limits>
+
 #include "engine/autograd/node.h"
 #include "engine/core/error.h"
+#include "engine/core/recorder.h"
 #include "engine/core/tensor_body.h"
 #include "engine/op/bottom.h"
 
@@ -90,6 +93,15 @@ const AttrValue& Attrs::at(std::string_view name) const {
     throw ValueError("There is no attribute named \"" + std::string(name) + "\".");
 }
 
+void Attrs::set(const char* name, AttrValue value) {
+    for (auto& [key, old] : values_)
+        if (std::string_view(name) == key) {
+            old = std::move(value);
+            return;
+        }
+    values_.emplace_back(name, std::move(value));
+}
+
 std::string Attrs::str() const {
     std::string text;
     for (const auto& [key, value] : values_) {
@@ -116,7 +128,8 @@ Tensors run_bottom(const Op& op, std::span<const Tensor> inputs, const Attrs& at
             throw DeviceError(std::string(op.name) + " got tensors on " + device.str() +
                               " and on " + body.device.str() + ".");
         }
-        present |= Mask{1} << i;
+        // Rows with more inputs than a mask has bits do not ask which are present.
+        if (i < std::numeric_limits<Mask>::digits) present |= Mask{1} << i;
         metas.push_back({body.shape, body.dtype, body.device});
     }
     const ShapeCall shape_call{op, attrs, metas, present};
@@ -124,7 +137,10 @@ Tensors run_bottom(const Op& op, std::span<const Tensor> inputs, const Attrs& at
         if (op.shape != nullptr) with_name(op, [&] { return op.shape(shape_call); });
         Tensors outputs{inputs[0]};
         if (t_meter != nullptr) measure(op, shape_call, {metas.data(), 1});
-        if (shape_only_active() || !inputs[0].has_data()) return outputs;
+        if (shape_only_active() || !inputs[0].has_data()) {
+            if (Recorder* const watching = recorder()) watching->record(op, inputs, attrs, outputs);
+            return outputs;
+        }
         const Kernel kernel = kernel_for(op, device);
         with_name(op, [&] { kernel({op, attrs, inputs, outputs}); });
         outputs[0].body()->storage->raise_version();
@@ -134,6 +150,7 @@ Tensors run_bottom(const Op& op, std::span<const Tensor> inputs, const Attrs& at
         Tensors outputs(1);
         outputs[0] = with_name(op, [&] { return op.view({op, attrs, inputs, outputs}); });
         if (t_meter != nullptr) measure(op, shape_call, {});
+        if (Recorder* const watching = recorder()) watching->record(op, inputs, attrs, outputs);
         return outputs;
     }
     const Metas output_metas = with_name(op, [&] { return op.shape(shape_call); });
@@ -143,6 +160,7 @@ Tensors run_bottom(const Op& op, std::span<const Tensor> inputs, const Attrs& at
     if (shape_only_active()) {
         for (const TensorMeta& meta : output_metas)
             outputs.push_back(shape_only_tensor(meta.shape, meta.dtype, meta.device));
+        if (Recorder* const watching = recorder()) watching->record(op, inputs, attrs, outputs);
         return outputs;
     }
     for (const Tensor& input : inputs) {

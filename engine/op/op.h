@@ -26,6 +26,7 @@ class Attrs {
     Attrs() = default;
     Attrs(std::initializer_list<std::pair<const char*, AttrValue>> values) : values_(values) {}
     bool has(std::string_view name) const;
+    void set(const char* name, AttrValue value);      ///< adds or replaces
     const AttrValue& at(std::string_view name) const; ///< throws ValueError naming the attribute
     bool flag(std::string_view name) const { return std::get<bool>(at(name)); }
     std::int64_t integer(std::string_view name) const { return std::get<std::int64_t>(at(name)); }

@@ -2,6 +2,7 @@
 // rate, decay and momentum come in a small float64 tensor and the number of updates in another, so
 // that a recorded step can be replayed; bias corrections are computed in double. Moments and the
 // step count are written too, hence no gradient.
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -9,6 +10,7 @@
 
 #include "engine/core/error.h"
 #include "engine/kernel/loop.h"
+#include "engine/op/bind.h"
 #include "engine/op/registry.h"
 
 // Each loop is compiled for several instruction sets and chosen at load; contraction is off for
@@ -111,12 +113,20 @@ Metas sgd_shape(const ShapeCall& call) {
     return weight_only(call);
 }
 
+template <class T>
+SgdNumbers<T> sgd_numbers(const double* hyper, bool nesterov, const double* step) {
+    return {static_cast<T>(hyper[0]),
+            static_cast<T>(hyper[1]),
+            static_cast<T>(1 - hyper[2]),
+            static_cast<T>(hyper[3]),
+            nesterov,
+            step != nullptr && *step == 0};
+}
+
 template <class T> void sgd_typed(const KernelCall& call) {
-    const double* hyper = call.inputs[3].data<double>();
     double* step = written<double>(call, 4);
-    const SgdNumbers<T> k{static_cast<T>(hyper[0]),     static_cast<T>(hyper[1]),
-                          static_cast<T>(1 - hyper[2]), static_cast<T>(hyper[3]),
-                          call.attrs.flag("nesterov"),  step != nullptr && *step == 0};
+    const SgdNumbers<T> k =
+        sgd_numbers<T>(call.inputs[3].data<double>(), call.attrs.flag("nesterov"), step);
     const Tensor gradient = call.inputs[1].contiguous();
     T* p = written<T>(call, 0);
     const T* g = gradient.data<T>();
@@ -186,20 +196,24 @@ Metas adam_shape(const ShapeCall& call) {
     return weight_only(call);
 }
 
-template <class T> void adam_typed(const KernelCall& call) {
-    const double* hyper = call.inputs[5].data<double>();
+/// Of update number `step`, counted from 1.
+template <class T> AdamNumbers<T> adam_numbers(const double* hyper, bool decoupled, double step) {
     const double lr = hyper[0], beta1 = hyper[1], beta2 = hyper[2], weight_decay = hyper[4];
+    return {static_cast<T>(lr / (1 - std::pow(beta1, step))),
+            static_cast<T>(1 - beta1),
+            static_cast<T>(beta2),
+            static_cast<T>(1 - beta2),
+            static_cast<T>(std::sqrt(1 - std::pow(beta2, step))),
+            static_cast<T>(hyper[3]),
+            static_cast<T>(decoupled ? 1 - lr * weight_decay : 1.0),
+            static_cast<T>(decoupled ? 0.0 : weight_decay)};
+}
+
+template <class T> void adam_typed(const KernelCall& call) {
     double* step = written<double>(call, 6);
     *step += 1;
-    const bool decoupled = call.attrs.flag("decoupled");
-    const AdamNumbers<T> k{static_cast<T>(lr / (1 - std::pow(beta1, *step))),
-                           static_cast<T>(1 - beta1),
-                           static_cast<T>(beta2),
-                           static_cast<T>(1 - beta2),
-                           static_cast<T>(std::sqrt(1 - std::pow(beta2, *step))),
-                           static_cast<T>(hyper[3]),
-                           static_cast<T>(decoupled ? 1 - lr * weight_decay : 1.0),
-                           static_cast<T>(decoupled ? 0.0 : weight_decay)};
+    const AdamNumbers<T> k =
+        adam_numbers<T>(call.inputs[5].data<double>(), call.attrs.flag("decoupled"), *step);
     const Tensor gradient = call.inputs[1].contiguous();
     T* p = written<T>(call, 0);
     const T* g = gradient.data<T>();
@@ -215,6 +229,123 @@ template <class T> void adam_typed(const KernelCall& call) {
 void adam_cpu(const KernelCall& call) {
     need_contiguous(call, {0, 2, 3, 4});
     call.inputs[0].dtype() == DType::Float32 ? adam_typed<float>(call) : adam_typed<double>(call);
+}
+
+// --- bound, for one weight or several: "each" tells how many inputs belong to one
+
+/// Splits the elements of all weights evenly between threads and calls
+/// work(weight, begin, end) for each stretch.
+template <class F>
+void share_out(const std::vector<std::int64_t>& ends, int threads, std::int64_t grain,
+               const F& work) {
+    const std::int64_t total = ends.empty() ? 0 : ends.back();
+    const auto part = [&](std::int64_t from, std::int64_t to) {
+        std::size_t i = 0;
+        std::int64_t start = 0;
+        for (; i < ends.size() && start < to; start = ends[i++]) {
+            // Stretches are cut at whole cache lines of a weight.
+            const auto cut = [&](std::int64_t at) {
+                return std::clamp<std::int64_t>((at - start + 63) / 64 * 64, 0, ends[i] - start);
+            };
+            const std::int64_t first = cut(from), last = to == total ? ends[i] - start : cut(to);
+            if (first < last) work(i, first, last);
+        }
+    };
+    const int count =
+        static_cast<int>(std::clamp<std::int64_t>(total / grain, 1, std::max(threads, 1)));
+    if (count == 1) {
+        part(0, total);
+        return;
+    }
+#pragma omp parallel for num_threads(count) schedule(static, 1)
+    for (int t = 0; t < count; ++t)
+        part(total * t / count, total * (t + 1) / count);
+}
+
+class BoundOptimizer : public Bound {
+  public:
+    explicit BoundOptimizer(const BindCall& call)
+        : each_(call.attrs.has("each") ? static_cast<std::size_t>(call.attrs.integer("each"))
+                                       : call.inputs.size()),
+          threads_(call.threads) {
+        std::int64_t end = 0;
+        for (std::size_t i = 0; i < call.inputs.size(); i += each_)
+            ends_.push_back(end += numel(call.inputs[i].meta.shape));
+    }
+    std::string name() const override { return "one pass"; }
+
+  protected:
+    template <class T> static T* at(const void* const* in, std::size_t i) {
+        return static_cast<T*>(const_cast<void*>(in[i]));
+    }
+    std::size_t each_;
+    int threads_;
+    std::vector<std::int64_t> ends_; ///< of each weight, in elements of all of them
+};
+
+template <class T> class BoundSgd final : public BoundOptimizer {
+  public:
+    explicit BoundSgd(const BindCall& call)
+        : BoundOptimizer(call), nesterov_(call.attrs.flag("nesterov")), numbers_(ends_.size()) {}
+    void run(const void* const* in, void* const*, void*) override {
+        for (std::size_t i = 0; i < numbers_.size(); ++i) {
+            double* const step = at<double>(in, i * each_ + 4);
+            numbers_[i] = sgd_numbers<T>(at<double>(in, 3), nesterov_, step);
+            if (step != nullptr) *step += 1;
+        }
+        share_out(ends_, threads_, kernel::kParallelElements,
+                  [&](std::size_t i, std::int64_t begin, std::int64_t end) {
+                      const void* const* own = in + i * each_;
+                      T* const buffer = at<T>(own, 2);
+                      sgd_range(at<T>(own, 0) + begin, at<T>(own, 1) + begin,
+                                buffer != nullptr ? buffer + begin : nullptr, end - begin,
+                                numbers_[i]);
+                  });
+    }
+
+  private:
+    bool nesterov_;
+    std::vector<SgdNumbers<T>> numbers_;
+};
+
+template <class T> class BoundAdam final : public BoundOptimizer {
+  public:
+    explicit BoundAdam(const BindCall& call)
+        : BoundOptimizer(call), decoupled_(call.attrs.flag("decoupled")), numbers_(ends_.size()) {}
+    void run(const void* const* in, void* const*, void*) override {
+        double before = -1;
+        for (std::size_t i = 0; i < numbers_.size(); ++i) {
+            double* const step = at<double>(in, i * each_ + 6);
+            *step += 1;
+            // Most often all weights were updated equally often.
+            numbers_[i] = i > 0 && *step == before
+                              ? numbers_[i - 1]
+                              : adam_numbers<T>(at<double>(in, 5), decoupled_, *step);
+            before = *step;
+        }
+        share_out(ends_, threads_, kernel::kParallelElements / 2,
+                  [&](std::size_t i, std::int64_t begin, std::int64_t end) {
+                      const void* const* own = in + i * each_;
+                      T* const largest = at<T>(own, 4);
+                      adam_range(at<T>(own, 0) + begin, at<T>(own, 1) + begin,
+                                 at<T>(own, 2) + begin, at<T>(own, 3) + begin,
+                                 largest != nullptr ? largest + begin : nullptr, end - begin,
+                                 numbers_[i]);
+                  });
+    }
+
+  private:
+    bool decoupled_;
+    std::vector<AdamNumbers<T>> numbers_;
+};
+
+template <template <class> class Optimizer> std::unique_ptr<Bound> bind_optimizer(BindCall& call) {
+    for (const BindValue& value : call.inputs)
+        if (numel(value.meta.shape) > 1 && (!value.layout.plain() || !value.contiguous()))
+            return nullptr;
+    if (call.inputs[0].meta.dtype == DType::Float32)
+        return std::make_unique<Optimizer<float>>(call);
+    return std::make_unique<Optimizer<double>>(call);
 }
 
 // --- clipping by norm
@@ -332,7 +463,8 @@ std::span<const Op> optim_ops() {
          .kernel = {sgd_cpu},
          .cost = sgd_cost,
          .flags = kInPlace | kNoGrad,
-         .writes = 1U << 2 | 1U << 4},
+         .writes = 1U << 2 | 1U << 4,
+         .bind = {bind_optimizer<BoundSgd>}},
         {.name = "adam_step_",
          .help = "Adam and AdamW: w -= lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps), "
                  "with m and v as moving averages.",
@@ -340,7 +472,8 @@ std::span<const Op> optim_ops() {
          .kernel = {adam_cpu},
          .cost = adam_cost,
          .flags = kInPlace | kNoGrad,
-         .writes = 1U << 2 | 1U << 3 | 1U << 4 | 1U << 6},
+         .writes = 1U << 2 | 1U << 3 | 1U << 4 | 1U << 6,
+         .bind = {bind_optimizer<BoundAdam>}},
         {.name = "sum_squares",
          .help = "The sum of x^2 in float64.",
          .shape = sum_squares_shape,

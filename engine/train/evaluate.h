@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "engine/program/recorded.h"
 #include "engine/train/trainer.h"
 
 namespace wiregrad::train {
@@ -15,6 +16,7 @@ std::int64_t sample_count(const Batch& batch);
 
 /// Losses of a step as numbers, which waits for the device once.
 std::vector<double> read_losses(const StepValues& values);
+std::vector<MetricSum> read_metrics(const StepValues& values);
 /// Throws Error when the model yields other numbers of losses and metrics than it names.
 void check_values(Model& model, const StepValues& values);
 
@@ -29,9 +31,16 @@ class Sums {
     std::vector<MetricSum> losses, metrics;
 };
 
-/// Nothing when `stop` said so between two batches.
+/// The recorded forward pass, kept from one evaluation to the next.
+struct RecordedEvaluation {
+    program::Recorded recorded;
+    std::vector<MetricValue::Finish> finishes; ///< of the metrics
+};
+
+/// Nothing when `stop` said so between two batches. Op by op where `recorded` is null.
 std::optional<EvalRecord> evaluate_until(Model& model, BatchSource& source,
                                          const std::string& split,
-                                         const std::function<bool()>& stop);
+                                         const std::function<bool()>& stop,
+                                         RecordedEvaluation* recorded);
 
 } // namespace wiregrad::train

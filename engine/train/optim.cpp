@@ -39,12 +39,14 @@ class Sgd : public Stateful {
     void step(double lr_factor) override {
         static const Op& op = find_op("sgd_step_");
         const Attrs attrs{{"nesterov", options_.nesterov}};
+        set_rate(lr_factor);
         for_each_gradient(
             lr_factor, [&](std::size_t i, const Tensor& w, const Tensor& g, const Tensor& hyper) {
                 const Tensor inputs[] = {w, g, buffers_[i], hyper, steps_[i]};
                 call(op, inputs, attrs);
             });
     }
+    bool recordable() const override { return uniform(); }
 
   private:
     SgdOptions options_;
@@ -84,6 +86,7 @@ class Adam : public Stateful {
             call(op, inputs, attrs);
         });
     }
+    bool recordable() const override { return uniform(); }
 
   private:
     AdamOptions options_;
@@ -127,7 +130,11 @@ Tensor clip_grad_norm(const std::vector<nn::NamedTensor>& parameters, double max
                 gradient = gradient.contiguous();
                 Tensor(parameter.tensor).set_grad(gradient);
             }
-            if (!done.insert(gradient.raw()).second) continue;
+            // A step that is recorded has no addresses yet.
+            const void* const place = gradient.has_data()
+                                          ? gradient.raw()
+                                          : static_cast<const void*>(gradient.body().get());
+            if (!done.insert(place).second) continue;
             const Tensor inputs[] = {gradient, total, limit};
             call(clip, inputs);
         }

@@ -73,6 +73,10 @@ class Optimizer {
     /// others are left alone, decay and momentum included, as PyTorch 2.x does.
     virtual void step(double lr_factor) = 0;
     virtual double base_lr() const = 0;
+    /// Whether all that step() does depends on the rate alone, besides tensors: then the step can
+    /// be recorded, and set_rate(lr_factor) before each replay is enough.
+    virtual bool recordable() const { return false; }
+    virtual void set_rate(double) {}
     void zero_grad();
     /// Moments and counters by parameter name, for checkpoints; load refuses other names or shapes.
     virtual std::vector<nn::NamedTensor> state() const = 0;

@@ -48,6 +48,7 @@ void ProbeSet::set(std::vector<ProbeRequest> requests) {
                std::tie(b.request.value.node, b.request.value.name);
     });
     probes_ = std::move(fresh);
+    ++revision_;
     forward_due_ = weights_due_ = updates_due_ = false;
 }
 
@@ -101,6 +102,18 @@ void ProbeSet::see(const std::string& node, const std::string& port, const Tenso
                     measure_now(index, gradient);
             });
     });
+}
+
+std::vector<ValueId> ProbeSet::values() const {
+    std::vector<ValueId> result;
+    for (const Probe& probe : probes_)
+        result.push_back(probe.request.value);
+    return result;
+}
+
+void ProbeSet::see_recorded(const ValueId& id, const Tensor& value) {
+    for (std::size_t i = 0; i < probes_.size(); ++i)
+        if (probes_[i].due && probes_[i].request.value == id) measure_now(i, value);
 }
 
 void ProbeSet::see_weights(const std::vector<nn::NamedTensor>& parameters,

@@ -23,6 +23,11 @@ class ProbeSet : public Tap {
     /// Decides what is due at `step`. Call before forward; `run_seconds` is the time the budget is
     /// a share of.
     void begin_step(std::int64_t step, double run_seconds);
+    /// All that is subscribed, due or not.
+    std::vector<ValueId> values() const;
+    std::uint64_t revision() const { return revision_; } ///< changes with values()
+    /// A value of a replayed step, of any kind.
+    void see_recorded(const ValueId& id, const Tensor& value);
     /// Whether forward should be given this as its tap.
     bool wants_forward() const { return forward_due_; }
     bool wants_weights() const { return weights_due_; }
@@ -57,6 +62,7 @@ class ProbeSet : public Tap {
     Report report_;
     std::vector<Probe> probes_; ///< sorted by node and name
     std::int64_t step_ = 0;
+    std::uint64_t revision_ = 0;
     double spent_seconds_ = 0;
     bool forward_due_ = false, weights_due_ = false, updates_due_ = false;
 };

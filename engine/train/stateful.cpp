@@ -95,6 +95,13 @@ Tensor Stateful::add_step(const nn::NamedTensor& parameter) {
     return tensor;
 }
 
+bool Stateful::uniform() const {
+    return groups_.size() == 1 &&
+           std::all_of(parameters_.begin(), parameters_.end(), [](const nn::NamedTensor& p) {
+               return p.tensor.device().type == DeviceType::Cpu;
+           });
+}
+
 void Stateful::begin_step(double lr_factor) {
     for (Group& group : groups_) {
         group.hyper.data_mut<double>()[0] = base_[0] * lr_factor * group.scale.lr;

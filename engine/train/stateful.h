@@ -18,6 +18,7 @@ class Stateful : public Optimizer {
     double base_lr() const override { return base_[0]; }
     void set_scales(const std::vector<ParameterScale>& scales) override;
     void set_momentum(double momentum) override;
+    void set_rate(double lr_factor) override { begin_step(lr_factor); }
 
   protected:
     /// `numbers` are the hyper-parameters as the op wants them: the learning rate first;
@@ -30,6 +31,8 @@ class Stateful : public Optimizer {
     Tensor add_numbers(const nn::NamedTensor& parameter, const char* what,
                        const std::vector<double>& start);
     Tensor add_step(const nn::NamedTensor& parameter);
+    /// Whether all weights are treated alike, on the CPU, where the rate is written to.
+    bool uniform() const;
 
     /// Writes the learning rate of this step; then `update(i, weight, gradient, hyper)` for each
     /// parameter that has a gradient, without recording.

@@ -24,6 +24,7 @@
 #include "engine/train/metric.h"
 #include "engine/train/probe_set.h"
 #include "engine/train/snapshots.h"
+#include "engine/train/step_program.h"
 #include "engine/train/update.h"
 
 namespace wiregrad::train {
@@ -132,7 +133,8 @@ struct Trainer::Impl {
     Impl(TrainPlan given, std::shared_ptr<Sink> to)
         : plan(std::move(given)), sink(to ? std::move(to) : std::make_shared<Sink>()),
           probes(plan.probe_budget,
-                 [this](ProbeRecord record) { sink->on_probe(std::move(record)); }) {}
+                 [this](ProbeRecord record) { sink->on_probe(std::move(record)); }),
+          programs(plan, *sink) {}
 
     // --- shared between threads
     TrainPlan plan;
@@ -149,6 +151,8 @@ struct Trainer::Impl {
     enum class Mode { Run, Paused, ToEpochEnd };
     Mode mode = Mode::Run;
     ProbeSet probes;
+    StepPrograms programs;
+    RecordedEvaluation evaluation;
     std::int64_t step = 0, epoch = 0, batch = 0; ///< done steps and epochs; the next batch
     std::int64_t pause_after = 0;                ///< pauses when so many steps are done; 0: no
     nn::ForwardContext context;
@@ -183,7 +187,12 @@ struct Trainer::Impl {
     void train_step();
     void train_batch(const Batch& data, std::int64_t number, double share, StepRecord& record,
                      std::vector<MetricSum>& metrics);
-    void differentiate(const StepValues& values, double share);
+    void replay(program::Executable& program, const Batch& data, std::int64_t number,
+                StepRecord& record, std::vector<MetricSum>& metrics);
+    void add(const std::vector<double>& losses, const std::vector<MetricSum>& of_batch,
+             const Batch& data, std::int64_t number, double share, StepRecord& record,
+             std::vector<MetricSum>& metrics);
+    RecordedEvaluation* recorded() { return plan.program ? &evaluation : nullptr; }
     bool end_epoch();
     Checkpoint checkpoint() const;
     void save();
@@ -346,38 +355,6 @@ bool Trainer::Impl::boundary() {
     return false;
 }
 
-/// Adds to the gradients of each optimizer's parameters those of its own losses alone, times
-/// `share`.
-void Trainer::Impl::differentiate(const StepValues& values, double share) {
-    const auto roots_of = [&](const OptimizerPlan& own) {
-        std::vector<Tensor> roots;
-        for (const std::size_t loss : own.losses)
-            roots.push_back(share == 1 ? values.losses[loss] : mul(values.losses[loss], share));
-        return roots;
-    };
-    if (plan.optimizers.size() == 1) {
-        autograd::backward(roots_of(plan.optimizers[0]));
-        return;
-    }
-    for (std::size_t i = 0; i < plan.optimizers.size(); ++i) {
-        const OptimizerPlan& own = plan.optimizers[i];
-        std::vector<Tensor> weights;
-        for (const nn::NamedTensor& parameter : own.optimizer->parameters())
-            weights.push_back(parameter.tensor);
-        autograd::BackwardOptions options;
-        options.retain_graph = i + 1 < plan.optimizers.size();
-        const std::vector<Tensor> gradients = autograd::grad(roots_of(own), weights, {}, options);
-        const autograd::NoGrad no_grad;
-        for (std::size_t w = 0; w < weights.size(); ++w) {
-            const Tensor before = weights[w].grad();
-            weights[w].set_grad(before.defined() && gradients[w].defined()
-                                    ? add(before, gradients[w])
-                                : gradients[w].defined() ? gradients[w]
-                                                         : before);
-        }
-    }
-}
-
 /// Forward and backward of one batch, which is `share` of the step.
 void Trainer::Impl::train_batch(const Batch& data, std::int64_t number, double share,
                                 StepRecord& record, std::vector<MetricSum>& metrics) {
@@ -385,18 +362,37 @@ void Trainer::Impl::train_batch(const Batch& data, std::int64_t number, double s
         plan.model->forward(data, context, probes.wants_forward() ? &probes : nullptr);
     check_values(*plan.model, values);
     // Read before the update: weights that gave a bad loss are still there to be looked at.
-    const std::vector<double> losses = read_losses(values);
+    add(read_losses(values), read_metrics(values), data, number, share, record, metrics);
+    differentiate(plan, values, share);
+}
+
+/// Forward and backward as they were recorded.
+void Trainer::Impl::replay(program::Executable& program, const Batch& data, std::int64_t number,
+                           StepRecord& record, std::vector<MetricSum>& metrics) {
+    program.run();
+    const StepOutputs& outputs = programs.outputs(program);
+    StepValues values;
+    values.losses = outputs.losses;
+    values.metrics = outputs.metrics;
+    add(read_losses(values), read_metrics(values), data, number, 1, record, metrics);
+    for (const auto& [id, value] : outputs.probes)
+        probes.see_recorded(id, value);
+}
+
+/// Takes in what a batch gave, which is `share` of the step. Throws where a loss is no number.
+void Trainer::Impl::add(const std::vector<double>& losses, const std::vector<MetricSum>& of_batch,
+                        const Batch& data, std::int64_t number, double share, StepRecord& record,
+                        std::vector<MetricSum>& metrics) {
     for (std::size_t i = 0; i < losses.size(); ++i)
         if (!std::isfinite(losses[i]))
             throw NonFinite{explain_loss(*plan.model, data, context, i, losses[i], number)};
-    differentiate(values, share);
     record.losses.resize(losses.size(), 0);
     for (std::size_t i = 0; i < losses.size(); ++i)
         record.losses[i] += share == 1 ? losses[i] : share * losses[i];
-    metrics.resize(values.metrics.size());
+    metrics.resize(of_batch.size());
     for (std::size_t i = 0; i < metrics.size(); ++i)
-        metrics[i] += values.metrics[i];
-    sums.add(losses, values.metrics, sample_count(data));
+        metrics[i] += of_batch[i];
+    sums.add(losses, of_batch, sample_count(data));
 }
 
 void Trainer::Impl::train_step() {
@@ -404,18 +400,22 @@ void Trainer::Impl::train_step() {
     const std::int64_t count = std::min(group, batches - batch);
     const std::int64_t number = step + 1;
     probes.begin_step(number, watch.seconds());
-    for (OptimizerPlan& own : plan.optimizers)
-        own.optimizer->zero_grad();
 
     StepRecord record;
     std::vector<MetricSum> metrics;
     std::int64_t samples = 0;
+    program::Executable* program = nullptr; // of a recorded step
     for (std::int64_t i = 0; i < count; ++i) {
         const Batch data = plan.train->batch(epoch, batch + i);
         auto* random = context.state.random.data_mut<std::int64_t>();
         random[0] = static_cast<std::int64_t>(plan.seed);
         random[1] = step * group + i;
-        train_batch(data, number, 1.0 / static_cast<double>(count), record, metrics);
+        program = programs.prepare(data, context, probes,
+                                   probes.wants_forward() || probes.wants_weights());
+        if (program != nullptr)
+            replay(*program, data, number, record, metrics);
+        else
+            train_batch(data, number, 1.0 / static_cast<double>(count), record, metrics);
         samples += sample_count(data);
     }
     for (const MetricSum& metric : metrics)
@@ -423,8 +423,12 @@ void Trainer::Impl::train_step() {
     if (probes.wants_weights())
         probes.see_weights(plan.model->module().parameters(), plan.model->module().buffers());
     const ScheduleTime time{epoch, plan.epochs, step, (batches + group - 1) / group};
+    std::vector<double> rates;
+    for (Update& update : updates)
+        rates.push_back(program != nullptr ? update.set_rate(time) : 0);
+    if (program != nullptr) program->run_update();
     for (std::size_t i = 0; i < updates.size(); ++i) {
-        const double used = updates[i].step(time);
+        const double used = program != nullptr ? rates[i] : updates[i].step(time);
         const Optimizer& optimizer = *plan.optimizers[i].optimizer;
         if (probes.wants_updates()) probes.see_updates(optimizer.parameters(), optimizer.state());
         if (i == 0) record.lr = used;
@@ -452,8 +456,8 @@ bool Trainer::Impl::end_epoch() {
     record.train_metrics = sums.mean_metrics();
     if (plan.validation != nullptr && plan.validation->batches_per_epoch() > 0) {
         const WithAverages averaged(updates);
-        const auto result =
-            evaluate_until(*plan.model, *plan.validation, "validation", [&] { return stopped(); });
+        const auto result = evaluate_until(
+            *plan.model, *plan.validation, "validation", [&] { return stopped(); }, recorded());
         if (!result) return false;
         record.losses = result->losses;
         record.metrics = result->metrics;
@@ -572,7 +576,8 @@ void Trainer::Impl::run(bool resume) {
             update.swap_averages();
         done.state = complete ? RunState::Finished : RunState::Stopped;
         if (complete && plan.test != nullptr && plan.test->batches_per_epoch() > 0) {
-            done.test = evaluate_until(*plan.model, *plan.test, "test", [&] { return stopped(); });
+            done.test = evaluate_until(
+                *plan.model, *plan.test, "test", [&] { return stopped(); }, recorded());
             if (!done.test) done.state = RunState::Stopped;
         }
     } catch (const NonFinite& bad) {

@@ -48,10 +48,21 @@ struct MetricSum {
     }
 };
 
+/// A metric of one batch before it is read, so that the step can be recorded.
+struct MetricValue {
+    using Finish = std::shared_ptr<const std::function<double(const std::vector<double>&)>>;
+    MetricValue(Tensor sum_of, Tensor count_of, Finish made_by = {})
+        : sum(std::move(sum_of)), count(std::move(count_of)), finish(std::move(made_by)) {}
+    MetricValue(const MetricSum& value); // NOLINT: a metric that was computed on the host
+    MetricSum read() const;
+    Tensor sum, count; ///< 0-dim; with `finish` the sum is all numbers but the last, the count
+    Finish finish;
+};
+
 /// What one forward pass yields.
 struct StepValues {
     std::vector<Tensor> losses; ///< 0-dim, one per loss name, attached to the tape when training
-    std::vector<MetricSum> metrics; ///< one per metric name, of this batch
+    std::vector<MetricValue> metrics; ///< one per metric name, of this batch
 };
 
 /// Called during forward for each output a probe asks for.
@@ -71,6 +82,8 @@ class Model {
     virtual const std::vector<std::string>& metric_names() const = 0; ///< node ids
     /// Errors name the node. `tap` may be null.
     virtual StepValues forward(const Batch& batch, const nn::ForwardContext& context, Tap* tap) = 0;
+    /// Changes whenever forward() would do something else: recorded steps are then made anew.
+    virtual std::uint64_t revision() const { return 0; }
 };
 
 /// One optimizer, the losses it minimises (their sum) and its schedule. Two of them make a GAN.
@@ -99,6 +112,7 @@ struct TrainPlan {
     std::uint64_t seed = 0;
     int threads = 0;     ///< 0: all cores
     bool polite = false; ///< compute at nice 10: for a process that also has a window to keep quick
+    bool program = false;        ///< record the step once and replay it optimised, where it can be
     std::string graph_hash;      ///< refused on resume when it differs
     std::string checkpoint_path; ///< empty: no checkpoints; else at each epoch's end and at the end
                                  ///< of the run
@@ -143,6 +157,15 @@ struct DoneRecord {
     std::optional<EvalRecord> test;
 };
 
+/// How steps of one kind (shapes, probes) are run from now on.
+struct ProgramRecord {
+    bool replayed = false;
+    std::string reason; ///< why not; empty when replayed
+    std::string node;   ///< which node is the cause, when known
+    std::size_t instructions = 0;
+    std::size_t arena_bytes = 0; ///< planned memory of a step, besides weights and data
+};
+
 /// Receives reports on the trainer's thread; must return quickly and never block.
 class Sink {
   public:
@@ -151,6 +174,7 @@ class Sink {
     virtual void on_step(const StepRecord&) {}
     virtual void on_epoch(const EpochRecord&) {}
     virtual void on_probe(ProbeRecord) {}
+    virtual void on_program(const ProgramRecord&) {}
     virtual void on_warning(const std::string&) {
     } ///< one sentence: a checkpoint that could not be written
     virtual void on_done(const DoneRecord&) {}

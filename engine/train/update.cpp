@@ -33,8 +33,7 @@ double Update::step(const ScheduleTime& time) {
     Optimizer& optimizer = *plan_.optimizer;
     if (plan_.clip_grad_value > 0) clip_grad_value(optimizer.parameters(), plan_.clip_grad_value);
     if (plan_.clip_grad_norm > 0) clip_grad_norm(optimizer.parameters(), plan_.clip_grad_norm);
-    const double factor = plan_.schedule.factor(time) * reduced_;
-    if (const auto momentum = plan_.schedule.momentum(time)) optimizer.set_momentum(*momentum);
+    const double factor = prepare(time);
     optimizer.step(factor);
     if (!averages_.empty()) {
         static const Op& op = find_op("average_step_");
@@ -48,6 +47,19 @@ double Update::step(const ScheduleTime& time) {
         }
     }
     return optimizer.base_lr() * factor;
+}
+
+/// Sets the momentum; returns the factor on the rate.
+double Update::prepare(const ScheduleTime& time) {
+    if (const auto momentum = plan_.schedule.momentum(time))
+        plan_.optimizer->set_momentum(*momentum);
+    return plan_.schedule.factor(time) * reduced_;
+}
+
+double Update::set_rate(const ScheduleTime& time) {
+    const double factor = prepare(time);
+    plan_.optimizer->set_rate(factor);
+    return plan_.optimizer->base_lr() * factor;
 }
 
 void Update::end_epoch(double loss) {

@@ -14,6 +14,8 @@ class Update {
     explicit Update(OptimizerPlan& plan); ///< which must outlive it
     /// Returns the learning rate that was used.
     double step(const ScheduleTime& time);
+    /// Writes the rate and momentum that step() would use, for a recorded step; returns the rate.
+    double set_rate(const ScheduleTime& time);
     /// Tells what the validation (or, without one, the training) loss of the epoch was.
     void end_epoch(double loss);
     /// Exchanges the weights and their moving averages; done twice, nothing has changed. Nothing
@@ -26,6 +28,7 @@ class Update {
     void load(const std::vector<nn::NamedTensor>& state);
 
   private:
+    double prepare(const ScheduleTime& time);
     OptimizerPlan& plan_;
     std::optional<Plateau> plateau_;
     double reduced_ = 1; ///< the plateau's factor so far

@@ -344,8 +344,8 @@ TEST(Compile, metrics_count_right_answers) {
                      scores.begin() - static_cast<long>(3 * i) ==
                  static_cast<long>(labels[i]);
     const train::StepValues values = model->forward(batch, training_context(), nullptr);
-    EXPECT_EQ(values.metrics.at(0).count, 30);
-    EXPECT_EQ(values.metrics.at(0).sum, right);
+    EXPECT_EQ(values.metrics.at(0).read().count, 30);
+    EXPECT_EQ(values.metrics.at(0).read().sum, right);
 }
 
 TEST(Compile, random_batches_have_the_shapes_of_the_data) {

@@ -84,7 +84,7 @@ TEST(Examples, each_trains_some_steps_and_the_loss_of_a_batch_falls) {
             const train::StepValues values = plan.model->forward(batch, context, nullptr);
             ASSERT_EQ(values.losses.size(), 1u);
             ASSERT_EQ(values.metrics.size(), 1u);
-            EXPECT_GT(values.metrics[0].count, 0);
+            EXPECT_GT(values.metrics[0].read().count, 0);
             last = values.losses[0].item();
             if (step == 0) first = last;
             plan.optimizers[0].optimizer->zero_grad();

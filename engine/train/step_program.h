@@ -1,0 +1,72 @@
+// The whole training step, recorded once for each kind of step and replayed. The same functions
+// compute an eager step. The trainer's thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/program/execute.h"
+#include "engine/train/probe_set.h"
+#include "engine/train/trainer.h"
+
+namespace wiregrad::train {
+
+/// Adds to the gradients of each optimizer's parameters those of its own losses alone, times
+/// `share`.
+void differentiate(const TrainPlan& plan, const StepValues& values, double share);
+
+/// Records forward, backward, clipping and the update of `plan` for batches like `batch`. The
+/// outputs are "loss.<i>", "metric.<i>.sum", "metric.<i>.count" and "probe.<i>" for each of
+/// `probes`; `finishes` gets what makes each metric's value. Throws what a step throws that cannot
+/// be recorded; nothing has changed then.
+program::Program trace_step(const TrainPlan& plan, const Batch& batch,
+                            const nn::ForwardContext& context, const std::vector<ValueId>& probes,
+                            std::vector<MetricValue::Finish>* finishes = nullptr);
+
+/// The outputs of a recorded step, as views of its memory.
+struct StepOutputs {
+    std::vector<Tensor> losses;
+    std::vector<MetricValue> metrics;
+    std::vector<std::pair<ValueId, Tensor>> probes;
+};
+
+/// Recorded steps by kind: shapes and types of the batch, revision of the model, probes, threads.
+class StepPrograms {
+  public:
+    StepPrograms(const TrainPlan& plan, Sink& sink) : plan_(plan), sink_(sink) {}
+
+    /// The program for this step, with its inputs set; null when the step is to run eagerly: one
+    /// that cannot be recorded. Already the first step of a kind is recorded, so that a resumed run
+    /// computes the same bits; only where kinds keep changing the second one is waited for.
+    program::Executable* prepare(const Batch& batch, const nn::ForwardContext& context,
+                                 const ProbeSet& probes, bool with_probes);
+
+    const StepOutputs& outputs(const program::Executable& program) const;
+
+    static constexpr std::size_t kKinds = 8;   ///< kept; the one used longest ago goes
+    static constexpr std::size_t kUseless = 8; ///< recordings in vain, until caution begins
+
+  private:
+    struct Kind {
+        std::vector<std::int64_t> key;
+        std::unique_ptr<program::Executable> program;
+        bool refused = false;
+        std::uint64_t used = 0, calls = 0;
+        std::vector<std::string> inputs;
+        StepOutputs outputs;
+    };
+    Kind& find(std::vector<std::int64_t> key, bool& fresh);
+    void record(Kind& kind, const Batch& batch, const nn::ForwardContext& context,
+                const std::vector<ValueId>& probes);
+
+    const TrainPlan& plan_;
+    Sink& sink_;
+    std::vector<Kind> kinds_;
+    std::vector<std::int64_t> key_; ///< of the step at hand; kept to reuse its memory
+    std::uint64_t clock_ = 0;
+    std::size_t useless_ = 0; ///< recordings that were forgotten before a second use
+};
+
+} // namespace wiregrad::train
