@@ -142,14 +142,6 @@ RecordedStep record_step(const graph::Graph& graph, const std::string& last_pass
     step.preflight = program::preflight(step.program, {.threads = num_threads(), .trial = false});
     return step;
 }
-/// Nothing where the step reads values and so cannot be recorded.
-std::optional<RecordedStep> recorded_step(const graph::Graph& graph) {
-    try {
-        return record_step(graph, "");
-    } catch (const Error&) {
-        return std::nullopt;
-    }
-}
 Json step_facts(const RecordedStep& step) {
     const program::MemoryPlan& plan = step.preflight.plan;
     return {{"event", "step"},
@@ -173,6 +165,12 @@ int print_step(const ProjectOptions& options, const std::string& last_pass) {
         return 0;
     }
     fmt::print("{}", print(step.program, step.preflight.implementations));
+    const program::MemoryPlan& plan = step.preflight.plan;
+    fmt::print("A training step: {} FLOPs, {} instructions, planned peak {} ({} weights and "
+               "optimizer, {} batch, {} in between)\n",
+               count_text(step.program.cost().flops), step.program.instructions.size(),
+               bytes_text(double(plan.total())), bytes_text(double(plan.state_bytes)),
+               bytes_text(double(plan.input_bytes)), bytes_text(double(plan.arena_bytes)));
     return 0;
 }
 
@@ -232,8 +230,6 @@ int info(const InfoOptions& all) {
                         {"training_bytes", analysis.training_bytes},
                         {"batch_size", graph.training().batch_size},
                         {"runnable", analysis.runnable()}});
-        if (analysis.runnable())
-            if (const auto step = recorded_step(graph)) print_line(step_facts(*step));
     } else {
         fmt::print(
             "\n{} weights, {} FLOPs forward a sample, about {} to train with a batch of {}\n",
@@ -241,13 +237,6 @@ int info(const InfoOptions& all) {
             bytes_text(analysis.training_bytes), graph.training().batch_size);
         if (!analysis.runnable()) {
             fmt::print("This project has errors: see wiregrad check\n");
-        } else if (const auto step = recorded_step(graph)) {
-            const program::MemoryPlan& plan = step->preflight.plan;
-            fmt::print("A training step: {} FLOPs, {} instructions, planned peak {} ({} weights "
-                       "and optimizer, {} batch, {} in between)\n",
-                       count_text(step->program.cost().flops), step->program.instructions.size(),
-                       bytes_text(double(plan.total())), bytes_text(double(plan.state_bytes)),
-                       bytes_text(double(plan.input_bytes)), bytes_text(double(plan.arena_bytes)));
         }
     }
     return 0;

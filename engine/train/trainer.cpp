@@ -18,7 +18,6 @@
 #include "engine/autograd/tape.h"
 #include "engine/core/config.h"
 #include "engine/core/error.h"
-#include "engine/op/ops.h"
 #include "engine/train/diagnosis.h"
 #include "engine/train/evaluate.h"
 #include "engine/train/metric.h"
@@ -400,6 +399,8 @@ void Trainer::Impl::train_step() {
     const std::int64_t count = std::min(group, batches - batch);
     const std::int64_t number = step + 1;
     probes.begin_step(number, watch.seconds());
+    for (OptimizerPlan& own : plan.optimizers)
+        own.optimizer->zero_grad();
 
     StepRecord record;
     std::vector<MetricSum> metrics;

@@ -195,6 +195,19 @@ class Cli(unittest.TestCase):
         self.assertEqual(total["weights"], 61706)
         self.assertTrue(total["runnable"])
 
+    def test_a_recorded_step_is_printed_and_trains(self):
+        done = run("info", self.example("digits-mlp"), "--program")
+        self.assertIn("A training step:", done.stdout)
+        lines = events(run("info", self.example("digits-mlp"), "--program", "--pass", "none", "--json"))
+        self.assertEqual(lines[0]["event"], "step")
+        self.assertEqual(len(lines), 1 + lines[0]["instructions"])
+        self.refused(run("info", self.example("digits-mlp"), "--pass", "nonsense"), "simplify")
+        few = ["--steps", 5, "--threads", 1, "--set", "digits.samples=2000"]
+        eager, recorded = (losses(self.train("digits-mlp", *few, *more)) for more in ([], ["--program"]))
+        self.assertEqual(len(eager), len(recorded))
+        for (_, a), (_, b) in zip(eager, recorded):
+            self.assertAlmostEqual(a, b, delta=1e-4)
+
     def test_check_says_what_is_wrong_and_how_to_mend_it(self):
         self.assertEqual(run("check", self.example("digits-lenet")).returncode, 0)
         path = self.example("digits-lenet")
