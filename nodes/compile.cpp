@@ -479,6 +479,30 @@ std::unique_ptr<CompiledModel> compile_model(const Graph& graph, const CompileOp
     return std::make_unique<GraphModel>(graph, inference, options);
 }
 
+namespace {
+
+/// What a run's steps depend on besides the layers and the seed. Where the data lie may change, how
+/// many samples they are may not.
+train::Settings settings_of(const Graph& graph, const Inference& inference,
+                            const data::Splits& splits) {
+    train::Settings settings{{"batch size", std::to_string(graph.training().batch_size)}};
+    if (splits.train)
+        settings.emplace_back("training samples", std::to_string(splits.train->size()));
+    for (const std::string& id : inference.order) {
+        const Inferred& node = inference.at(id);
+        if (!node.type || node.node->muted) continue;
+        const Role role = node.type->role;
+        if (role != Role::Dataset && role != Role::Loss && role != Role::Optimizer) continue;
+        for (const auto& [param, value] : node.node->params)
+            if (const ParamSpec* spec = node.type->param(param);
+                spec && spec->kind != ParamKind::Path)
+                settings.emplace_back(id + '.' + param, value_text(value));
+    }
+    return settings;
+}
+
+} // namespace
+
 train::TrainPlan compile(const Graph& graph, const CompileOptions& options) {
     for (const Problem& problem : analyze(graph, false).problems)
         if (problem.severity == Severity::Error) throw ValueError(problem.text, problem.node);
@@ -555,6 +579,7 @@ train::TrainPlan compile(const Graph& graph, const CompileOptions& options) {
     loader.batch_size = training.batch_size;
     loader.seed = training.seed;
     loader.prefetch = options.prefetch ? loader.prefetch : 0;
+    plan.settings = settings_of(graph, inference, splits);
     plan.train = std::make_shared<data::Loader>(splits.train, loader);
     loader.shuffle = false;
     if (splits.validation)

@@ -15,6 +15,7 @@ namespace {
 constexpr std::string_view kFormat = "wiregrad-checkpoint";
 constexpr std::int64_t kVersion = 1;
 constexpr const char* kCounts = "epoch/counts/"; ///< sums of metrics that have several
+const std::string kSetting = "setting ";         ///< before the name of a setting
 
 /// '/' makes groups in HDF5 and "." is one; names of weights are one part each, whatever they hold.
 std::string escape(const std::string& name) {
@@ -104,6 +105,8 @@ void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
                        {"graph_hash", checkpoint.graph_hash},
                        {"seconds", fmt::format("{}", checkpoint.seconds)},
                        {"optimizers", std::to_string(checkpoint.optimizers.size())}};
+    for (const auto& [name, value] : checkpoint.settings)
+        file.attributes.emplace_back(kSetting + name, value);
     for (const nn::NamedTensor& weight : checkpoint.weights)
         file.tensors.push_back({"weights/" + escape(weight.name), weight.tensor});
     for (std::size_t i = 0; i < checkpoint.optimizers.size(); ++i) {
@@ -138,6 +141,9 @@ Checkpoint load_checkpoint(const std::string& path) {
     checkpoint.batch = reader.number<std::int64_t>("batch", 0);
     checkpoint.seed = reader.number<std::uint64_t>("seed");
     checkpoint.graph_hash = reader.text("graph_hash");
+    for (const auto& [name, value] : file.attributes)
+        if (name.starts_with(kSetting))
+            checkpoint.settings.emplace_back(name.substr(kSetting.size()), value);
     checkpoint.seconds = reader.number<double>("seconds", 0.0);
     const auto optimizers = reader.number<std::int64_t>("optimizers", 0);
     std::unordered_map<std::string, std::size_t> groups;

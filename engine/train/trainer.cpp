@@ -234,6 +234,17 @@ void Trainer::Impl::prepare(bool resume) {
     }
 }
 
+/// The first setting in which a checkpoint and this run differ, in words; a setting that only one
+/// of them knows (versions differ) is no difference.
+std::string difference(const Settings& saved, const Settings& own) {
+    for (const auto& [name, value] : own)
+        for (const auto& [other, before] : saved)
+            if (name == other && value != before)
+                return fmt::format("the checkpoint was made with {} {}, this run has {}", name,
+                                   before, value);
+    return {};
+}
+
 /// `path`: where it came from; empty: memory.
 void Trainer::Impl::restore(const Checkpoint& saved, const std::string& path) {
     if (saved.graph_hash != plan.graph_hash)
@@ -243,6 +254,9 @@ void Trainer::Impl::restore(const Checkpoint& saved, const std::string& path) {
         throw FileError(fmt::format("the checkpoint belongs to a run with seed {}, this one has {}",
                                     saved.seed, plan.seed),
                         path);
+    if (!path.empty()) // a branch from memory may go on with other settings
+        if (std::string text = difference(saved.settings, plan.settings); !text.empty())
+            throw FileError(std::move(text), path);
     if (saved.optimizers.size() != plan.optimizers.size() ||
         saved.epoch_losses.size() != sums.losses.size() ||
         saved.epoch_metrics.size() != sums.metrics.size() ||
@@ -511,6 +525,7 @@ Checkpoint Trainer::Impl::checkpoint() const {
     checkpoint.batch = batch;
     checkpoint.seed = plan.seed;
     checkpoint.graph_hash = plan.graph_hash;
+    checkpoint.settings = plan.settings;
     checkpoint.seconds = watch.seconds();
     checkpoint.epoch_losses = sums.losses;
     checkpoint.epoch_metrics = sums.metrics;

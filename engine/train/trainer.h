@@ -98,6 +98,10 @@ struct OptimizerPlan {
                         ///< the trained model then use; 0: none
 };
 
+/// Names and values, as text, of what the steps of a run depend on besides the network and the
+/// seed: batch size, data, losses, optimizers.
+using Settings = std::vector<std::pair<std::string, std::string>>;
+
 struct Checkpoint;
 class Snapshots;
 
@@ -114,6 +118,7 @@ struct TrainPlan {
     bool polite = false; ///< compute at nice 10: for a process that also has a window to keep quick
     bool program = false;        ///< record the step once and replay it optimised, where it can be
     std::string graph_hash;      ///< refused on resume when it differs
+    Settings settings;           ///< refused on resume where one differs
     std::string checkpoint_path; ///< empty: no checkpoints; else at each epoch's end and at the end
                                  ///< of the run
     double checkpoint_seconds = 0; ///< also this often; 0: not
@@ -229,6 +234,7 @@ struct Checkpoint {
     std::int64_t step = 0, epoch = 0, batch = 0; ///< the next batch to train on
     std::uint64_t seed = 0;
     std::string graph_hash;
+    Settings settings;
     double seconds = 0;
     std::vector<MetricSum> epoch_losses, epoch_metrics; ///< of the batches of this epoch so far
 };

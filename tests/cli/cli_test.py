@@ -345,6 +345,15 @@ class Cli(unittest.TestCase):
     def test_nothing_to_resume(self):
         self.refused(run("train", self.example("iris"), "--resume"), "checkpoint")
 
+    def test_resuming_with_other_settings_is_refused(self):
+        arguments = ["train", self.example("iris"), "--steps", "5"]
+        self.assertEqual(run(*arguments).returncode, 0)
+        optimizer = next(e["node"] for e in events(run("info", self.example("iris"), "--json")) if e.get("type") in ("SGD", "Adam", "AdamW"))
+        other = run(*arguments, "--resume", "--set", optimizer + ".lr=0.5")
+        self.assertNotEqual(other.returncode, 0)
+        self.assertIn(optimizer + ".lr", other.stderr)
+        self.assertEqual(run(*arguments, "--resume").returncode, 0)
+
     def test_unwritable_folder_is_refused_before_the_run(self):
         blocked = os.path.join(self.folder, "file")
         write(blocked, "")

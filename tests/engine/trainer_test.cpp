@@ -257,6 +257,7 @@ TEST(Trainer, RunsTasksBetweenSteps) {
 
 TEST(Trainer, RunsTasksWhilePausedAndFailsOnTheirErrors) {
     const auto memory = std::make_shared<Memory>();
+    const int before = ::getpriority(PRIO_PROCESS, 0);
     auto plan = toy_plan();
     plan.polite = true;
     Trainer trainer(std::move(plan), memory);
@@ -267,7 +268,7 @@ TEST(Trainer, RunsTasksWhilePausedAndFailsOnTheirErrors) {
     ASSERT_TRUE(
         trainer.post([&](train::Model&) { nice.set_value(::getpriority(PRIO_PROCESS, 0)); }));
     EXPECT_GE(nice.get_future().get(), 10); // of the trainer's thread; ours keeps its own
-    EXPECT_LT(::getpriority(PRIO_PROCESS, 0), 10);
+    EXPECT_EQ(::getpriority(PRIO_PROCESS, 0), before);
     EXPECT_EQ(trainer.state(), RunState::Paused);
     ASSERT_TRUE(
         trainer.post([](train::Model&) { throw ValueError("the drawn digit is empty", "input"); }));
@@ -560,7 +561,9 @@ TEST(Resume, EqualsAnUninterruptedRunAfterAKill) {
 TEST(Resume, IsRefusedForAnotherRun) {
     const TempFolder folder;
     const std::string path = folder / "c.h5";
-    run_to_end(toy_plan({.epochs = 1, .checkpoint = path}));
+    auto first = toy_plan({.epochs = 1, .checkpoint = path});
+    first.settings = {{"batch size", "8"}, {"adam.lr", "0.1"}, {"of an older version", "1"}};
+    run_to_end(std::move(first));
     const auto error = [&](const std::function<void(train::TrainPlan&)>& change) {
         auto plan = toy_plan({.checkpoint = path});
         change(plan);
@@ -571,6 +574,10 @@ TEST(Resume, IsRefusedForAnotherRun) {
     };
     EXPECT_THAT(error([](auto& p) { p.graph_hash = "other"; }), HasSubstr("another graph"));
     EXPECT_THAT(error([](auto& p) { p.seed = 7; }), HasSubstr("seed 1, this one has 7"));
+    EXPECT_THAT(error([](auto& p) {
+                    p.settings = {{"batch size", "8"}, {"adam.lr", "0.2"}};
+                }),
+                HasSubstr("adam.lr 0.1, this run has 0.2"));
     EXPECT_THAT(error([](auto& p) { p.optimizers[0].name = "sgd"; }),
                 HasSubstr("'adam' where this run has 'sgd'"));
     EXPECT_THAT(error([](auto& p) {
