@@ -336,10 +336,4 @@ std::string download(const std::string& id, const std::string& folder,
     return download(*what, folder, progress, options);
 }
 
-bool is_downloaded(const Downloadable& what, const std::string& folder) {
-    return std::all_of(what.files.begin(), what.files.end(), [&](const DownloadFile& file) {
-        return size_on_disk((fs::path(folder) / file.name).string()) == file.size;
-    });
-}
-
 } // namespace wiregrad::data

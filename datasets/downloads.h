@@ -56,7 +56,5 @@ std::string download(const Downloadable& what, const std::string& folder,
 /// By id; throws ValueError when there is none.
 std::string download(const std::string& id, const std::string& folder,
                      const DownloadCallback& progress = {}, const DownloadOptions& options = {});
-/// All files are in `folder`, with the right sizes (checksums are not computed).
-bool is_downloaded(const Downloadable& what, const std::string& folder);
 
 } // namespace wiregrad::data

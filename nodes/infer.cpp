@@ -128,6 +128,53 @@ Outcome build_once(const Inferred& inferred, std::int64_t batch_size) {
     return outcome;
 }
 
+/// The wires that end at each node.
+using WiresInto = std::unordered_map<std::string, std::vector<const Wire*>>;
+
+WiresInto wires_into(const Graph& graph) {
+    WiresInto into;
+    for (const Wire& wire : graph.wires())
+        into[wire.to].push_back(&wire);
+    return into;
+}
+
+/// What `node` gets through `wires`, from nodes that come before it and are in `result` already:
+/// its inputs, their sources and counts. True when all of them are known.
+bool gather_inputs(Inferred& node, const std::vector<const Wire*>& wires, const Inference& result) {
+    bool known = true;
+    for (const PortSpec& port : node.type->inputs) {
+        int count = 0;
+        for (const Wire* wire : wires) {
+            if (wire->to_port != port.id) continue;
+            ++count;
+            Source source{wire->from, 0, *wire};
+            const Inferred* from = &result.nodes.at(wire->from);
+            if (from->type && from->node->muted) {
+                // A muted node hands on what its first input gets; its own sources skip muted
+                // nodes already.
+                const bool passes =
+                    (from->type->role == Role::Layer || from->type->role == Role::Group) &&
+                    !from->sources.empty();
+                source.node = passes ? from->sources[0].node : std::string();
+                source.output = passes ? from->sources[0].output : 0;
+                from = source.node.empty() ? nullptr : &result.nodes.at(source.node);
+            } else if (from->type) {
+                const PortSpec* output = from->type->output(wire->from_port);
+                source.output = static_cast<std::size_t>(output - from->type->outputs.data());
+            }
+            const bool shaped =
+                from && from->facts.known && source.output < from->facts.outputs.size();
+            node.inputs.push_back(shaped ? from->facts.outputs[source.output] : TensorMeta{});
+            known = known && shaped;
+            node.sources.push_back(std::move(source));
+        }
+        node.counts.push_back(count);
+        known = known && (count > 0 || port.optional);
+    }
+    node.inputs_known = known;
+    return known;
+}
+
 void describe_dataset(const Graph& graph, Inferred& inferred,
                       const std::vector<data::Field>* opened) {
     struct Described {
@@ -209,46 +256,14 @@ Inference infer(const Graph& whole, const std::map<std::string, std::vector<data
     result.flat = flatten(whole);
     const Graph& graph = *result.flat.graph;
     result.order = graph.topological_order();
-    std::unordered_map<std::string, std::vector<const Wire*>> into;
-    for (const Wire& wire : graph.wires())
-        into[wire.to].push_back(&wire);
-
+    WiresInto into = wires_into(graph);
     for (const std::string& id : result.order) {
         Inferred& inferred = result.nodes[id];
         inferred.node = graph.node(id);
         inferred.type = find_type(inferred.node->type);
         if (!inferred.type) continue;
         const NodeType& type = *inferred.type;
-        bool known = true;
-        for (const PortSpec& port : type.inputs) {
-            int count = 0;
-            for (const Wire* wire : into[id]) {
-                if (wire->to_port != port.id) continue;
-                ++count;
-                Source source{wire->from, 0, *wire};
-                const Inferred* from = &result.nodes.at(wire->from);
-                if (from->type && from->node->muted) {
-                    // A muted node hands on what its first input gets; its own sources skip muted
-                    // nodes already.
-                    const bool passes = from->type->role == Role::Layer && !from->sources.empty();
-                    source.node = passes ? from->sources[0].node : std::string();
-                    source.output = passes ? from->sources[0].output : 0;
-                    from = source.node.empty() ? nullptr : &result.nodes.at(source.node);
-                } else if (from->type) {
-                    const PortSpec* output = from->type->output(wire->from_port);
-                    source.output = static_cast<std::size_t>(output - from->type->outputs.data());
-                }
-                const bool shaped =
-                    from && from->facts.known && source.output < from->facts.outputs.size();
-                inferred.inputs.push_back(shaped ? from->facts.outputs[source.output]
-                                                 : TensorMeta{});
-                known = known && shaped;
-                inferred.sources.push_back(std::move(source));
-            }
-            inferred.counts.push_back(count);
-            known = known && (count > 0 || port.optional);
-        }
-        inferred.inputs_known = known;
+        const bool known = gather_inputs(inferred, into[id], result);
         if (inferred.node->muted) {
             if (type.role == Role::Layer && !inferred.sources.empty() &&
                 !inferred.sources[0].node.empty()) {
@@ -379,9 +394,7 @@ Inference infer_sheet(const Graph& sheet, const std::vector<std::string>& groups
     Inference result;
     result.flat.graph = std::shared_ptr<const Graph>(std::shared_ptr<const Graph>(), &sheet);
     result.order = sheet.topological_order();
-    std::unordered_map<std::string, std::vector<const Wire*>> into;
-    for (const Wire& wire : sheet.wires())
-        into[wire.to].push_back(&wire);
+    WiresInto into = wires_into(sheet);
     for (const std::string& id : result.order) {
         Inferred& own = result.nodes[id];
         own.node = sheet.node(id);
@@ -396,33 +409,7 @@ Inference infer_sheet(const Graph& sheet, const std::vector<std::string>& groups
             own.fields = it->second.fields;
         }
         if (!own.type) continue;
-        bool known = true;
-        for (const PortSpec& port : own.type->inputs) {
-            int count = 0;
-            for (const Wire* wire : into[id]) {
-                if (wire->to_port != port.id) continue;
-                ++count;
-                Source source{wire->from, 0, *wire};
-                const Inferred* from = &result.nodes.at(wire->from);
-                if (from->type && from->node->muted) {
-                    const bool passes = !from->sources.empty();
-                    source.node = passes ? from->sources[0].node : std::string();
-                    source.output = passes ? from->sources[0].output : 0;
-                    from = source.node.empty() ? nullptr : &result.nodes.at(source.node);
-                } else if (from->type) {
-                    const PortSpec* output = from->type->output(wire->from_port);
-                    source.output = static_cast<std::size_t>(output - from->type->outputs.data());
-                }
-                const bool shaped =
-                    from && from->facts.known && source.output < from->facts.outputs.size();
-                own.inputs.push_back(shaped ? from->facts.outputs[source.output] : TensorMeta{});
-                known = known && shaped;
-                own.sources.push_back(std::move(source));
-            }
-            own.counts.push_back(count);
-            known = known && (count > 0 || port.optional);
-        }
-        own.inputs_known = known;
+        gather_inputs(own, into[id], result);
     }
     return result;
 }

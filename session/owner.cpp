@@ -25,16 +25,23 @@ QString processStart(qint64 pid) {
     return fields.size() > kStartTime ? QString::fromLatin1(fields[kStartTime]) : QString();
 }
 
+/// The machine: its id, which stays when a network gives it another name; else its name.
+QString thisMachine() {
+    const QByteArray id = QSysInfo::machineUniqueId();
+    return id.isEmpty() ? QSysInfo::machineHostName() : QString::fromLatin1(id);
+}
+
 } // namespace
 
 QJsonObject ownerMark() {
     const qint64 pid = QCoreApplication::applicationPid();
-    return {
-        {kPid, double(pid)}, {kStarted, processStart(pid)}, {kHost, QSysInfo::machineHostName()}};
+    return {{kPid, double(pid)}, {kStarted, processStart(pid)}, {kHost, thisMachine()}};
 }
 
 bool ownerIsAlive(const QJsonObject& mark) {
-    if (mark.value(kHost).toString() != QSysInfo::machineHostName()) return true;
+    const QString host = mark.value(kHost).toString();
+    // Marks of earlier versions hold the name.
+    if (host != thisMachine() && host != QSysInfo::machineHostName()) return true;
     const auto pid = pid_t(mark.value(kPid).toDouble());
     if (pid <= 0 || (::kill(pid, 0) != 0 && errno == ESRCH)) return false;
     const QString started = mark.value(kStarted).toString();

@@ -104,9 +104,4 @@ std::vector<std::byte> FileBytes::take_all(std::uint64_t limit) {
     }
 }
 
-bool FileBytes::at_end() {
-    std::byte one{};
-    return read_some({&one, 1}) == 0;
-}
-
 } // namespace wiregrad::data

@@ -23,8 +23,6 @@ class FileBytes {
     std::vector<std::byte> take(std::uint64_t count, const std::string& what);
     /// Everything that is left; throws FileError past `limit`.
     std::vector<std::byte> take_all(std::uint64_t limit);
-    /// Reads on; true at the end. Checks gzip's checksum.
-    bool at_end();
     std::uint64_t offset() const { return offset_; } ///< of the uncompressed content
     /// More bytes than this cannot come: the file's size, or gzip's best ratio times it.
     std::uint64_t most() const { return most_; }

@@ -49,13 +49,12 @@ std::vector<ResultView> viewsOf(AnswerKind kind) {
 
 } // namespace
 
-QImage sampleImage(const Tensor& sample) {
+QImage sampleImage(const Tensor& sample, double low, double high) {
     const Tensor x = sample.contiguous();
     if (x.dim() < 2) return {};
     const std::int64_t rows = x.size(x.dim() - 2), columns = x.size(x.dim() - 1),
                        channels = x.dim() > 2 ? x.size(x.dim() - 3) : 1;
     const auto values = x.to_vector();
-    double low = 1e300, high = -1e300;
     for (const double value : values)
         if (std::isfinite(value)) {
             low = std::min(low, value);

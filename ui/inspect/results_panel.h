@@ -51,7 +51,9 @@ class ResultsPanel : public QWidget {
     std::unique_ptr<Impl> d;
 };
 
-/// A sample of an image field as a picture, whatever its normalisation.
-QImage sampleImage(const Tensor& sample);
+/// A sample [.., height, width] or [.., channels, height, width] as a picture, whatever its
+/// normalisation: black is the least of `low` and its values, white the greatest of `high` and
+/// them.
+QImage sampleImage(const Tensor& sample, double low = 1e300, double high = -1e300);
 
 } // namespace wiregrad::studio

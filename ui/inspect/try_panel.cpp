@@ -33,6 +33,7 @@
 #include "datasets/loader.h"
 #include "engine/train/explain.h"
 #include "engine/train/scores.h"
+#include "ui/inspect/results_panel.h"
 #include "ui/panels/format.h"
 #include "ui/panels/parts.h"
 #include "ui/theme/theme.h"
@@ -140,31 +141,6 @@ class AnswerView : public QWidget {
     QStringList names_;
     std::vector<std::size_t> order_;
 };
-
-QImage pictureOf(const Tensor& sample) {
-    const Tensor x = sample.contiguous();
-    const std::int64_t channels = x.dim() == 4 ? x.size(1) : 1, rows = x.size(x.dim() - 2),
-                       columns = x.size(x.dim() - 1);
-    const auto values = x.to_vector();
-    double low = 0, high = 1;
-    for (const double value : values)
-        if (std::isfinite(value)) {
-            low = std::min(low, value);
-            high = std::max(high, value);
-        }
-    QImage image(int(columns), int(rows), QImage::Format_RGB32);
-    const auto plane = std::size_t(rows * columns);
-    for (std::size_t i = 0; i < plane; ++i) {
-        int rgb[3];
-        for (std::size_t c = 0; c < 3; ++c) {
-            const double value = (values[(channels == 3 ? c * plane : 0) + i] - low) / (high - low);
-            rgb[c] = std::isfinite(value) ? int(std::clamp(value, 0.0, 1.0) * 255) : 255;
-        }
-        image.setPixel(int(i % std::size_t(columns)), int(i / std::size_t(columns)),
-                       qRgb(rgb[0], rgb[1], rgb[2]));
-    }
-    return image;
-}
 
 } // namespace
 
@@ -524,7 +500,7 @@ void TryPanel::Impl::ask() {
             const auto& [node, out] = outputs.front();
             result->classes = model.predicts_classes(node);
             if (out.dim() == 4 && out.size(2) > 1 && out.size(3) > 1) {
-                result->picture = pictureOf(out);
+                result->picture = sampleImage(out, 0, 1);
             } else {
                 const std::int64_t width = out.dim() > 0 ? out.size(out.dim() - 1) : 1;
                 const auto values = out.to_vector();
@@ -760,7 +736,7 @@ void TryPanel::takeSample(std::int64_t index) {
             if (!alive || !found->x.defined() || !d->input()) return;
             if (d->input()->kind == data::FieldKind::Image) {
                 d->drawn = true; // the sample itself is asked, not its picture on the surface
-                d->pad->setPicture(pictureOf(found->x));
+                d->pad->setPicture(sampleImage(found->x, 0, 1));
                 d->drawn = false;
             } else {
                 const auto values = found->x.to_vector();
