@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 
 #include "engine/core/process.h"
@@ -95,6 +96,10 @@ void measureRun(MainWindow& window) {
 
 int main(int argc, char** argv) {
     wiregrad::wait_politely(argv);
+    // Help and version are text: they need no display.
+    for (int i = 1; i < argc; ++i)
+        for (const char* text : {"-h", "--help", "--help-all", "-v", "--version"})
+            if (std::strcmp(argv[i], text) == 0) qputenv("QT_QPA_PLATFORM", "offscreen");
     QApplication app(argc, argv);
     QApplication::setApplicationName(QStringLiteral("wiregrad"));
     QApplication::setApplicationDisplayName(QStringLiteral("Wiregrad"));

@@ -29,6 +29,8 @@ finish() {
 trap finish EXIT
 fail() { echo "FAILED: $*"; tail -n 1 "$log" 2>/dev/null | cut -c1-2000; exit 1; }
 
+env -u DISPLAY -u WAYLAND_DISPLAY "$studio" --version | grep -qi "^wiregrad " || fail "--version without a display"
+
 # A free display: Xvfb itself chooses and says which.
 Xvfb -displayfd 3 -screen 0 2400x1400x24 -nolisten tcp 3>"$home/display" >/dev/null 2>&1 &
 pids+=($!)
