@@ -145,6 +145,10 @@ class FirstBad : public Tap {
 
 } // namespace
 
+bool all_finite(const Tensor& tensor) {
+    return !first_bad(tensor);
+}
+
 Diagnosis explain_loss(Model& model, const Batch& batch, const nn::ForwardContext& context,
                        std::size_t loss, double value, std::int64_t step) {
     Diagnosis result;

@@ -19,4 +19,7 @@ struct Diagnosis {
 Diagnosis explain_loss(Model& model, const Batch& batch, const nn::ForwardContext& context,
                        std::size_t loss, double value, std::int64_t step);
 
+/// Whether no element is NaN or infinite; true of an undefined one and of integers.
+bool all_finite(const Tensor& tensor);
+
 } // namespace wiregrad::train

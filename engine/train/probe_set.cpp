@@ -152,6 +152,12 @@ void ProbeSet::see_updates(const std::vector<nn::NamedTensor>& parameters,
     }
 }
 
+void ProbeSet::report(const ValueId& id, const Tensor& value, std::int64_t step) {
+    step_ = step;
+    for (std::size_t i = 0; i < probes_.size(); ++i)
+        if (probes_[i].request.value == id) measure_now(i, value);
+}
+
 void ProbeSet::report_weights(const std::vector<nn::NamedTensor>& state, std::int64_t step) {
     step_ = step;
     for (std::size_t i = 0; i < probes_.size(); ++i)

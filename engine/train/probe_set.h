@@ -42,6 +42,8 @@ class ProbeSet : public Tap {
     bool wants_updates() const { return updates_due_; }
     void see_updates(const std::vector<nn::NamedTensor>& parameters,
                      const std::vector<nn::NamedTensor>& optimizer_state);
+    /// A value now, due or not: for a run that stands inside a step.
+    void report(const ValueId& id, const Tensor& value, std::int64_t step);
     /// The weights now, due or not: for a run that stands still.
     void report_weights(const std::vector<nn::NamedTensor>& state, std::int64_t step);
 

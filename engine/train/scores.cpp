@@ -71,6 +71,30 @@ std::int64_t Confusion::total() const {
     return std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
 }
 
+std::vector<double> intersection_over_union(const Confusion& confusion) {
+    std::vector<double> result;
+    for (std::int64_t c = 0; c < confusion.classes; ++c) {
+        std::int64_t either = -confusion.at(c, c);
+        for (std::int64_t other = 0; other < confusion.classes; ++other)
+            either += confusion.at(c, other) + confusion.at(other, c);
+        result.push_back(either > 0
+                             ? static_cast<double>(confusion.at(c, c)) / static_cast<double>(either)
+                             : std::nan(""));
+    }
+    return result;
+}
+
+double mean_finite(std::span<const double> values) {
+    double sum = 0;
+    std::int64_t count = 0;
+    for (const double value : values)
+        if (std::isfinite(value)) {
+            sum += value;
+            ++count;
+        }
+    return count > 0 ? sum / static_cast<double>(count) : std::nan("");
+}
+
 double Confusion::accuracy() const {
     std::int64_t right = 0;
     for (std::int64_t i = 0; i < classes; ++i)

@@ -33,6 +33,12 @@ struct Confusion {
 };
 Confusion confusion_of(std::span<const Answer> answers, std::int64_t classes);
 
+/// Of each class, such as of the pixels of a segmentation: those that truth and guess have in
+/// common over those that either has; NaN where neither has any.
+std::vector<double> intersection_over_union(const Confusion& confusion);
+/// Over the classes that have one; NaN without any.
+double mean_finite(std::span<const double> values);
+
 struct ClassFigures {
     double precision = 0, recall = 0, f1 = 0; ///< 0 where there is nothing to divide by
     std::int64_t support = 0;                 ///< samples of this class

@@ -1,7 +1,6 @@
 #include "engine/train/trainer.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <condition_variable>
 #include <deque>
@@ -13,88 +12,23 @@
 
 #include <fmt/format.h>
 #include <omp.h>
-#include <sys/resource.h>
 
 #include "engine/autograd/tape.h"
 #include "engine/core/config.h"
 #include "engine/core/error.h"
+#include "engine/core/recorder.h"
+#include "engine/train/debugger.h"
 #include "engine/train/diagnosis.h"
 #include "engine/train/evaluate.h"
 #include "engine/train/metric.h"
 #include "engine/train/probe_set.h"
+#include "engine/train/run_scope.h"
 #include "engine/train/snapshots.h"
 #include "engine/train/step_program.h"
 #include "engine/train/update.h"
 
 namespace wiregrad::train {
 namespace {
-
-/// Runs while the run runs.
-class Stopwatch {
-  public:
-    explicit Stopwatch(double seconds = 0) : before_(seconds), start_(Clock::now()) {}
-    double seconds() const {
-        return before_ +
-               (running_ ? std::chrono::duration<double>(Clock::now() - start_).count() : 0);
-    }
-    void pause() {
-        before_ = seconds();
-        running_ = false;
-    }
-    void resume() {
-        start_ = Clock::now();
-        running_ = true;
-    }
-
-  private:
-    using Clock = std::chrono::steady_clock;
-    double before_;
-    Clock::time_point start_;
-    bool running_ = true;
-};
-
-/// Samples a second, with the weight of old steps halved about every half second.
-class Speed {
-  public:
-    void forget() { last_ = -1; } ///< what comes next took no time that counts
-    double step(double now, std::int64_t samples) {
-        if (last_ >= 0) {
-            const double passed = now - last_, keep = std::exp2(-passed / 0.5);
-            samples_ = samples_ * keep + static_cast<double>(samples);
-            seconds_ = seconds_ * keep + passed;
-        }
-        last_ = now;
-        return seconds_ > 0 ? samples_ / seconds_ : 0;
-    }
-
-  private:
-    double last_ = -1, samples_ = 0, seconds_ = 0;
-};
-
-/// This thread's OpenMP team gives way to everything that must stay quick, such as a window.
-void lower_priority(int threads) {
-    constexpr int kNice = 10;
-#pragma omp parallel num_threads(threads)
-    {
-        // On Linux this is the calling thread alone. Where it is refused, training is as quick as
-        // ever.
-        if (::getpriority(PRIO_PROCESS, 0) < kNice) ::setpriority(PRIO_PROCESS, 0, kNice);
-    }
-}
-
-/// The number of threads is the process's; a run that asks for its own gives it back.
-class ThreadCount {
-  public:
-    explicit ThreadCount(int wanted) : before_(num_threads()) {
-        if (wanted > 0) set_num_threads(wanted);
-    }
-    ~ThreadCount() { set_num_threads(before_); }
-    ThreadCount(const ThreadCount&) = delete;
-    ThreadCount& operator=(const ThreadCount&) = delete;
-
-  private:
-    int before_;
-};
 
 /// Within the scope the weights are their moving averages, where such are kept.
 class WithAverages {
@@ -127,12 +61,14 @@ struct Trainer::Impl {
     };
     using Moment = std::shared_ptr<const Checkpoint>;
     using Capture = std::function<void(Moment)>;
-    using Command = std::variant<Order, std::vector<ProbeRequest>, Task, RunTo, Moment, Capture>;
+    using Command = std::variant<Order, std::vector<ProbeRequest>, Task, RunTo, Moment, Capture,
+                                 std::vector<Breakpoint>, StepOrder>;
 
     Impl(TrainPlan given, std::shared_ptr<Sink> to)
         : plan(std::move(given)), sink(to ? std::move(to) : std::make_shared<Sink>()),
           probes(plan.probe_budget,
                  [this](ProbeRecord record) { sink->on_probe(std::move(record)); }),
+          debugger(probes, [this](const Halt& halt) { return stand(halt); }),
           programs(plan, *sink) {}
 
     // --- shared between threads
@@ -150,6 +86,10 @@ struct Trainer::Impl {
     enum class Mode { Run, Paused, ToEpochEnd };
     Mode mode = Mode::Run;
     ProbeSet probes;
+    Debugger debugger;
+    bool watched = false; ///< this step runs under the debugger
+    bool bad = false;     ///< a loss or gradient of this step is no number, and the run goes on
+    int warnings = 0;     ///< told of such steps
     StepPrograms programs;
     RecordedEvaluation evaluation;
     std::int64_t step = 0, epoch = 0, batch = 0; ///< done steps and epochs; the next batch
@@ -183,6 +123,10 @@ struct Trainer::Impl {
     bool train();
     bool boundary();
     bool wait_for_mail(Command& command);
+    StepOrder stand(const Halt& halt);
+    void bad_number(const Diagnosis& diagnosis);
+    std::vector<nn::NamedTensor> statistics_before() const;
+    bool leaves_out(std::int64_t number);
     void train_step();
     void train_batch(const Batch& data, std::int64_t number, double share, StepRecord& record,
                      std::vector<MetricSum>& metrics);
@@ -320,6 +264,60 @@ bool Trainer::Impl::wait_for_mail(Command& command) {
     return true;
 }
 
+/// Within a step, at an op: tells where and obeys what may be done there. The rest waits for the
+/// step's end.
+StepOrder Trainer::Impl::stand(const Halt& halt) {
+    std::deque<Command> later;
+    std::optional<StepOrder> next;
+    watch.pause();
+    speed.forget();
+    sink->on_halt(&halt);
+    set_state(RunState::Paused);
+    while (!next) {
+        Command command;
+        {
+            std::unique_lock lock(mutex);
+            mail.wait(lock, [&] { return !commands.empty() || stopped(); });
+            if (stopped()) {
+                next = StepOrder::Finish;
+                break;
+            }
+            command = std::move(commands.front());
+            commands.pop_front();
+        }
+        if (auto* requests = std::get_if<std::vector<ProbeRequest>>(&command)) {
+            probes.set(std::move(*requests));
+            debugger.report_all();
+        } else if (auto* task = std::get_if<Task>(&command)) {
+            const autograd::EnableGrad as_between_steps;
+            const Origin nowhere(0U);
+            (*task)(*plan.model);
+        } else if (auto* breakpoints = std::get_if<std::vector<Breakpoint>>(&command)) {
+            debugger.set(std::move(*breakpoints));
+        } else if (const auto* order = std::get_if<StepOrder>(&command)) {
+            next = *order;
+        } else if (const auto* way = std::get_if<Order>(&command)) {
+            if (*way == Order::Pause) continue;
+            mode = *way == Order::Resume     ? Mode::Run
+                   : *way == Order::StepOnce ? Mode::Paused
+                                             : Mode::ToEpochEnd;
+            next = *way == Order::Resume ? StepOrder::Run : StepOrder::Finish;
+        } else {
+            if (std::holds_alternative<Moment>(command)) next = StepOrder::Finish;
+            later.push_back(std::move(command));
+        }
+    }
+    {
+        const std::lock_guard lock(mutex);
+        commands.insert(commands.begin(), std::make_move_iterator(later.begin()),
+                        std::make_move_iterator(later.end()));
+    }
+    watch.resume();
+    set_state(RunState::Running);
+    sink->on_halt(nullptr);
+    return *next;
+}
+
 /// Between two steps: obeys what has come in. False: stop.
 bool Trainer::Impl::boundary() {
     Command command;
@@ -335,6 +333,19 @@ bool Trainer::Impl::boundary() {
         } else if (auto* task = std::get_if<Task>(&command)) {
             (*task)(*plan.model);
             *task = nullptr; // what it holds may be waited for
+        } else if (auto* breakpoints = std::get_if<std::vector<Breakpoint>>(&command)) {
+            debugger.set(std::move(*breakpoints));
+        } else if (const auto* order = std::get_if<StepOrder>(&command)) {
+            if (mode != Mode::Paused || *order == StepOrder::Back || *order == StepOrder::Finish)
+                continue;
+            if (*order == StepOrder::Run) {
+                mode = Mode::Run;
+                pause_after = 0;
+                continue;
+            }
+            debugger.stop_at_next_op();
+            set_state(RunState::Running);
+            return true;
         } else if (const auto* target = std::get_if<RunTo>(&command)) {
             pause_after = target->step;
             mode = step < pause_after ? Mode::Run : Mode::Paused;
@@ -371,11 +382,21 @@ bool Trainer::Impl::boundary() {
 /// Forward and backward of one batch, which is `share` of the step.
 void Trainer::Impl::train_batch(const Batch& data, std::int64_t number, double share,
                                 StepRecord& record, std::vector<MetricSum>& metrics) {
-    const StepValues values =
-        plan.model->forward(data, context, probes.wants_forward() ? &probes : nullptr);
+    StepValues values;
+    {
+        std::optional<PushInterpreter> watching;
+        if (watched) watching.emplace(debugger);
+        Tap* const tap =
+            watched ? static_cast<Tap*>(&debugger) : (probes.wants_forward() ? &probes : nullptr);
+        values = plan.model->forward(data, context, tap);
+    }
     check_values(*plan.model, values);
     // Read before the update: weights that gave a bad loss are still there to be looked at.
-    add(read_losses(values), read_metrics(values), data, number, share, record, metrics);
+    const std::vector<double> losses = read_losses(values);
+    if (watched) debugger.see_losses(plan.model->loss_names(), losses);
+    add(losses, read_metrics(values), data, number, share, record, metrics);
+    std::optional<PushInterpreter> watching;
+    if (watched) watching.emplace(debugger);
     differentiate(plan, values, share);
 }
 
@@ -398,14 +419,51 @@ void Trainer::Impl::add(const std::vector<double>& losses, const std::vector<Met
                         std::vector<MetricSum>& metrics) {
     for (std::size_t i = 0; i < losses.size(); ++i)
         if (!std::isfinite(losses[i]))
-            throw NonFinite{explain_loss(*plan.model, data, context, i, losses[i], number)};
+            bad_number(explain_loss(*plan.model, data, context, i, losses[i], number));
     record.losses.resize(losses.size(), 0);
     for (std::size_t i = 0; i < losses.size(); ++i)
         record.losses[i] += share == 1 ? losses[i] : share * losses[i];
     metrics.resize(of_batch.size());
     for (std::size_t i = 0; i < metrics.size(); ++i)
         metrics[i] += of_batch[i];
-    sums.add(losses, of_batch, sample_count(data));
+    if (!bad || plan.bad_numbers != BadNumbers::Skip)
+        sums.add(losses, of_batch, sample_count(data));
+}
+
+/// Ends the run, or tells and lets it go on.
+void Trainer::Impl::bad_number(const Diagnosis& diagnosis) {
+    if (plan.bad_numbers == BadNumbers::Stop) throw NonFinite{diagnosis};
+    bad = true;
+    constexpr int kMost = 50; // a network that has broken stays so, and the log is read by people
+    if (++warnings > kMost) return;
+    std::string text = diagnosis.text;
+    if (plan.bad_numbers == BadNumbers::Skip) text += " The batch was left out.";
+    if (warnings == kMost) text += " Further ones are not told.";
+    sink->on_warning(text);
+}
+
+/// Running statistics, which a forward pass writes: only where a batch may be left out.
+std::vector<nn::NamedTensor> Trainer::Impl::statistics_before() const {
+    if (plan.bad_numbers != BadNumbers::Skip) return {};
+    std::vector<nn::NamedTensor> buffers = plan.model->module().buffers();
+    for (nn::NamedTensor& buffer : buffers)
+        buffer.tensor = buffer.tensor.clone();
+    return buffers;
+}
+
+/// Whether this step's gradients are not to be used.
+bool Trainer::Impl::leaves_out(std::int64_t number) {
+    if (plan.bad_numbers != BadNumbers::Skip) return false;
+    if (bad) return true;
+    for (const nn::NamedTensor& weight : plan.model->module().parameters())
+        if (const Tensor gradient = weight.tensor.grad(); !all_finite(gradient)) {
+            Diagnosis diagnosis;
+            diagnosis.text = fmt::format("In step {} the gradient of the weight '{}' is no number.",
+                                         number, weight.name);
+            bad_number(diagnosis);
+            return true;
+        }
+    return false;
 }
 
 void Trainer::Impl::train_step() {
@@ -413,6 +471,10 @@ void Trainer::Impl::train_step() {
     const std::int64_t count = std::min(group, batches - batch);
     const std::int64_t number = step + 1;
     probes.begin_step(number, watch.seconds());
+    watched = debugger.armed();
+    if (watched) debugger.begin_step(number);
+    bad = false;
+    const std::vector<nn::NamedTensor> statistics = statistics_before();
     for (OptimizerPlan& own : plan.optimizers)
         own.optimizer->zero_grad();
 
@@ -425,8 +487,9 @@ void Trainer::Impl::train_step() {
         auto* random = context.state.random.data_mut<std::int64_t>();
         random[0] = static_cast<std::int64_t>(plan.seed);
         random[1] = step * group + i;
-        program = programs.prepare(data, context, probes,
-                                   probes.wants_forward() || probes.wants_weights());
+        program = watched ? nullptr
+                          : programs.prepare(data, context, probes,
+                                             probes.wants_forward() || probes.wants_weights());
         if (program != nullptr)
             replay(*program, data, number, record, metrics);
         else
@@ -438,16 +501,23 @@ void Trainer::Impl::train_step() {
     if (probes.wants_weights())
         probes.see_weights(plan.model->module().parameters(), plan.model->module().buffers());
     const ScheduleTime time{epoch, plan.epochs, step, (batches + group - 1) / group};
+    const bool skip = leaves_out(number);
+    if (skip) plan.model->module().load(statistics, false);
+    std::optional<PushInterpreter> watching;
+    if (watched) watching.emplace(debugger);
+    if (watched) debugger.begin_update();
     std::vector<double> rates;
     for (Update& update : updates)
-        rates.push_back(program != nullptr ? update.set_rate(time) : 0);
-    if (program != nullptr) program->run_update();
+        rates.push_back(program != nullptr || skip ? update.set_rate(time) : 0);
+    if (program != nullptr && !skip) program->run_update();
     for (std::size_t i = 0; i < updates.size(); ++i) {
-        const double used = program != nullptr ? rates[i] : updates[i].step(time);
+        const double used = program != nullptr || skip ? rates[i] : updates[i].step(time);
         const Optimizer& optimizer = *plan.optimizers[i].optimizer;
         if (probes.wants_updates()) probes.see_updates(optimizer.parameters(), optimizer.state());
         if (i == 0) record.lr = used;
     }
+    watching.reset();
+    if (watched) debugger.end_step();
     ++step;
     batch += count;
     record.step = number;
@@ -598,6 +668,7 @@ void Trainer::Impl::run(bool resume) {
         }
     } catch (const NonFinite& bad) {
         fail(bad.diagnosis.text, bad.diagnosis.node);
+        done.error_sample = bad.diagnosis.sample;
     } catch (const Cancelled& error) {
         if (stopped()) {
             save();
@@ -669,6 +740,14 @@ void Trainer::stop() {
     const std::lock_guard lock(impl_->mutex);
     impl_->stop_asked = true;
     impl_->mail.notify_one();
+}
+
+void Trainer::set_breakpoints(std::vector<Breakpoint> breakpoints) {
+    impl_->send(std::move(breakpoints));
+}
+
+void Trainer::go(StepOrder order) {
+    impl_->send(order);
 }
 
 void Trainer::set_probes(std::vector<ProbeRequest> probes) {

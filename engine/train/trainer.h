@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/nn/module.h"
+#include "engine/train/breakpoint.h"
 #include "engine/train/optim.h"
 #include "engine/train/probe.h"
 #include "engine/train/schedule.h"
@@ -125,6 +126,7 @@ struct TrainPlan {
     bool checkpoint_epochs = true; ///< false: not at each epoch's end, where epochs are short
     std::shared_ptr<Snapshots> snapshots;         ///< kept for time travel; null: none
     std::shared_ptr<const Checkpoint> begin_with; ///< state to begin with; null: the model's own
+    BadNumbers bad_numbers = BadNumbers::Stop;
     bool replay = false; ///< at its end the run pauses and waits for seek() or stop()
     double probe_budget =
         0.03; ///< share of the run's time that probes may take; beyond it they are thinned
@@ -159,6 +161,7 @@ struct DoneRecord {
         checkpoint_error;   ///< why the last checkpoint could not be written; empty when it could
     std::string error;      ///< one sentence when Failed
     std::string error_node; ///< node id when known
+    std::int64_t error_sample = -1; ///< of the training data, where one is to blame
     std::optional<EvalRecord> test;
 };
 
@@ -180,6 +183,8 @@ class Sink {
     virtual void on_epoch(const EpochRecord&) {}
     virtual void on_probe(ProbeRecord) {}
     virtual void on_program(const ProgramRecord&) {}
+    /// The run stands inside a step; null: it goes on.
+    virtual void on_halt(const Halt*) {}
     virtual void on_warning(const std::string&) {
     } ///< one sentence: a checkpoint that could not be written
     virtual void on_done(const DoneRecord&) {}
@@ -207,6 +212,12 @@ class Trainer {
     void stop(); ///< finishes the step, saves the checkpoint, ends as Stopped
     void set_probes(std::vector<ProbeRequest> probes); ///< replaces the old ones; weights are
                                                        ///< reported at once when paused
+    /// Replaces the old ones, from the next step on. While there are any, steps are run eagerly.
+    void set_breakpoints(std::vector<Breakpoint> breakpoints);
+    /// While the run stands inside a step. Between steps, Op and Node begin a step and stand in it.
+    /// Standing, resume() is StepOrder::Run, step_once() finishes the step and pauses; seek(),
+    /// capture() and run_to() wait for its end, tasks do not.
+    void go(StepOrder order);
     /// Runs `task` on the trainer's thread between two steps (predictions, reading weights), also
     /// while paused; false when the run has ended. A task accepted before the start or during the
     /// run is run, at the latest at the run's end. What it throws fails the run.

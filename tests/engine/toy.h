@@ -139,6 +139,12 @@ class Memory : public train::Sink {
     void on_warning(const std::string& text) override {
         note([&] { warnings.push_back(text); });
     }
+    void on_halt(const train::Halt* halt) override {
+        note([&] {
+            standing = halt != nullptr;
+            if (standing) halts.push_back(*halt);
+        });
+    }
     void on_done(const train::DoneRecord& record) override {
         note([&] { dones.push_back(record); });
     }
@@ -146,6 +152,10 @@ class Memory : public train::Sink {
     bool wait(const std::function<bool(const Memory&)>& condition) {
         std::unique_lock lock(mutex_);
         return changed_.wait_for(lock, std::chrono::minutes(1), [&] { return condition(*this); });
+    }
+    /// Until the run stands for the `count`-th time.
+    bool wait_halted(std::size_t count) {
+        return wait([=](const Memory& m) { return m.standing && m.halts.size() == count; });
     }
     bool wait_paused(std::size_t steps_done) {
         return wait([=](const Memory& m) {
@@ -164,6 +174,8 @@ class Memory : public train::Sink {
     std::vector<train::EpochRecord> epochs;
     std::vector<ProbeRecord> probes;
     std::vector<std::string> warnings;
+    std::vector<train::Halt> halts;
+    bool standing = false;
     std::vector<train::DoneRecord> dones;
     std::function<void(const train::StepRecord&)> each_step; ///< outside the lock
 
