@@ -331,6 +331,7 @@ class Cli(unittest.TestCase):
         self.assertEqual(done.returncode, 2)
         self.assertIn("does not fit", done.stderr)
 
+    @unittest.skipIf("ASAN_OPTIONS" in os.environ or "TSAN_OPTIONS" in os.environ, "a sanitizer needs the address space")
     def test_out_of_memory_is_a_sentence(self):
         layer = next(e["node"] for e in events(run("info", self.example("digits-mlp"), "--json")) if e.get("type") == "Linear")
         limited = subprocess.run(["bash", "-c", 'ulimit -v 4000000; exec "$@"', "-", BINARY, "train", self.example("digits-mlp"), "--set",

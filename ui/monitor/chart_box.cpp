@@ -80,6 +80,12 @@ ChartGrid::ChartGrid(QWidget* parent) : QWidget(parent), grid_(new QGridLayout(t
     grid_->setVerticalSpacing(Theme::instance().space(2));
 }
 
+ChartGrid::~ChartGrid() {
+    // The boxes die after boxes_, and must not ask for it then.
+    for (ChartBox* box : boxes_)
+        disconnect(box, nullptr, this, nullptr);
+}
+
 void ChartGrid::add(ChartBox* box) {
     if (std::find(boxes_.begin(), boxes_.end(), box) == boxes_.end()) {
         boxes_.push_back(box);

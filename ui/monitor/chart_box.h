@@ -41,6 +41,7 @@ class ChartGrid : public QWidget {
 
   public:
     explicit ChartGrid(QWidget* parent = nullptr);
+    ~ChartGrid() override;
     void add(ChartBox* box);
     void remove(ChartBox* box); ///< the box is not deleted
     /// A window of its own; closing it brings the chart back.

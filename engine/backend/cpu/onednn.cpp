@@ -18,13 +18,13 @@ namespace {
 using dnnl::memory;
 using Desc = memory::desc;
 
-// The engine and stream outlive every thread's cache, so they are never destroyed.
+// The engine outlives every thread's cache and stream, so it is never destroyed.
 const dnnl::engine& engine() {
     static const dnnl::engine& value = *new dnnl::engine(dnnl::engine::kind::cpu, 0);
     return value;
 }
 dnnl::stream& stream() {
-    thread_local dnnl::stream& value = *new dnnl::stream(engine());
+    thread_local dnnl::stream value(engine());
     return value;
 }
 

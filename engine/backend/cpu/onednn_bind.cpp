@@ -30,7 +30,7 @@ const dnnl::engine& engine() {
     return value;
 }
 dnnl::stream& stream() {
-    thread_local dnnl::stream& value = *new dnnl::stream(engine());
+    thread_local dnnl::stream value(engine());
     return value;
 }
 
