@@ -139,7 +139,7 @@ class GraphModel final : public CompiledModel {
             const autograd::NoGrad scope;
             return predict_with(x, evaluation());
         }
-        const Tensors& results = predictions_({x}, 0, [this](const Tensors& in) {
+        const Tensors& results = predictions_({x}, revision(), [this](const Tensors& in) {
             Tensors values;
             predicted_.clear();
             for (auto& [id, value] : predict_with(in[0], evaluation())) {

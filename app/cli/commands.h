@@ -31,7 +31,7 @@ struct TrainOptions {
     int threads = 0;
     std::string out; ///< folder of weights and checkpoint; empty: the project's
     bool resume = false;
-    bool program = false; ///< the step recorded and optimised instead of op by op
+    bool program = true; ///< the step recorded and optimised instead of op by op
 };
 int train(const TrainOptions& options);
 
@@ -54,6 +54,8 @@ int predict(const PredictOptions& options);
 struct InfoOptions {
     ProjectOptions project;
     bool program = false; ///< print the recorded training step instead
+    bool time = false;    ///< with the time of each instruction, measured
+    int threads = 0;      ///< of that; 0: all cores
     std::string pass;     ///< as it is after this pass; empty: after the last one
 };
 int info(const InfoOptions& options);
@@ -74,7 +76,7 @@ struct BenchOptions {
     int threads = 1;
     std::int64_t steps = 0; ///< 0: about two seconds' worth
     bool infer = false;
-    bool program = false;
+    bool program = true;
     bool json = false;
 };
 int bench(const BenchOptions& options);

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <map>
 
 #include "app/cli/commands.h"
 #include "engine/core/config.h"
@@ -130,17 +131,37 @@ Json json_of(const graph::NodeType& type) {
 struct RecordedStep {
     program::Program program;
     program::Preflight preflight;
+    std::vector<double> seconds; ///< of each instruction; empty when it was not run
 };
-RecordedStep record_step(const graph::Graph& graph, const std::string& last_pass) {
+RecordedStep record_step(const graph::Graph& graph, const std::string& last_pass, bool time) {
     graph::CompileOptions compile_options;
     compile_options.random_data = true;
     const train::TrainPlan plan = graph::compile(graph, compile_options);
     nn::ForwardContext context;
     context.state.random = Tensor::zeros({2}, DType::Int64);
-    RecordedStep step{train::trace_step(plan, plan.train->batch(0, 0), context, {}), {}};
+    const train::Batch batch = plan.train->batch(0, 0);
+    RecordedStep step{train::trace_step(plan, batch, context, {}), {}, {}};
     program::optimize(step.program, {.check = true, .last = last_pass});
-    step.preflight = program::preflight(step.program, {.threads = num_threads(), .trial = false});
+    const program::ExecuteOptions how{.threads = num_threads(), .trial = !deterministic()};
+    step.preflight = program::preflight(step.program, how);
+    if (!time) return step;
+    program::Executable executable(step.program, how);
+    for (std::size_t i = 0; i < batch.fields.size(); ++i)
+        executable.set_input(fmt::format("batch.{}", i), batch.fields[i]);
+    executable.set_input("random", context.state.random);
+    constexpr int kRounds = 20;
+    step.seconds = executable.measure(kRounds);
     return step;
+}
+/// Milliseconds of a step by node, the longest first; "" is the optimizer.
+std::vector<std::pair<std::string, double>> time_by_node(const RecordedStep& step) {
+    std::map<std::string, double> sums;
+    for (std::size_t i = 0; i < step.seconds.size(); ++i)
+        sums[Origin::name(step.program.instructions[i].origin)] += 1000 * step.seconds[i];
+    std::vector<std::pair<std::string, double>> result(sums.begin(), sums.end());
+    std::stable_sort(result.begin(), result.end(),
+                     [](const auto& a, const auto& b) { return a.second > b.second; });
+    return result;
 }
 Json step_facts(const RecordedStep& step) {
     const program::MemoryPlan& plan = step.preflight.plan;
@@ -153,18 +174,30 @@ Json step_facts(const RecordedStep& step) {
             {"arena_bytes", plan.arena_bytes},
             {"largest", program::largest_values(step.program, plan, 5)}};
 }
-int print_step(const ProjectOptions& options, const std::string& last_pass) {
-    const RecordedStep step = record_step(open_project(options), last_pass);
+int print_step(const ProjectOptions& options, const std::string& last_pass, bool time) {
+    const RecordedStep step = record_step(open_project(options), last_pass, time);
     if (options.json) {
         print_line(step_facts(step));
-        for (std::size_t i = 0; i < step.program.instructions.size(); ++i)
-            print_line(Json{{"event", "instruction"},
-                            {"node", Origin::name(step.program.instructions[i].origin)},
-                            {"text", print(step.program, step.program.instructions[i])},
-                            {"runs_as", step.preflight.implementations[i]}});
+        for (std::size_t i = 0; i < step.program.instructions.size(); ++i) {
+            Json line{{"event", "instruction"},
+                      {"node", Origin::name(step.program.instructions[i].origin)},
+                      {"text", print(step.program, step.program.instructions[i])},
+                      {"runs_as", step.preflight.implementations[i]}};
+            if (time) line["ms"] = 1000 * step.seconds[i];
+            print_line(line);
+        }
         return 0;
     }
-    fmt::print("{}", print(step.program, step.preflight.implementations));
+    std::vector<std::string> notes = step.preflight.implementations;
+    for (std::size_t i = 0; i < step.seconds.size(); ++i)
+        if (!notes[i].empty()) notes[i] += fmt::format(", {:.3f} ms", 1000 * step.seconds[i]);
+    fmt::print("{}", print(step.program, notes));
+    double whole = 0;
+    for (const auto& [node, ms] : time_by_node(step)) {
+        fmt::print("{:<20} {:>9.3f} ms\n", node.empty() ? "optimizer" : node, ms);
+        whole += ms;
+    }
+    if (time) fmt::print("{:<20} {:>9.3f} ms\n", "together", whole);
     const program::MemoryPlan& plan = step.preflight.plan;
     fmt::print("A training step: {} FLOPs, {} instructions, planned peak {} ({} weights and "
                "optimizer, {} batch, {} in between)\n",
@@ -178,7 +211,9 @@ int print_step(const ProjectOptions& options, const std::string& last_pass) {
 
 int info(const InfoOptions& all) {
     const ProjectOptions& options = all.project;
-    if (all.program || !all.pass.empty()) return print_step(options, all.pass);
+    if (all.threads > 0) set_num_threads(all.threads);
+    if (all.program || !all.pass.empty() || all.time)
+        return print_step(options, all.pass, all.time);
     const graph::Graph graph = open_project(options);
     const graph::Analysis analysis = graph::analyze(graph, false);
     if (!options.json) {

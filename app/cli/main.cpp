@@ -64,8 +64,9 @@ int run(int argc, char** argv) {
                               "Folder for weights and checkpoint; the project's unless given");
     train_command->add_flag("--resume", train_options.resume, "Go on from the checkpoint, exactly");
 
-    train_command->add_flag("--program", train_options.program,
-                            "Record the step once, optimise it and replay it, instead of op by op");
+    train_command->add_flag("--program,!--no-program", train_options.program,
+                            "Record the step once, optimise it and replay it (as it is by "
+                            "default), or compute it op by op");
 
     EvalOptions eval_options;
     CLI::App* eval_command =
@@ -99,6 +100,10 @@ int run(int argc, char** argv) {
                            "Print the training step as it is recorded and optimised");
     info_command->add_option("--pass", info_options.pass,
                              "With --program: as it is after this pass (none, simplify, ...)");
+    info_command->add_flag("--time", info_options.time,
+                           "With --program: run it on random data and time each instruction");
+    info_command->add_option("--threads", info_options.threads, "0: all cores")
+        ->check(CLI::Range(0, 1024));
     CLI::App* check_command = app.add_subcommand(
         "check",
         "Problems with their reasons and offered fixes; exit status 1 if there is an error");
@@ -133,8 +138,9 @@ int run(int argc, char** argv) {
     bench_command->add_option("--steps", bench_options.steps, "0: about two seconds' worth")
         ->check(CLI::Range(0L, 100000000L));
     bench_command->add_flag("--infer", bench_options.infer, "Inference instead of training");
-    bench_command->add_flag("--program", bench_options.program,
-                            "Record the step once, optimise it and replay it, instead of op by op");
+    bench_command->add_flag("--program,!--no-program", bench_options.program,
+                            "Record the step once, optimise it and replay it (as it is by "
+                            "default), or compute it op by op");
     bench_command->add_flag("--json", bench_options.json, "Print one JSON object a line");
 
     ImportOptions import_options;

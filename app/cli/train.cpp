@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <filesystem>
 #include <mutex>
+#include <utility>
 
 #include "app/cli/commands.h"
 #include "nodes/edit.h"
@@ -116,6 +117,21 @@ class Reporter : public train::Sink {
         std::fflush(stdout);
     }
 
+    /// Where a step cannot be recorded, it is said why, once: it then takes longer.
+    void on_program(const train::ProgramRecord& record) override {
+        if (record.replayed || std::exchange(said_why_, true)) {
+            return;
+        }
+        if (json_) {
+            print_line(
+                Json{{"event", "op_by_op"}, {"reason", record.reason}, {"node", record.node}});
+        } else {
+            clear_line();
+            fmt::print("Steps run op by op, which is slower: {}{}\n",
+                       record.node.empty() ? "" : record.node + ": ", record.reason);
+        }
+    }
+
     void on_warning(const std::string& text) override {
         if (json_) {
             print_line(Json{{"event", "warning"}, {"text", text}});
@@ -151,7 +167,7 @@ class Reporter : public train::Sink {
   private:
     Names names_;
     std::int64_t total_steps_, epochs_;
-    bool json_, terminal_;
+    bool json_, terminal_, said_why_ = false;
     std::chrono::steady_clock::time_point drawn_{};
     std::mutex mutex_;
     std::condition_variable ended_;

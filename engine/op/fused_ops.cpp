@@ -7,6 +7,8 @@
 //                       of a unary row without attributes ("relu", "tanh", ...)
 //   conv2d_act          as conv2d and "activation"
 //   batch_norm_act      as batch_norm (y is after the activation) and "activation"
+//   batch_norm_act_backward  as batch_norm_backward behind the gradient of "activation", which is
+//                       "relu"; inputs 5 and 6 are the bias and y of batch_norm_act
 //   linear_weight_grad  gradient of y [rows, out], x [rows, in]; gradient of weight [out, in] and
 //                       of bias [out]
 //   reorder             x; the same value in another layout
@@ -56,6 +58,23 @@ void conv_act_kernel(const KernelCall& call) {
 }
 void batch_norm_act_kernel(const KernelCall& call) {
     run_with_activation("batch_norm", call);
+}
+
+Metas batch_norm_act_backward_shape(const ShapeCall& call) {
+    return find_op("batch_norm_backward")
+        .shape(
+            {find_op("batch_norm_backward"), call.attrs, call.inputs.first(5), call.present & 31U});
+}
+void batch_norm_act_backward_kernel(const KernelCall& call) {
+    const Op &first = find_op("relu_backward"), &second = find_op("batch_norm_backward");
+    const auto device = static_cast<std::size_t>(call.outputs[0].device().type);
+    const Attrs none;
+    const Tensor from[] = {call.inputs[0], call.inputs[6]};
+    Tensor masked[] = {Tensor::empty(call.inputs[0].shape(), call.inputs[0].dtype())};
+    first.kernel[device]({first, none, from, masked});
+    const Tensor inputs[] = {masked[0], call.inputs[1], call.inputs[2], call.inputs[3],
+                             call.inputs[4]};
+    second.kernel[device]({second, call.attrs, inputs, call.outputs});
 }
 
 Cost linear_act_cost(const ShapeCall& call, std::span<const TensorMeta> outputs) {
@@ -133,6 +152,12 @@ std::span<const Op> fused_ops() {
          .flags = kNoGrad,
          .writes = 1U << 3 | 1U << 4,
          .bind = {bind_batch_norm}},
+        {.name = "batch_norm_act_backward",
+         .help = "batch_norm_backward of the gradient where y > 0",
+         .shape = batch_norm_act_backward_shape,
+         .kernel = {batch_norm_act_backward_kernel},
+         .flags = kNoGrad,
+         .bind = {bind_batch_norm_act_backward}},
         {.name = "linear_weight_grad",
          .help = "Gradients of linear by weight and bias: g^T x and the sum of g over rows.",
          .shape = weight_grad_shape,

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/backend/cpu/bind.h"
 #include "engine/kernel/loop.h"
 #include "engine/kernel/reduce.h"
 #include "engine/op/registry.h"
@@ -156,6 +157,11 @@ Cost fold_cost(const ShapeCall& c, std::span<const TensorMeta> outputs) {
                       written * static_cast<double>(size_of(outputs[0].dtype))};
 }
 
+/// What a bias of a convolution gets.
+std::unique_ptr<Bound> bind_sum(BindCall& call) {
+    return call.attrs.dims("dims") == Dims{0, 2, 3} ? cpu::bind_channel_sums(call) : nullptr;
+}
+
 std::vector<Op> make_rows() {
     std::vector<Op> rows{
         {.name = "sum",
@@ -163,7 +169,8 @@ std::vector<Op> make_rows() {
          .shape = fold_shape<Fold::Sum>,
          .gradient = sum_gradient,
          .cost = fold_cost,
-         .onnx = "ReduceSum"},
+         .onnx = "ReduceSum",
+         .bind = {bind_sum}},
         {.name = "prod",
          .help = "product over dims",
          .shape = fold_shape<Fold::Prod>,

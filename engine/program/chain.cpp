@@ -302,4 +302,25 @@ std::unique_ptr<Bound> bind_chain(const Program& program, const Instruction& ins
     return std::make_unique<Chain>(program, instruction, as_chain(program, instruction), threads);
 }
 
+bool may_overwrite(const Program& program, const Instruction& instruction, std::size_t input,
+                   std::size_t output) {
+    const int from = instruction.inputs[input], to = instruction.outputs[output];
+    const Value &x = program.value(from), &y = program.value(to);
+    if (x.role != Role::Temp || x.base >= 0 || x.meta.shape != y.meta.shape ||
+        size_of(x.meta.dtype) != size_of(y.meta.dtype) || !x.contiguous() || !y.contiguous() ||
+        x.layout.name() != y.layout.name())
+        return false;
+    for (std::size_t k = 0; k < instruction.inputs.size(); ++k)
+        if (k != input && program.root(instruction.inputs[k]) == from) return false;
+    const std::vector<ChainStep> steps = as_chain(program, instruction);
+    bool written = false;
+    for (const ChainStep& step : steps) {
+        const auto& read = step.arguments;
+        if (written && std::find(read.begin(), read.end(), static_cast<int>(input)) != read.end())
+            return false;
+        written = written || step.output == static_cast<int>(output);
+    }
+    return true;
+}
+
 } // namespace wiregrad::program

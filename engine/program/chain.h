@@ -19,4 +19,9 @@ std::vector<ChainStep> as_chain(const Program& program, const Instruction& instr
 std::unique_ptr<Bound> bind_chain(const Program& program, const Instruction& instruction,
                                   int threads);
 
+/// Whether output `output` of a chain may lie where input `input` lies, if nobody reads that any
+/// more: each element is read before the one in its place is written.
+bool may_overwrite(const Program& program, const Instruction& instruction, std::size_t input,
+                   std::size_t output);
+
 } // namespace wiregrad::program

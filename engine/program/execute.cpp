@@ -1,7 +1,9 @@
 #include "engine/program/execute.h"
 
 #include <algorithm>
+#include <chrono>
 #include <unordered_map>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -12,9 +14,8 @@
 #include "engine/program/chain.h"
 
 namespace wiregrad::program {
-namespace {
 
-/// The arena's memory; views of it keep it alive.
+/// Views of it keep it alive.
 struct Arena {
     explicit Arena(std::size_t bytes) : bytes(bytes), data(allocate(bytes)) {}
     ~Arena() { release(data, bytes); }
@@ -23,6 +24,8 @@ struct Arena {
     std::size_t bytes;
     void* data;
 };
+
+namespace {
 
 /// Rethrows what a kernel threw with the node as its place.
 [[noreturn]] void rethrow_at(const std::string& node) {
@@ -75,13 +78,16 @@ struct Executable::Impl {
     std::unordered_map<std::string, Tensor> outputs;
 
     std::unique_ptr<Bound> bind(const Instruction& instruction) const {
-        if (!options.bind) return nullptr;
         if (auto chain = bind_chain(program, instruction, options.threads)) return chain;
         if (instruction.op->name == "reorder") {
             const Value &from = program.value(instruction.inputs[0]),
                         &to = program.value(instruction.outputs[0]);
             return bind_reorder(from.meta, from.layout, to.layout);
         }
+        const Device device = program.value(instruction.outputs[0]).meta.device;
+        if (!options.bind &&
+            instruction.op->kernel[static_cast<std::size_t>(device.type)] != nullptr)
+            return nullptr;
         std::vector<BindValue> in, out;
         return ask_backend(program, instruction, options.threads, options.trial, in, out,
                            [](int) { return false; });
@@ -176,7 +182,13 @@ struct Executable::Impl {
     void prepare() {
         bind_all();
         try {
-            arena = std::make_shared<Arena>(plan.arena_bytes);
+            std::shared_ptr<Arena>* const shared = std::exchange(options.arena, nullptr);
+            if (shared != nullptr && *shared != nullptr && (*shared)->bytes >= plan.arena_bytes) {
+                arena = *shared;
+            } else {
+                arena = std::make_shared<Arena>(plan.arena_bytes);
+                if (shared != nullptr) *shared = arena;
+            }
         } catch (const OutOfMemory& error) {
             std::string text = error.text() + " The largest values of a step:";
             for (const std::string& value : largest_values(program, plan, 5))
@@ -222,20 +234,20 @@ struct Executable::Impl {
         return result;
     }
 
+    void run_one(Step& step) {
+        if (step.bound != nullptr) {
+            step.bound->run(pointers.data() + step.in, pointers.data() + step.out, step.scratch);
+            return;
+        }
+        const Instruction& instruction =
+            program.instructions[static_cast<std::size_t>(step.instruction)];
+        step.kernel({*instruction.op, instruction.attrs, step.inputs, step.outputs});
+    }
     void run(std::size_t first, std::size_t last) {
         std::size_t at = first;
         try {
-            for (; at < last; ++at) {
-                Step& step = steps[at];
-                if (step.bound != nullptr) {
-                    step.bound->run(pointers.data() + step.in, pointers.data() + step.out,
-                                    step.scratch);
-                    continue;
-                }
-                const Instruction& instruction =
-                    program.instructions[static_cast<std::size_t>(step.instruction)];
-                step.kernel({*instruction.op, instruction.attrs, step.inputs, step.outputs});
-            }
+            for (; at < last; ++at)
+                run_one(steps[at]);
         } catch (...) {
             rethrow_at(Origin::name(
                 program.instructions[static_cast<std::size_t>(steps[at].instruction)].origin));
@@ -281,6 +293,20 @@ void Executable::run() {
 }
 void Executable::run_update() {
     impl_->run(impl_->update_begin, impl_->steps.size());
+}
+
+std::vector<double> Executable::measure(int rounds) {
+    using Clock = std::chrono::steady_clock;
+    std::vector<double> best(impl_->program.instructions.size(), 0);
+    for (int round = 0; round < rounds; ++round)
+        for (Impl::Step& step : impl_->steps) {
+            const auto start = Clock::now();
+            impl_->run_one(step);
+            const double took = std::chrono::duration<double>(Clock::now() - start).count();
+            double& least = best[static_cast<std::size_t>(step.instruction)];
+            least = round == 0 ? took : std::min(least, took);
+        }
+    return best;
 }
 
 const Tensor& Executable::output(const std::string& name) const {

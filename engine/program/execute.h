@@ -11,10 +11,16 @@
 
 namespace wiregrad::program {
 
+/// Memory for what instructions make, which programs that never run at the same time may share.
+struct Arena;
+
 struct ExecuteOptions {
     int threads = 1;
     bool trial = false; ///< backends may time implementations
-    bool bind = true;   ///< false: every instruction runs its row's kernel (tests)
+    bool bind = true;   ///< false: every instruction with a kernel in its row runs that (tests)
+    /// Where programs share memory: used when it is large enough, else replaced by a larger one.
+    /// A run of one of them then ends what the outputs of the others show.
+    std::shared_ptr<Arena>* arena = nullptr;
 };
 
 /// The memory that `program` would need and how each instruction would be run ("" for views), found
@@ -39,6 +45,9 @@ class Executable {
     /// Everything before the update, then the update. What a kernel throws names its node.
     void run();
     void run_update();
+    /// Runs everything `rounds` times and gives the shortest time of each instruction in seconds; 0
+    /// for views. Weights change as they do in so many steps.
+    std::vector<double> measure(int rounds);
     /// A view of the arena (or of a state): valid until the next run.
     const Tensor& output(const std::string& name) const;
 

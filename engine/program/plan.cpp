@@ -7,6 +7,7 @@
 
 #include "engine/core/error.h"
 #include "engine/core/recorder.h"
+#include "engine/program/chain.h"
 
 namespace wiregrad::program {
 namespace {
@@ -18,6 +19,10 @@ std::size_t whole_lines(std::size_t bytes) {
 }
 
 bool alive_together(const Block& a, const Block& b) {
+    // Where one takes the other's place, it begins when the other ends.
+    if ((b.over >= 0 && b.over == a.value && b.first == a.last) ||
+        (a.over >= 0 && a.over == b.value && a.first == b.last))
+        return false;
     return a.first <= b.last && b.first <= a.last;
 }
 
@@ -40,7 +45,7 @@ MemoryPlan plan_memory(const Program& program, const std::vector<std::size_t>& s
         int& index = block_at[static_cast<std::size_t>(root)];
         if (index < 0) {
             index = static_cast<int>(plan.blocks.size());
-            plan.blocks.push_back({root, at, at, whole_lines(program.value(root).bytes()), 0});
+            plan.blocks.push_back({root, at, at, -1, whole_lines(program.value(root).bytes()), 0});
         }
         plan.blocks[static_cast<std::size_t>(index)].last = at;
     };
@@ -53,14 +58,44 @@ MemoryPlan plan_memory(const Program& program, const std::vector<std::size_t>& s
             touch(id, i);
         const auto at = static_cast<std::size_t>(i);
         if (at < scratch.size() && scratch[at] > 0)
-            plan.blocks.push_back({-1, i, i, whole_lines(scratch[at]), 0});
+            plan.blocks.push_back({-1, i, i, -1, whole_lines(scratch[at]), 0});
     }
     for (const Output& output : program.outputs)
         touch(output.value, end);
 
+    // A result of an elementwise instruction takes the place of an operand that ends there. Of such
+    // a row of values, the first one stands for all.
+    std::vector<std::size_t> head(plan.blocks.size());
+    std::iota(head.begin(), head.end(), std::size_t{0});
+    std::vector<int> until(plan.blocks.size());
+    for (std::size_t k = 0; k < plan.blocks.size(); ++k)
+        until[k] = plan.blocks[k].last;
+    for (int i = 0; i < end; ++i) {
+        const Instruction& instruction = program.instructions[static_cast<std::size_t>(i)];
+        if (instruction.is_view() || !chainable(program, instruction)) continue;
+        std::vector<bool> taken(instruction.inputs.size(), false);
+        for (std::size_t o = 0; o < instruction.outputs.size(); ++o) {
+            const int made = instruction.outputs[o];
+            for (std::size_t k = 0; k < instruction.inputs.size(); ++k) {
+                const int index = block_at[static_cast<std::size_t>(instruction.inputs[k])];
+                if (taken[k] || index < 0 ||
+                    plan.blocks[static_cast<std::size_t>(index)].last != i ||
+                    !may_overwrite(program, instruction, k, o))
+                    continue;
+                const auto at = static_cast<std::size_t>(block_at[static_cast<std::size_t>(made)]);
+                plan.blocks[at].over = instruction.inputs[k];
+                head[at] = head[static_cast<std::size_t>(index)];
+                until[head[at]] = plan.blocks[at].last;
+                taken[k] = true;
+                break;
+            }
+        }
+    }
+
     // The largest first, each at the lowest place that is free during its life.
-    std::vector<std::size_t> order(plan.blocks.size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::vector<std::size_t> order;
+    for (std::size_t k = 0; k < plan.blocks.size(); ++k)
+        if (head[k] == k) order.push_back(k);
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
         return plan.blocks[a].bytes > plan.blocks[b].bytes;
     });
@@ -70,7 +105,7 @@ MemoryPlan plan_memory(const Program& program, const std::vector<std::size_t>& s
         std::size_t offset = 0;
         for (const std::size_t other : placed) {
             const Block& neighbour = plan.blocks[other];
-            if (!alive_together(block, neighbour)) continue;
+            if (block.first > until[other] || neighbour.first > until[index]) continue;
             if (neighbour.offset >= offset + block.bytes) break;
             offset = std::max(offset, neighbour.offset + neighbour.bytes);
         }
@@ -82,6 +117,8 @@ MemoryPlan plan_memory(const Program& program, const std::vector<std::size_t>& s
                                        }),
                       index);
     }
+    for (std::size_t k = 0; k < plan.blocks.size(); ++k)
+        plan.blocks[k].offset = plan.blocks[head[k]].offset;
     for (const Value& value : program.values) {
         if (value.base >= 0) continue;
         if (value.role == Role::State) plan.state_bytes += value.tensor.nbytes();
@@ -95,7 +132,7 @@ std::vector<std::string> largest_values(const Program& program, const MemoryPlan
     // The instruction at which the most is alive.
     std::vector<std::size_t> alive(program.instructions.size() + 1, 0);
     for (const Block& block : plan.blocks)
-        for (int i = block.first; i <= block.last; ++i)
+        for (int i = block.first + (block.over >= 0 ? 1 : 0); i <= block.last; ++i)
             alive[static_cast<std::size_t>(i)] += block.bytes;
     const auto peak =
         static_cast<int>(std::max_element(alive.begin(), alive.end()) - alive.begin());

@@ -15,6 +15,7 @@ namespace wiregrad::program {
 struct Block {
     int value = -1; ///< a root; -1: scratch of instruction `first`
     int first = 0, last = 0;
+    int over = -1; ///< the value in whose place this one is written, at instruction `first`
     std::size_t bytes = 0, offset = 0;
 };
 

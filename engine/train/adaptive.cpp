@@ -44,6 +44,7 @@ class Adaptive : public Stateful {
                 call(op_, inputs, attrs_);
             });
     }
+    bool recordable() const override { return on_cpu(); }
 
   private:
     struct Kept {

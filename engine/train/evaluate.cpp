@@ -144,8 +144,9 @@ std::optional<EvalRecord> evaluate_until(Model& model, BatchSource& source,
 }
 
 EvalRecord evaluate(Model& model, BatchSource& source, const std::string& split) {
+    RecordedEvaluation recorded;
     return *evaluate_until(
-        model, source, split, [] { return false; }, nullptr);
+        model, source, split, [] { return false; }, &recorded);
 }
 
 } // namespace wiregrad::train

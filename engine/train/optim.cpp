@@ -46,7 +46,7 @@ class Sgd : public Stateful {
                 call(op, inputs, attrs);
             });
     }
-    bool recordable() const override { return uniform(); }
+    bool recordable() const override { return on_cpu(); }
 
   private:
     SgdOptions options_;
@@ -86,7 +86,7 @@ class Adam : public Stateful {
             call(op, inputs, attrs);
         });
     }
-    bool recordable() const override { return uniform(); }
+    bool recordable() const override { return on_cpu(); }
 
   private:
     AdamOptions options_;

@@ -95,11 +95,10 @@ Tensor Stateful::add_step(const nn::NamedTensor& parameter) {
     return tensor;
 }
 
-bool Stateful::uniform() const {
-    return groups_.size() == 1 &&
-           std::all_of(parameters_.begin(), parameters_.end(), [](const nn::NamedTensor& p) {
-               return p.tensor.device().type == DeviceType::Cpu;
-           });
+bool Stateful::on_cpu() const {
+    return std::all_of(parameters_.begin(), parameters_.end(), [](const nn::NamedTensor& p) {
+        return p.tensor.device().type == DeviceType::Cpu;
+    });
 }
 
 void Stateful::begin_step(double lr_factor) {

@@ -31,8 +31,8 @@ class Stateful : public Optimizer {
     Tensor add_numbers(const nn::NamedTensor& parameter, const char* what,
                        const std::vector<double>& start);
     Tensor add_step(const nn::NamedTensor& parameter);
-    /// Whether all weights are treated alike, on the CPU, where the rate is written to.
-    bool uniform() const;
+    /// Whether all weights lie where the rate is written to.
+    bool on_cpu() const;
 
     /// Writes the learning rate of this step; then `update(i, weight, gradient, hyper)` for each
     /// parameter that has a gradient, without recording.

@@ -77,14 +77,10 @@ struct Refusal {
 /// Why steps of this plan cannot be recorded, whatever the model does; empty: they may.
 Refusal refusal_of(const TrainPlan& plan) {
     if (plan.accumulate != 1) return {"gradients are accumulated over several batches", {}};
-    if (plan.replay || plan.snapshots != nullptr)
-        return {"the run keeps moments to go back to", {}};
-    for (const OptimizerPlan& own : plan.optimizers) {
-        if (own.average > 0) return {"a moving average of the weights is kept", own.name};
-        if (own.clip_grad_value > 0) return {"gradients are clipped by value", own.name};
-        if (!own.optimizer->recordable())
-            return {"the optimizer cannot be recorded, or treats weights differently", own.name};
-    }
+    if (plan.bad_numbers == BadNumbers::Skip)
+        return {"each gradient is looked at, as batches with bad numbers are left out", {}};
+    for (const OptimizerPlan& own : plan.optimizers)
+        if (!own.optimizer->recordable()) return {"the optimizer cannot be recorded", own.name};
     return {};
 }
 
@@ -157,6 +153,8 @@ program::Program trace_step(const TrainPlan& plan, const Batch& batch,
     tap.see_weight_gradients(plan.model->module().parameters());
     tracer.begin_update();
     for (const OptimizerPlan& own : plan.optimizers) {
+        if (own.clip_grad_value > 0)
+            clip_grad_value(own.optimizer->parameters(), own.clip_grad_value);
         if (own.clip_grad_norm > 0) clip_grad_norm(own.optimizer->parameters(), own.clip_grad_norm);
         own.optimizer->step(1); // the rate is set before each replay
     }
@@ -172,11 +170,12 @@ StepPrograms::Kind& StepPrograms::find(std::vector<std::int64_t> key, bool& fres
         const auto oldest =
             std::min_element(kinds_.begin(), kinds_.end(),
                              [](const Kind& a, const Kind& b) { return a.used < b.used; });
-        if (oldest->program != nullptr && oldest->calls == 1) ++useless_;
+        if (oldest->program != nullptr && oldest->calls == 1 && !oldest->probed) ++useless_;
         kinds_.erase(oldest);
     }
-    kinds_.push_back({std::move(key), nullptr, false, 0, 0, {}, {}});
-    return kinds_.back();
+    Kind& made = kinds_.emplace_back();
+    made.key = std::move(key);
+    return made;
 }
 
 void StepPrograms::record(Kind& kind, const Batch& batch, const nn::ForwardContext& context,
@@ -191,8 +190,9 @@ void StepPrograms::record(Kind& kind, const Batch& batch, const nn::ForwardConte
 #endif
         program::optimize(program, options);
         kind.program = std::make_unique<program::Executable>(
-            std::move(program),
-            program::ExecuteOptions{.threads = num_threads(), .trial = !deterministic()});
+            std::move(program), program::ExecuteOptions{.threads = num_threads(),
+                                                        .trial = !deterministic(),
+                                                        .arena = &arena_});
         kind.inputs.clear();
         for (std::size_t i = 0; i < batch.fields.size(); ++i)
             kind.inputs.push_back(fmt::format("batch.{}", i));
@@ -228,6 +228,10 @@ const StepOutputs& StepPrograms::outputs(const program::Executable& program) con
 program::Executable* StepPrograms::prepare(const Batch& batch, const nn::ForwardContext& context,
                                            const ProbeSet& probes, bool with_probes) {
     if (!plan_.program) return nullptr;
+    if (plan_.model->revision() != revision_) {
+        kinds_.clear(); // they hold on to weights that the model may no longer have
+        revision_ = plan_.model->revision();
+    }
     key_.clear();
     for (const Tensor& field : batch.fields) {
         if (!field.is_contiguous()) return nullptr;
@@ -235,7 +239,6 @@ program::Executable* StepPrograms::prepare(const Batch& batch, const nn::Forward
         key_.push_back(field.dim());
         key_.insert(key_.end(), field.shape().begin(), field.shape().end());
     }
-    key_.push_back(static_cast<std::int64_t>(plan_.model->revision()));
     key_.push_back(num_threads());
     key_.push_back(with_probes ? static_cast<std::int64_t>(probes.revision()) : -1);
     bool fresh = false;
@@ -244,7 +247,8 @@ program::Executable* StepPrograms::prepare(const Batch& batch, const nn::Forward
     Kind& kind = known != kinds_.end() ? *known : find(key_, fresh);
     kind.used = ++clock_;
     ++kind.calls;
-    if (kind.refused || (fresh && useless_ >= kUseless)) return nullptr;
+    kind.probed = with_probes;
+    if (kind.refused || (fresh && !with_probes && useless_ >= kUseless)) return nullptr;
     if (kind.program == nullptr)
         record(kind, batch, context, with_probes ? probes.values() : std::vector<ValueId>{});
     if (kind.program == nullptr) return nullptr;

@@ -32,14 +32,16 @@ struct StepOutputs {
     std::vector<std::pair<ValueId, Tensor>> probes;
 };
 
-/// Recorded steps by kind: shapes and types of the batch, revision of the model, probes, threads.
+/// Recorded steps by kind: shapes and types of the batch, probes, threads; of one revision of the
+/// model. They share their memory, as only one of them runs at a time.
 class StepPrograms {
   public:
     StepPrograms(const TrainPlan& plan, Sink& sink) : plan_(plan), sink_(sink) {}
 
     /// The program for this step, with its inputs set; null when the step is to run eagerly: one
-    /// that cannot be recorded. Already the first step of a kind is recorded, so that a resumed run
-    /// computes the same bits; only where kinds keep changing the second one is waited for.
+    /// that cannot be recorded. Already the first step of a kind is recorded, and probes change no
+    /// bits, so that a resumed run computes the same; only where shapes keep changing the second
+    /// step of a kind is waited for.
     program::Executable* prepare(const Batch& batch, const nn::ForwardContext& context,
                                  const ProbeSet& probes, bool with_probes);
 
@@ -52,7 +54,7 @@ class StepPrograms {
     struct Kind {
         std::vector<std::int64_t> key;
         std::unique_ptr<program::Executable> program;
-        bool refused = false;
+        bool refused = false, probed = false;
         std::uint64_t used = 0, calls = 0;
         std::vector<std::string> inputs;
         StepOutputs outputs;
@@ -65,8 +67,10 @@ class StepPrograms {
     Sink& sink_;
     std::vector<Kind> kinds_;
     std::vector<std::int64_t> key_; ///< of the step at hand; kept to reuse its memory
+    std::shared_ptr<program::Arena> arena_;
+    std::uint64_t revision_ = 0; ///< of the model that they were recorded of
     std::uint64_t clock_ = 0;
-    std::size_t useless_ = 0; ///< recordings that were forgotten before a second use
+    std::size_t useless_ = 0; ///< recordings without probes, forgotten before a second use
 };
 
 } // namespace wiregrad::train

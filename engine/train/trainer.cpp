@@ -512,6 +512,7 @@ void Trainer::Impl::train_step() {
     if (program != nullptr && !skip) program->run_update();
     for (std::size_t i = 0; i < updates.size(); ++i) {
         const double used = program != nullptr || skip ? rates[i] : updates[i].step(time);
+        if (program != nullptr && !skip) updates[i].follow();
         const Optimizer& optimizer = *plan.optimizers[i].optimizer;
         if (probes.wants_updates()) probes.see_updates(optimizer.parameters(), optimizer.state());
         if (i == 0) record.lr = used;

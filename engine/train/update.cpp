@@ -35,18 +35,21 @@ double Update::step(const ScheduleTime& time) {
     if (plan_.clip_grad_norm > 0) clip_grad_norm(optimizer.parameters(), plan_.clip_grad_norm);
     const double factor = prepare(time);
     optimizer.step(factor);
-    if (!averages_.empty()) {
-        static const Op& op = find_op("average_step_");
-        const autograd::NoGrad no_grad;
-        for (std::size_t i = 0; i < averages_.size(); ++i) {
-            const Tensor& weight = optimizer.parameters()[i].tensor;
-            const Tensor inputs[] = {
-                averages_[i].tensor, weight,
-                weight.device() == decay_.device() ? decay_ : to(decay_, weight.device())};
-            call(op, inputs);
-        }
-    }
+    follow();
     return optimizer.base_lr() * factor;
+}
+
+void Update::follow() {
+    if (averages_.empty()) return;
+    static const Op& op = find_op("average_step_");
+    const autograd::NoGrad no_grad;
+    for (std::size_t i = 0; i < averages_.size(); ++i) {
+        const Tensor& weight = plan_.optimizer->parameters()[i].tensor;
+        const Tensor inputs[] = {averages_[i].tensor, weight,
+                                 weight.device() == decay_.device() ? decay_
+                                                                    : to(decay_, weight.device())};
+        call(op, inputs);
+    }
 }
 
 /// Sets the momentum; returns the factor on the rate.

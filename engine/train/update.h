@@ -14,8 +14,10 @@ class Update {
     explicit Update(OptimizerPlan& plan); ///< which must outlive it
     /// Returns the learning rate that was used.
     double step(const ScheduleTime& time);
-    /// Writes the rate and momentum that step() would use, for a recorded step; returns the rate.
+    /// Of a recorded step: writes the rate and momentum that step() would use; returns the rate.
     double set_rate(const ScheduleTime& time);
+    /// Of a recorded step, behind its update: the moving average.
+    void follow();
     /// Tells what the validation (or, without one, the training) loss of the epoch was.
     void end_epoch(double loss);
     /// Exchanges the weights and their moving averages; done twice, nothing has changed. Nothing

@@ -202,9 +202,15 @@ class Cli(unittest.TestCase):
         self.assertEqual(lines[0]["event"], "step")
         self.assertEqual(len(lines), 1 + lines[0]["instructions"])
         self.refused(run("info", self.example("digits-mlp"), "--pass", "nonsense"), "simplify")
+        timed = events(run("info", self.example("digits-mlp"), "--time", "--threads", 1, "--json"))
+        self.assertGreater(sum(line["ms"] for line in timed[1:]), 0)
+        self.assertIn("together", run("info", self.example("digits-mlp"), "--time").stdout)
         few = ["--steps", 5, "--threads", 1, "--set", "digits.samples=2000"]
-        eager, recorded = (losses(self.train("digits-mlp", *few, *more)) for more in ([], ["--program"]))
+        eager, recorded = (losses(self.train("digits-mlp", *few, *more)) for more in (["--no-program"], []))
         self.assertEqual(len(eager), len(recorded))
+        slow = [e for e in events(self.train("digits-mlp", *few, "--set", "adam1.accumulate=2")) if e["event"] == "op_by_op"]
+        self.assertEqual(len(slow), 1)
+        self.assertIn("accumulated", slow[0]["reason"])
         for (_, a), (_, b) in zip(eager, recorded):
             self.assertAlmostEqual(a, b, delta=1e-4)
 

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "engine/autograd/tape.h"
+#include "engine/backend/cpu/choice.h"
 #include "engine/backend/cpu/layout.h"
 #include "engine/core/config.h"
 #include "engine/op/bind.h"
@@ -280,6 +281,8 @@ TEST(Bind, BatchNormAndItsBackward) {
                     call(find_op("batch_norm"), Tensors{x, w, b, mean.clone(), var.clone()}, attrs);
                 check("batch_norm_backward", {g, x, w, y[1], y[2]}, {{"training", training}}, ask,
                       1e-4, 1e-3);
+                check("batch_norm_act_backward", {g, x, w, y[1], y[2], b, relu(y[0])},
+                      {{"training", training}}, ask, 1e-4, 1e-3);
             }
 }
 
@@ -342,6 +345,118 @@ TEST(Bind, Pooling) {
               1e-6, 1e-6);
         check("adaptive_avg_pool2d_backward", {f32({2, 32, 1, 1}, 1)},
               {{"output_size", Dims{1, 1}}, {"input_size", Dims{2, 32, 4, 5}}}, ask, 1e-6, 1e-6);
+    }
+}
+
+/// Taken apart or together, a relu's gradient and the batch norm's behind it have the same bits.
+TEST(Bind, BatchNormBehindReluHasTheBitsOfBoth) {
+    for (const Shape& shape : {Shape{3, 32, 5, 4}, Shape{2, 48, 16, 9}, Shape{4, 6, 3, 3}})
+        for (Ask ask : {Ask::Plain, Ask::Any}) {
+            const std::int64_t c = shape[1];
+            const Tensor x = f32(shape, 1), w = f32({c}, 2), b = f32({c}, 3), g = f32(shape, 4);
+            const Attrs training{{"training", true}};
+            const BoundRun forward = run_bound("batch_norm_act", {x, w, b, {}, {}},
+                                               {{"training", true},
+                                                {"momentum", 0.1},
+                                                {"eps", 1e-5},
+                                                {"activation", std::string("relu")}},
+                                               ask);
+            ASSERT_EQ(forward.outputs.size(), 3U);
+            const Tensor &y = forward.outputs[0], &mean = forward.outputs[1],
+                         &inv_std = forward.outputs[2];
+            const Tensor masked = call(find_op("relu_backward"), Tensors{g, y})[0];
+            const BoundRun together = run_bound("batch_norm_act_backward",
+                                                {g, x, w, mean, inv_std, b, y}, training, ask),
+                           apart = run_bound("batch_norm_backward", {masked, x, w, mean, inv_std},
+                                             training, ask);
+            ASSERT_EQ(together.outputs.size(), 3U);
+            for (std::size_t i = 0; i < 3; ++i)
+                EXPECT_TRUE(same(together.outputs[i], apart.outputs[i])) << i << shape.str();
+        }
+}
+
+TEST(Bind, ActivationsKeepWhatIsNoNumber) {
+    const Attrs act{{"activation", std::string("relu")}};
+    const auto count = [](const Tensor& x) {
+        std::int64_t broken = 0;
+        for (const double value : x.to_vector())
+            broken += std::isnan(value);
+        return broken;
+    };
+    for (Ask ask : {Ask::Plain, Ask::Any}) {
+        Tensor rows = f32({64, 96}, 1), picture = f32({2, 16, 6, 6}, 2);
+        rows.data_mut<float>()[5 * 96 + 7] = std::nanf("");
+        picture.data_mut<float>()[0] = std::nanf("");
+        const Tensor w = f32({80, 96}, 3), c = f32({32, 16, 1, 1}, 4), vector = f32({16}, 5);
+        EXPECT_EQ(count(run_bound("linear_act", {rows, w, {}}, act, ask).outputs.at(0)), 80);
+        EXPECT_EQ(count(run_bound("conv2d_act", {picture, c, {}},
+                                  {{"stride", Dims{1, 1}},
+                                   {"padding", Dims{0, 0}},
+                                   {"dilation", Dims{1, 1}},
+                                   {"groups", std::int64_t{1}},
+                                   {"activation", std::string("relu")}},
+                                  ask)
+                            .outputs.at(0)),
+                  32);
+        EXPECT_EQ(count(run_bound("batch_norm_act", {picture, vector, vector, {}, {}},
+                                  {{"training", true},
+                                   {"momentum", 0.1},
+                                   {"eps", 1e-5},
+                                   {"activation", std::string("relu")}},
+                                  ask)
+                            .outputs.at(0)),
+                  72); // the whole channel, in both pictures
+    }
+}
+
+TEST(Bind, ChannelSums) {
+    for (const Shape& shape : {Shape{3, 32, 5, 4}, Shape{2, 6, 40, 33}})
+        for (Ask ask : {Ask::Plain, Ask::Any})
+            check("sum", {f32(shape, 1)}, {{"dims", Dims{0, 2, 3}}, {"keepdim", false}}, ask, 1e-5,
+                  1e-5);
+    EXPECT_EQ(check("sum", {f32({2, 16, 4, 4}, 1)}, {{"dims", Dims{0, 2, 3}}, {"keepdim", false}},
+                    Ask::Any),
+              "nChw16c -> plain");
+}
+
+/// Relative to the root of the mean square, against float64: what the comment in choice.h says.
+TEST(Bind, WinogradRoundsMoreThanTheDirectWay) {
+    const autograd::NoGrad off;
+    const ConvCase c{{2, 64, 16, 16}, {64, 64, 3, 3}, {{1, 1}, {1, 1}, {1, 1}, 1}};
+    const ConvData d(c);
+    const Attrs input = {{"stride", c.o.stride},
+                         {"padding", c.o.padding},
+                         {"dilation", c.o.dilation},
+                         {"groups", c.o.groups},
+                         {"input_size", c.x}},
+                weight = {{"stride", c.o.stride},     {"padding", c.o.padding},
+                          {"dilation", c.o.dilation}, {"groups", c.o.groups},
+                          {"weight_size", c.w},       {"with_bias", false}};
+    struct Pass {
+        const char* op;
+        Tensors inputs;
+        Attrs attrs;
+    };
+    for (const Pass& pass : {Pass{"conv2d", {d.x, d.w, {}}, attrs_of(c.o)},
+                             Pass{"conv2d_input_grad", {d.gy, d.w}, input},
+                             Pass{"conv2d_weight_grad", {d.x, d.gy}, weight}}) {
+        Tensors wide;
+        for (const Tensor& one : pass.inputs)
+            wide.push_back(one ? as(one, DType::Float64) : Tensor());
+        const Tensor exact = call(find_op(pass.op), wide, pass.attrs)[0];
+        const double size = std::sqrt(mean(square(exact)).item());
+        for (const bool fast : {false, true}) {
+            cpu::set_winograd(fast);
+            const BoundRun run = run_bound(pass.op, pass.inputs, pass.attrs, Ask::Any);
+            cpu::set_winograd(true);
+            ASSERT_FALSE(run.outputs.empty());
+            const double off_by =
+                std::sqrt(mean(square(sub(as(run.outputs[0], DType::Float64), exact))).item());
+            EXPECT_LT(off_by / size, fast ? 3e-6 : 4e-7) << pass.op << " by " << run.name;
+            EXPECT_EQ(run.name.find("wino") != std::string::npos,
+                      fast && detected_isa() == Isa::Avx512)
+                << run.name;
+        }
     }
 }
 

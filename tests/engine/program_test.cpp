@@ -17,6 +17,7 @@
 #include "engine/program/recorded.h"
 #include "engine/program/trace.h"
 #include "engine/train/optim.h"
+#include "engine/train/snapshots.h"
 #include "engine/train/step_program.h"
 #include "tests/engine/toy.h"
 
@@ -592,19 +593,104 @@ TEST(Program, WhatCannotBeReplayedRunsEagerlyWithAReason) {
         EXPECT_EQ(memory->losses(), eager->losses()) << reason;
     };
     check("accumulated", [](train::TrainPlan& plan) { plan.accumulate = 2; });
-    check("average", [](train::TrainPlan& plan) { plan.optimizers[0].average = 0.9; });
-    check("clipped by value",
-          [](train::TrainPlan& plan) { plan.optimizers[0].clip_grad_value = 0.01; });
-    check("weights differently", [](train::TrainPlan& plan) {
-        std::vector<train::ParameterScale> scales(
-            plan.optimizers[0].optimizer->parameters().size());
-        scales[0].lr = 0.5;
-        plan.optimizers[0].optimizer->set_scales(scales);
-    });
+    check("left out", [](train::TrainPlan& plan) { plan.bad_numbers = train::BadNumbers::Skip; });
     check("cannot be recorded", [](train::TrainPlan& plan) {
         plan.optimizers[0].optimizer =
-            train::make_rmsprop(plan.optimizers[0].optimizer->parameters(), {.lr = 0.01});
+            train::make_muon(plan.optimizers[0].optimizer->parameters(), {.lr = 0.01});
     });
+}
+
+TEST(Program, AveragesClippingScalesAndOtherOptimizersAreReplayedToTheBit) {
+    const auto check = [](const char* what, auto change) {
+        auto plain = test::toy_plan(), plan = recorded_plan();
+        change(plain);
+        change(plan);
+        const auto eager = run(std::move(plain)), memory = run(std::move(plan));
+        ASSERT_EQ(memory->records.size(), 2U) << what;
+        EXPECT_TRUE(memory->records[0].replayed) << what << ": " << memory->records[0].reason;
+        EXPECT_EQ(memory->losses(), eager->losses()) << what;
+        ASSERT_EQ(memory->epochs.size(), eager->epochs.size());
+        for (std::size_t i = 0; i < eager->epochs.size(); ++i)
+            EXPECT_EQ(memory->epochs[i].losses, eager->epochs[i].losses) << what;
+        EXPECT_EQ(memory->dones.at(0).test->losses, eager->dones.at(0).test->losses) << what;
+    };
+    check("average", [](train::TrainPlan& plan) { plan.optimizers[0].average = 0.9; });
+    check("clipping by value",
+          [](train::TrainPlan& plan) { plan.optimizers[0].clip_grad_value = 0.01; });
+    check("clipping by value alone", [](train::TrainPlan& plan) {
+        plan.optimizers[0].clip_grad_value = 0.01;
+        plan.optimizers[0].clip_grad_norm = 0;
+    });
+    check("scales", [](train::TrainPlan& plan) {
+        std::vector<train::ParameterScale> scales(
+            plan.optimizers[0].optimizer->parameters().size());
+        scales[0] = {0.5, 0};
+        scales[2] = {0, 1};
+        plan.optimizers[0].optimizer->set_scales(scales);
+    });
+    const auto with = [&](const char* name, auto make) {
+        check(name, [&](train::TrainPlan& plan) {
+            plan.optimizers[0].optimizer = make(plan.optimizers[0].optimizer->parameters());
+        });
+    };
+    with("sgd", [](auto weights) {
+        return train::make_sgd(weights, {.lr = 0.01, .momentum = 0.9, .nesterov = true});
+    });
+    with("maximize",
+         [](auto weights) { return train::make_sgd(weights, {.lr = 1e-4, .maximize = true}); });
+    with("amsgrad", [](auto weights) {
+        return train::make_adam(weights, {.lr = 0.01, .amsgrad = true, .decoupled = true});
+    });
+    with("rmsprop", [](auto weights) {
+        return train::make_rmsprop(weights, {.lr = 1e-3, .momentum = 0.5, .centered = true});
+    });
+    with("adagrad", [](auto weights) { return train::make_adagrad(weights, {.lr_decay = 0.1}); });
+    with("adadelta", [](auto weights) { return train::make_adadelta(weights, {}); });
+    with("adamax", [](auto weights) { return train::make_adamax(weights, {}); });
+    with("nadam", [](auto weights) { return train::make_nadam(weights, {}); });
+    with("radam", [](auto weights) { return train::make_radam(weights, {}); });
+}
+
+TEST(Program, ARunThatKeepsMomentsIsReplayedFromThem) {
+    auto plan = recorded_plan();
+    const auto snapshots = std::make_shared<train::Snapshots>(1 << 20, 1e-9, 0);
+    plan.snapshots = snapshots;
+    const auto whole = run(std::move(plan));
+    ASSERT_FALSE(whole->records.empty());
+    EXPECT_TRUE(whole->records[0].replayed) << whole->records[0].reason;
+    EXPECT_EQ(whole->losses(), run(test::toy_plan())->losses());
+    auto branch = recorded_plan();
+    branch.begin_with = snapshots->before(5);
+    const std::int64_t first = branch.begin_with->step;
+    ASSERT_GT(first, 0);
+    // Looked at this time; that changes no bits.
+    const auto rest = run(std::move(branch), {{.value = {"act", "out", ProbeWhat::Activation}}});
+    const auto losses = whole->losses(), later = rest->losses();
+    ASSERT_EQ(static_cast<std::int64_t>(later.size()),
+              static_cast<std::int64_t>(losses.size()) - first);
+    EXPECT_TRUE(std::equal(later.begin(), later.end(), losses.begin() + first, losses.end()));
+}
+
+TEST(Program, KindsShareTheirMemory) {
+    const auto make = [](std::int64_t rows) {
+        return trace(
+            [](const Tensors& x) -> Tensors { return {sum(mul(matmul(x[0], x[0]), 2.0))}; },
+            {random({rows, rows}, 1)});
+    };
+    std::shared_ptr<program::Arena> arena;
+    Executable large(make(40), {.arena = &arena});
+    const auto first = arena;
+    const Executable small(make(20), {.arena = &arena});
+    EXPECT_EQ(arena, first);
+    Executable larger(make(80), {.arena = &arena});
+    EXPECT_NE(arena, first);
+    for (const std::int64_t rows : {40, 80}) {
+        const Tensor x = random({rows, rows}, 2);
+        Executable& which = rows == 40 ? large : larger;
+        which.set_input("x0", x);
+        which.run();
+        EXPECT_NEAR(which.output("y0").item(), sum(mul(matmul(x, x), 2.0)).item(), 1e-3);
+    }
 }
 
 TEST(Program, SchedulesAndPlateausReachTheReplayedStep) {

@@ -55,12 +55,15 @@ std::unique_ptr<Bound> bind_linear_grads(std::int64_t rows, std::int64_t in, std
 /// Pictures in channel blocks or row by row, as they come. Operands as the rows'.
 std::unique_ptr<Bound> bind_batch_norm(bool training, double momentum, double eps,
                                        const Activation& activation, BindCall& call);
-std::unique_ptr<Bound> bind_batch_norm_backward(bool training, BindCall& call);
+/// `relu`: behind the gradient of a relu; inputs 5 and 6 are then the bias and what the relu gave.
+std::unique_ptr<Bound> bind_batch_norm_backward(bool training, bool relu, BindCall& call);
 std::unique_ptr<Bound> bind_max_pool(const PoolGeometry& g, BindCall& call);
 std::unique_ptr<Bound> bind_max_pool_backward(const PoolGeometry& g, BindCall& call);
 /// All inputs one behind the other along `dim`.
 std::unique_ptr<Bound> bind_cat(int dim, BindCall& call);
 /// Mean of each plane, and its gradient; the small side is [N, C, 1, 1].
 std::unique_ptr<Bound> bind_plane_mean(bool backward, BindCall& call);
+/// Sum of each channel over pictures and pixels.
+std::unique_ptr<Bound> bind_channel_sums(BindCall& call);
 
 } // namespace wiregrad::cpu

@@ -1,12 +1,14 @@
 #include "engine/backend/cpu/choice.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <mutex>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -130,7 +132,22 @@ std::size_t fastest(Candidates& c) {
     return static_cast<std::size_t>(std::min_element(best.begin(), best.end()) - best.begin());
 }
 
+std::atomic<bool>& winograd_setting() {
+    static std::atomic<bool> value{[] {
+        const char* text = std::getenv("WIREGRAD_WINOGRAD");
+        return text == nullptr || std::string_view(text) != "0";
+    }()};
+    return value;
+}
+
 } // namespace
+
+bool winograd() {
+    return winograd_setting().load(std::memory_order_relaxed);
+}
+void set_winograd(bool value) {
+    winograd_setting().store(value, std::memory_order_relaxed);
+}
 
 std::unique_ptr<Bound> choose(const std::string& key, Candidates candidates, int threads,
                               bool trial) {

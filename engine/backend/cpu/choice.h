@@ -20,4 +20,10 @@ struct Candidates {
 std::unique_ptr<Bound> choose(const std::string& key, Candidates candidates, int threads,
                               bool trial);
 
+/// Whether recorded 3 x 3 convolutions may go Winograd's way, which needs less than half of the
+/// arithmetic and rounds about eight times as much (1e-6 of the result's size). At first yes,
+/// unless the environment has WIREGRAD_WINOGRAD=0.
+bool winograd();
+void set_winograd(bool value);
+
 } // namespace wiregrad::cpu

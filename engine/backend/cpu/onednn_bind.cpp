@@ -4,6 +4,7 @@
 
 #include <dnnl.hpp>
 
+#include <algorithm>
 #include <unordered_map>
 #include <vector>
 
@@ -74,7 +75,8 @@ class Primitive final : public Bound {
         pad_ = take(scratchpad.get_size());
         arguments_.emplace(DNNL_ARG_SCRATCHPAD, scratchpad_);
     }
-    /// An activation over output 0's `count` numbers afterwards, for what does not take it along.
+    /// An activation over output 0's `count` numbers afterwards. Not as oneDNN's own last step: its
+    /// relu makes 0 of what is no number, and a run that diverges would go on in silence.
     void activate_after(const Activation& activation, int64_t count) {
         activation_ = activation;
         count_ = count;
@@ -192,22 +194,17 @@ std::unique_ptr<Bound> convolution(const ConvGeometry& g, ConvPass pass, dnnl::a
     const memory::dims after{
         (g.out_h - 1) * g.stride_h + g.dilation_h * (g.kernel_h - 1) + 1 - g.in_h - g.pad_h,
         (g.out_w - 1) * g.stride_w + g.dilation_w * (g.kernel_w - 1) + 1 - g.in_w - g.pad_w};
-    dnnl::primitive_attr attr, with_relu;
-    for (dnnl::primitive_attr* a : {&attr, &with_relu})
-        a->set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    dnnl::post_ops post;
-    post.append_eltwise(1, dnnl::algorithm::eltwise_relu, 0, 0);
-    with_relu.set_post_ops(post);
+    dnnl::primitive_attr attr;
+    attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
     set_team(call.threads);
     try {
         using Forward = dnnl::convolution_forward;
         const auto kind = dnnl::prop_kind::forward_training;
-        const bool fused = activation.relu && !winograd;
         const Forward::primitive_desc fpd(
             bias && forward_pass
                 ? Forward::desc(kind, algorithm, x, w_any, b, y, stride, dilation, before, after)
                 : Forward::desc(kind, algorithm, x, w_any, y, stride, dilation, before, after),
-            fused ? with_relu : attr, engine());
+            attr, engine());
         const auto made = [&](const auto& pd) {
             return std::make_unique<Primitive>(std::string("onednn ") + pd.impl_info_str(),
                                                call.threads);
@@ -220,7 +217,7 @@ std::unique_ptr<Bound> convolution(const ConvGeometry& g, ConvPass pass, dnnl::a
             if (bias) bound->operand(DNNL_ARG_BIAS, false, 2, b, b);
             bound->operand(DNNL_ARG_DST, true, 0, y_outer, fpd.dst_desc());
             bound->finish(Forward(fpd), fpd.scratchpad_desc());
-            if (activation && !fused) bound->activate_after(activation, numel(out.meta.shape));
+            if (activation) bound->activate_after(activation, numel(out.meta.shape));
             return bound;
         }
         if (pass == ConvPass::InputGrad) {
@@ -268,11 +265,6 @@ std::unique_ptr<Bound> product(const GemmGeometry& g, const Activation& activati
                any_b({g.k, g.n}, kFloat, Tag::any), bias({1, g.n}, kFloat, Tag::ab);
     dnnl::primitive_attr attr;
     attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    dnnl::post_ops post;
-    if (activation.relu) {
-        post.append_eltwise(1, dnnl::algorithm::eltwise_relu, 0, 0);
-        attr.set_post_ops(post);
-    }
     set_team(call.threads);
     try {
         const Desc &left = pack == 2 ? any_a : am, &right = pack > 0 ? any_b : bm;
@@ -290,7 +282,7 @@ std::unique_ptr<Bound> product(const GemmGeometry& g, const Activation& activati
         if (call.has(2)) bound->operand(DNNL_ARG_BIAS, false, 2, bias, bias);
         bound->operand(DNNL_ARG_DST, true, 0, cm, cm);
         bound->finish(dnnl::matmul(pd), pd.scratchpad_desc());
-        if (activation && !activation.relu) bound->activate_after(activation, g.m * g.n);
+        if (activation) bound->activate_after(activation, g.m * g.n);
         return bound;
     } catch (const dnnl::error&) {
         return nullptr;
@@ -324,12 +316,19 @@ std::unique_ptr<Bound> bind_conv(const ConvGeometry& g, ConvPass pass, const Act
         return rows ? bind_plain_conv(g, pass, activation, call) : nullptr;
     }
     Candidates candidates = operand_sizes(call);
-    candidates.kernels.push_back(
-        convolution(g, pass, dnnl::algorithm::convolution_direct, activation, stem, call));
-    if (call.trial && g.kernel_h == 3 && g.kernel_w == 3 && g.stride_h == 1 && g.stride_w == 1 &&
-        g.dilation_h == 1 && g.dilation_w == 1 && g.groups == 1)
-        candidates.kernels.push_back(
-            convolution(g, pass, dnnl::algorithm::convolution_winograd, activation, stem, call));
+    const auto add = [&](dnnl::algorithm algorithm) {
+        candidates.kernels.push_back(convolution(g, pass, algorithm, activation, stem, call));
+    };
+    // Without trials the shape decides: where it was faster in both ways on the machines measured.
+    constexpr int64_t kFewChannels = 32, kSmallPlane = 16;
+    const bool possible = winograd() && g.kernel_h == 3 && g.kernel_w == 3 && g.stride_h == 1 &&
+                          g.stride_w == 1 && g.dilation_h == 1 && g.dilation_w == 1 &&
+                          g.groups == 1,
+               likely = std::min(g.in_channels, g.out_channels) >= kFewChannels &&
+                        g.out_plane() >= kSmallPlane;
+    if (possible && likely) add(dnnl::algorithm::convolution_winograd);
+    add(dnnl::algorithm::convolution_direct);
+    if (possible && !likely && call.trial) add(dnnl::algorithm::convolution_winograd);
     const std::string key = fmt::format(
         "{} {} {}x{}x{}x{} {}x{}x{} stride {}x{} pad {}x{} dilation {}x{} groups {} {} {}",
         call.op.name, activation.name, g.batch, g.in_channels, g.in_h, g.in_w, g.out_channels,

@@ -239,14 +239,21 @@ class BatchNorm final : public Bound {
 
 class BatchNormBackward final : public Bound {
   public:
-    BatchNormBackward(const Picture& p, bool training) : p_(p), training_(training) {}
-    void run(const void* const* in, void* const* out, void*) override {
+    BatchNormBackward(const Picture& p, bool training, bool relu)
+        : p_(p), training_(training), relu_(relu) {}
+    std::size_t scratch_bytes() const override {
+        return relu_ && !p_.blocks ? static_cast<std::size_t>(p_.elements()) * sizeof(float) : 0;
+    }
+    void run(const void* const* in, void* const* out, void* scratch) override {
         const float *gy = floats(in[0]), *x = floats(in[1]), *weight = floats(in[2]),
                     *mean = floats(in[3]), *inv_std = floats(in[4]);
         float *gx = floats(out[0]), *gweight = floats(out[1]), *gbias = floats(out[2]);
-        if (!p_.blocks)
+        if (!p_.blocks) {
+            if (relu_) gy = masked(gy, floats(in[6]), floats(scratch));
             return batch_norm_backward(p_.geometry(), training_, gy, x, mean, inv_std, weight, gx,
                                        gweight, gbias);
+        }
+        const float* bias = relu_ ? floats(in[5]) : nullptr;
         const BlockedKernels& kernels = blocked_kernels();
         const int threads = team(p_.elements());
         const double count = static_cast<double>(p_.batch * p_.plane);
@@ -254,29 +261,52 @@ class BatchNormBackward final : public Bound {
         for (int64_t b = 0; b < p_.block_count(); ++b) {
             const int64_t c = b * kChannelBlock;
             double sums[kChannelBlock] = {}, dots[kChannelBlock] = {};
+            float scale[kChannelBlock], shift[kChannelBlock], mean_g[kChannelBlock],
+                slope[kChannelBlock];
+            for (int64_t l = 0; l < kChannelBlock; ++l) { // as BatchNorm has them
+                scale[l] = inv_std[c + l] * (weight ? weight[c + l] : 1.0F);
+                shift[l] = (bias ? bias[c + l] : 0.0F) - mean[c + l] * scale[l];
+            }
             for (int64_t n = 0; n < p_.batch; ++n)
-                kernels.pulls(gy + p_.at(n, b), x + p_.at(n, b), p_.plane, mean + c, sums, dots);
-            float scale[kChannelBlock], mean_g[kChannelBlock], slope[kChannelBlock];
+                if (relu_)
+                    kernels.pulls_behind_relu(gy + p_.at(n, b), x + p_.at(n, b), p_.plane, mean + c,
+                                              scale, shift, sums, dots);
+                else
+                    kernels.pulls(gy + p_.at(n, b), x + p_.at(n, b), p_.plane, mean + c, sums,
+                                  dots);
             for (int64_t l = 0; l < kChannelBlock; ++l) {
                 const double inv = inv_std[c + l];
                 gweight[c + l] = static_cast<float>(dots[l] * inv);
                 gbias[c + l] = static_cast<float>(sums[l]);
-                scale[l] = inv_std[c + l] * (weight ? weight[c + l] : 1.0F);
                 mean_g[l] = training_ ? static_cast<float>(sums[l] / count) : 0.0F;
                 slope[l] = training_ ? static_cast<float>(dots[l] * inv * inv / count) : 0.0F;
             }
             for (int64_t n = 0; n < p_.batch; ++n)
-                kernels.norm_grad(gy + p_.at(n, b), x + p_.at(n, b), p_.plane, mean + c, scale,
-                                  mean_g, slope, gx + p_.at(n, b));
+                if (relu_)
+                    kernels.norm_grad_behind_relu(gy + p_.at(n, b), x + p_.at(n, b), p_.plane,
+                                                  mean + c, scale, shift, mean_g, slope,
+                                                  gx + p_.at(n, b));
+                else
+                    kernels.norm_grad(gy + p_.at(n, b), x + p_.at(n, b), p_.plane, mean + c, scale,
+                                      mean_g, slope, gx + p_.at(n, b));
         }
     }
     std::string name() const override {
-        return p_.blocks ? "blocked" : "plain";
+        return std::string(p_.blocks ? "blocked" : "plain") + (relu_ ? " behind relu" : "");
     }
 
   private:
+    const float* masked(const float* g, const float* y, float* to) const {
+        const auto count = static_cast<int64_t>(p_.elements());
+        const int threads = team(p_.elements());
+#pragma omp parallel for simd num_threads(threads) schedule(static)
+        for (int64_t i = 0; i < count; ++i)
+            to[i] = y[i] > 0 ? g[i] : 0.0F;
+        return to;
+    }
+
     Picture p_;
-    bool training_;
+    bool training_, relu_;
 };
 
 class MaxPool final : public Bound {
@@ -353,6 +383,43 @@ class PlaneMean final : public Bound {
   private:
     Picture p_;
     bool backward_;
+};
+
+class ChannelSums final : public Bound {
+  public:
+    explicit ChannelSums(const Picture& p) : p_(p) {}
+    void run(const void* const* in, void* const* out, void*) override {
+        const float* x = floats(in[0]);
+        float* to = floats(out[0]);
+        const int threads = team(p_.elements());
+        if (!p_.blocks) {
+            const RowKernels& kernels = row_kernels();
+#pragma omp parallel for num_threads(threads) schedule(static)
+            for (int64_t c = 0; c < p_.channels; ++c) {
+                double sum = 0;
+                for (int64_t n = 0; n < p_.batch; ++n)
+                    sum += kernels.sum(x + (n * p_.channels + c) * p_.plane, p_.plane);
+                to[c] = static_cast<float>(sum);
+            }
+            return;
+        }
+        const BlockedKernels& kernels = blocked_kernels();
+#pragma omp parallel for num_threads(threads) schedule(static)
+        for (int64_t b = 0; b < p_.block_count(); ++b) {
+            const float pivot[kChannelBlock] = {};
+            double sums[kChannelBlock] = {}, squares[kChannelBlock] = {};
+            for (int64_t n = 0; n < p_.batch; ++n)
+                kernels.moments(x + p_.at(n, b), p_.plane, pivot, sums, squares);
+            for (int64_t l = 0; l < kChannelBlock; ++l)
+                to[b * kChannelBlock + l] = static_cast<float>(sums[l]);
+        }
+    }
+    std::string name() const override {
+        return p_.blocks ? "blocked" : "plain";
+    }
+
+  private:
+    Picture p_;
 };
 
 /// Inputs one behind the other: of each item, `bytes[i]` consecutive bytes of input i.
@@ -492,12 +559,14 @@ std::unique_ptr<Bound> bind_batch_norm(bool training, double momentum, double ep
     return std::make_unique<BatchNorm>(Picture(call.inputs[0]), training, momentum, eps,
                                        activation);
 }
-std::unique_ptr<Bound> bind_batch_norm_backward(bool training, BindCall& call) {
-    if (!single(call.inputs[0]) || !row_major(call, {2, 3, 4}) ||
-        numel(call.inputs[0].meta.shape) == 0 ||
-        !agree({&call.inputs[0], &call.inputs[1], &call.outputs[0]}))
+std::unique_ptr<Bound> bind_batch_norm_backward(bool training, bool relu, BindCall& call) {
+    if (!single(call.inputs[0]) || !row_major(call, {2, 3, 4, 5}) ||
+        numel(call.inputs[0].meta.shape) == 0)
         return nullptr;
-    return std::make_unique<BatchNormBackward>(Picture(call.inputs[0]), training);
+    std::vector<BindValue*> pictures{&call.inputs[0], &call.inputs[1], &call.outputs[0]};
+    if (relu) pictures.push_back(&call.inputs[6]);
+    if (!agree(pictures, true)) return nullptr;
+    return std::make_unique<BatchNormBackward>(Picture(call.inputs[0]), training, relu);
 }
 
 std::unique_ptr<Bound> bind_max_pool(const PoolGeometry& g, BindCall& call) {
@@ -544,6 +613,14 @@ std::unique_ptr<Bound> bind_plane_mean(bool backward, BindCall& call) {
     if (small.layout.plain() && !small.contiguous()) return nullptr;
     if (large.layout.plain() ? !large.contiguous() : !is_blocked(large.layout)) return nullptr;
     return std::make_unique<PlaneMean>(Picture(large), backward);
+}
+
+std::unique_ptr<Bound> bind_channel_sums(BindCall& call) {
+    BindValue& x = call.inputs[0];
+    if (!single(x) || x.meta.shape.size() != 4 || numel(x.meta.shape) == 0) return nullptr;
+    prefer(x, true);
+    if (x.layout.plain() ? !x.contiguous() : !is_blocked(x.layout)) return nullptr;
+    return std::make_unique<ChannelSums>(Picture(x));
 }
 
 } // namespace wiregrad::cpu

@@ -131,6 +131,13 @@ struct BlockedKernels {
     /// gx = scale * (g - mean_g - (x - centre) * slope)
     void (*norm_grad)(const float* g, const float* x, std::int64_t positions, const float* centre,
                       const float* scale, const float* mean_g, const float* slope, float* gx);
+    /// The last two with 0 for g where affine() with `scale` and `shift` gives nothing above 0.
+    void (*pulls_behind_relu)(const float* g, const float* x, std::int64_t positions,
+                              const float* centre, const float* scale, const float* shift,
+                              double* sums, double* dots);
+    void (*norm_grad_behind_relu)(const float* g, const float* x, std::int64_t positions,
+                                  const float* centre, const float* scale, const float* shift,
+                                  const float* mean_g, const float* slope, float* gx);
     void (*max_forward)(const PoolGeometry& g, const float* x, float* y, std::uint8_t* place);
     void (*max_backward)(const PoolGeometry& g, const float* gy, const std::uint8_t* place,
                          float* gx);

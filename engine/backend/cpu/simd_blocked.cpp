@@ -61,15 +61,26 @@ void affine(const float* x, int64_t positions, const float* scale, const float* 
                 y[i * kLanes + l] = x[i * kLanes + l] * a[l] + b[l];
 }
 
-void pulls(const float* g, const float* x, int64_t positions, const float* centre, double* sums,
-           double* dots) {
+/// What affine() gives decides, computed in the same way.
+template <bool kRelu>
+inline void pulls_of(const float* g, const float* x, int64_t positions, const float* centre,
+                     const float* scale, const float* shift, double* sums, double* dots) {
+    float c[kLanes], a[kLanes], b[kLanes];
+    for (int l = 0; l < kLanes; ++l) {
+        c[l] = centre[l];
+        a[l] = kRelu ? scale[l] : 0;
+        b[l] = kRelu ? shift[l] : 0;
+    }
     for (int64_t first = 0; first < positions; first += kChunk) {
         const int64_t last = positions - first < kChunk ? positions : first + kChunk;
         float s[kLanes] = {}, d[kLanes] = {};
         for (int64_t i = first; i < last; ++i)
             for (int l = 0; l < kLanes; ++l) {
-                s[l] += g[i * kLanes + l];
-                d[l] += g[i * kLanes + l] * (x[i * kLanes + l] - centre[l]);
+                const float v = x[i * kLanes + l];
+                float own = g[i * kLanes + l];
+                if (kRelu) own = v * a[l] + b[l] > 0 ? own : 0.0F;
+                s[l] += own;
+                d[l] += own * (v - c[l]);
             }
         for (int l = 0; l < kLanes; ++l) {
             sums[l] += static_cast<double>(s[l]);
@@ -78,20 +89,43 @@ void pulls(const float* g, const float* x, int64_t positions, const float* centr
     }
 }
 
-void norm_grad(const float* g, const float* x, int64_t positions, const float* centre,
-               const float* scale, const float* mean_g, const float* slope, float* gx) {
-    float c[kLanes], a[kLanes], m[kLanes], s[kLanes];
+template <bool kRelu>
+inline void norm_grad_of(const float* g, const float* x, int64_t positions, const float* centre,
+                         const float* scale, const float* shift, const float* mean_g,
+                         const float* slope, float* gx) {
+    float c[kLanes], a[kLanes], b[kLanes], m[kLanes], s[kLanes];
     for (int l = 0; l < kLanes; ++l) {
         c[l] = centre[l];
         a[l] = scale[l];
+        b[l] = kRelu ? shift[l] : 0;
         m[l] = mean_g[l];
         s[l] = slope[l];
     }
     for (int64_t i = 0; i < positions; ++i)
         for (int l = 0; l < kLanes; ++l) {
             const int64_t at = i * kLanes + l;
-            gx[at] = a[l] * (g[at] - m[l] - (x[at] - c[l]) * s[l]);
+            float own = g[at];
+            if (kRelu) own = x[at] * a[l] + b[l] > 0 ? own : 0.0F;
+            gx[at] = a[l] * (own - m[l] - (x[at] - c[l]) * s[l]);
         }
+}
+
+void pulls(const float* g, const float* x, int64_t positions, const float* centre, double* sums,
+           double* dots) {
+    pulls_of<false>(g, x, positions, centre, nullptr, nullptr, sums, dots);
+}
+void norm_grad(const float* g, const float* x, int64_t positions, const float* centre,
+               const float* scale, const float* mean_g, const float* slope, float* gx) {
+    norm_grad_of<false>(g, x, positions, centre, scale, nullptr, mean_g, slope, gx);
+}
+void pulls_behind_relu(const float* g, const float* x, int64_t positions, const float* centre,
+                       const float* scale, const float* shift, double* sums, double* dots) {
+    pulls_of<true>(g, x, positions, centre, scale, shift, sums, dots);
+}
+void norm_grad_behind_relu(const float* g, const float* x, int64_t positions, const float* centre,
+                           const float* scale, const float* shift, const float* mean_g,
+                           const float* slope, float* gx) {
+    norm_grad_of<true>(g, x, positions, centre, scale, shift, mean_g, slope, gx);
 }
 
 /// Rows and columns of a window that lie inside the picture.
@@ -174,6 +208,8 @@ void max_backward(const PoolGeometry& g, const float* gy, const std::uint8_t* pl
 } // namespace
 
 extern const BlockedKernels kBlockedKernels;
-const BlockedKernels kBlockedKernels{moments, affine, pulls, norm_grad, max_forward, max_backward};
+const BlockedKernels kBlockedKernels{
+    moments,     affine,      pulls, norm_grad, pulls_behind_relu, norm_grad_behind_relu,
+    max_forward, max_backward};
 
 } // namespace wiregrad::cpu::WG_ISA

@@ -333,9 +333,12 @@ std::unique_ptr<Bound> bind_batch_norm(BindCall& call) {
     return cpu::bind_batch_norm(call.attrs.flag("training"), call.attrs.real("momentum"),
                                 call.attrs.real("eps"), cpu::activation_of(call.attrs), call);
 }
+std::unique_ptr<Bound> bind_batch_norm_act_backward(BindCall& call) {
+    return cpu::bind_batch_norm_backward(call.attrs.flag("training"), true, call);
+}
 namespace {
 std::unique_ptr<Bound> bind_batch_norm_backward(BindCall& call) {
-    return cpu::bind_batch_norm_backward(call.attrs.flag("training"), call);
+    return cpu::bind_batch_norm_backward(call.attrs.flag("training"), false, call);
 }
 } // namespace
 

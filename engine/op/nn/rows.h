@@ -21,6 +21,7 @@ std::span<const Op> attention_rows(); ///< scaled_dot_product_attention
 std::unique_ptr<Bound> bind_conv2d(BindCall& call);
 std::unique_ptr<Bound> bind_linear(BindCall& call);
 std::unique_ptr<Bound> bind_batch_norm(BindCall& call);
+std::unique_ptr<Bound> bind_batch_norm_act_backward(BindCall& call);
 std::unique_ptr<Bound> bind_linear_weight_grad(BindCall& call);
 
 } // namespace wiregrad

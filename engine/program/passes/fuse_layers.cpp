@@ -72,6 +72,38 @@ void take_activations_along(Program& program) {
     }
 }
 
+/// The gradient of a relu goes along with that of the batch norm before it.
+void take_relu_gradients_along(Program& program) {
+    const Op& op = find_op("batch_norm_act_backward");
+    const std::vector<int> read = readers(program);
+    std::vector<int> maker(program.values.size(), -1); ///< instruction, by value
+    for (std::size_t i = 0; i < program.instructions.size(); ++i)
+        if (!program.instructions[i].is_view())
+            for (const int id : program.instructions[i].outputs)
+                maker[static_cast<std::size_t>(id)] = static_cast<int>(i);
+    const auto made_by = [&](int id, std::string_view name) -> const Instruction* {
+        if (id < 0 || maker[static_cast<std::size_t>(id)] < 0) return nullptr;
+        const Instruction& found =
+            program.instructions[static_cast<std::size_t>(maker[static_cast<std::size_t>(id)])];
+        return found.op->name == name ? &found : nullptr;
+    };
+    for (Instruction& norm : program.instructions) {
+        if (norm.op->name != "batch_norm_backward" || !can_bind(op, program, norm)) continue;
+        const Instruction* const relu = made_by(norm.inputs[0], "relu_backward");
+        if (relu == nullptr || read[static_cast<std::size_t>(norm.inputs[0])] != 1) continue;
+        const int y = relu->inputs[1];
+        const Instruction* const forward = made_by(y, "batch_norm_act");
+        if (forward == nullptr || forward->attrs.text("activation") != "relu" ||
+            forward->inputs[0] != norm.inputs[1] || forward->inputs[1] != norm.inputs[2] ||
+            forward->outputs[1] != norm.inputs[3] || forward->outputs[2] != norm.inputs[4])
+            continue;
+        norm.inputs[0] = relu->inputs[0];
+        norm.inputs.push_back(forward->inputs[2]);
+        norm.inputs.push_back(y);
+        norm.op = &op;
+    }
+}
+
 /// matmul(g^T, x) and sum(g) over rows as one pass over g.
 void join_weight_gradients(Program& program) {
     const Op& op = find_op("linear_weight_grad");
@@ -120,6 +152,7 @@ void join_weight_gradients(Program& program) {
 
 void fuse_layers(Program& program) {
     take_activations_along(program);
+    take_relu_gradients_along(program);
     join_weight_gradients(program);
     remove_dead(program);
 }
