@@ -100,6 +100,8 @@ struct ImportOptions {
     std::string file;                ///< a model or weights
     std::string out;                 ///< the project that is made, or that the weights belong to
     std::vector<std::string> rename; ///< OURS=THEIRS
+    bool by_shape = false; ///< what no name matches goes by shape and order, where that is clear
+    bool flat = false;     ///< scopes of a model do not become groups
     bool json = false;
 };
 int import_file(const ImportOptions& options);

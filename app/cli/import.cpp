@@ -7,6 +7,7 @@
 
 #include "app/cli/commands.h"
 #include "nodes/import/onnx.h"
+#include "nodes/import/scopes.h"
 #include "nodes/import/weights.h"
 #include "nodes/project.h"
 
@@ -29,8 +30,16 @@ int import_weights(const ImportOptions& options) {
         }
         renames.emplace_back(text.substr(0, equals), text.substr(equals + 1));
     }
-    const std::vector<nn::NamedTensor> weights =
-        graph::take_weights(graph, graph::read_weights_file(options.file), renames);
+    const std::vector<nn::NamedTensor> tensors = graph::read_weights_file(options.file);
+    if (options.by_shape) {
+        for (auto& rename : graph::suggest_renames(graph, tensors, renames)) {
+            if (!options.json) {
+                fmt::print("{} is {}\n", rename.first, rename.second);
+            }
+            renames.push_back(std::move(rename));
+        }
+    }
+    const std::vector<nn::NamedTensor> weights = graph::take_weights(graph, tensors, renames);
     const std::string target = graph::weights_path(options.out);
     graph::save_weights(target, weights, graph);
     if (options.json) {
@@ -45,7 +54,8 @@ int import_weights(const ImportOptions& options) {
 }
 
 int import_model(const ImportOptions& options) {
-    const graph::ImportedModel model = graph::from_onnx(io::read_onnx(options.file));
+    graph::ImportedModel model = graph::from_onnx(io::read_onnx(options.file));
+    const int groups = options.flat ? 0 : graph::group_scopes(model);
     // Whatever does not fit shows here, before anything is written.
     const std::vector<nn::NamedTensor> weights = graph::take_weights(model.graph, model.weights);
     graph::save_weights(graph::weights_path(options.out), weights, model.graph);
@@ -53,12 +63,14 @@ int import_model(const ImportOptions& options) {
     if (options.json) {
         fmt::print("{}\n", nlohmann::ordered_json{{"event", "done"},
                                                   {"nodes", model.graph.nodes().size()},
+                                                  {"groups", groups},
                                                   {"weights", weights.size()},
                                                   {"file", options.out}}
                                .dump());
     } else {
-        fmt::print("{}: {} nodes, {} tensors of weights\n", options.out, model.graph.nodes().size(),
-                   weights.size());
+        fmt::print(
+            "{}: {} nodes{}, {} tensors of weights\n", options.out, model.graph.nodes().size(),
+            groups == 0 ? std::string() : fmt::format(" in {} groups", groups), weights.size());
     }
     return 0;
 }

@@ -154,6 +154,10 @@ int run(int argc, char** argv) {
         ->required();
     import_command->add_option("--rename", import_options.rename,
                                "OURS=THEIRS: where a weight has another name in the file");
+    import_command->add_flag("--by-shape", import_options.by_shape,
+                             "Weights that no name matches go by shape and order, where clear");
+    import_command->add_flag("--flat", import_options.flat,
+                             "Scopes of an ONNX model do not become groups");
     import_command->add_flag("--json", import_options.json, "Print one JSON object a line");
 
     VerifyOptions verify_options;

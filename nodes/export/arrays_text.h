@@ -312,6 +312,7 @@ def network():
 
 
 def train(args):
+    keras.utils.set_random_seed(args.seed)
     net = network()
     if args.weights:
         net.load(read(args.weights))
@@ -319,7 +320,8 @@ def train(args):
     net.compile(optimizer=make_optimizer())
     batch = [data[f"train_{name}"] for name in BATCH]
     # Keras hands the whole batch to train_step; the losses are the network's own.
-    net.fit(tuple(batch), np.zeros(len(batch[0])), batch_size=BATCH_SIZE, epochs=args.epochs, shuffle=True)
+    net.fit(tuple(batch), np.zeros(len(batch[0])), batch_size=BATCH_SIZE, epochs=args.epochs, shuffle=True,
+            callbacks=[keras.callbacks.LearningRateScheduler(lambda epoch, _: RATE * FACTORS[min(epoch, len(FACTORS) - 1)])])
     np.savez(HERE / f"{STEM}.trained.npz", **net.state())
 
 
@@ -350,6 +352,7 @@ if __name__ == "__main__":
     parser.add_argument("--data", default=DATA, help="another .npz file with the samples")
     parser.add_argument("--weights", help="other weights than the exported ones")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--seed", type=int, default=SEED)
     arguments = parser.parse_args()
     sys.exit(verify(arguments) if arguments.verify else train(arguments))
 )py";

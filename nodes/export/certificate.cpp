@@ -11,6 +11,7 @@
 #include "engine/core/error.h"
 #include "engine/nn/generator.h"
 #include "engine/op/ops.h"
+#include "engine/train/update.h"
 #include "nodes/edit.h"
 #include "nodes/export/names.h"
 
@@ -116,6 +117,9 @@ void certify_training(const Outline& outline, Exported& result,
     std::vector<Tensor> before;
     for (const nn::NamedTensor& weight : weights)
         before.push_back(weight.tensor.detach().clone());
+    std::vector<train::Update> updates;
+    for (train::OptimizerPlan& own : plan.optimizers)
+        updates.emplace_back(own);
     for (std::int64_t step = 0; step < kCertifiedSteps; ++step) {
         train::StepValues values;
         {
@@ -140,11 +144,8 @@ void certify_training(const Outline& outline, Exported& result,
             for (const nn::NamedTensor& weight : weights)
                 gradients.push_back(weight.tensor.grad().defined() ? weight.tensor.grad().clone()
                                                                    : Tensor());
-        for (train::OptimizerPlan& own : plan.optimizers) {
-            if (own.clip_grad_norm > 0)
-                train::clip_grad_norm(own.optimizer->parameters(), own.clip_grad_norm);
-            own.optimizer->step(own.schedule.factor(0, plan.epochs));
-        }
+        for (train::Update& update : updates)
+            update.step({0, plan.epochs, step, plan.train->batches_per_epoch()});
         if (step > 0) continue;
         // A bias before a normalisation has no effect: its gradient is rounding, and an optimizer
         // that divides by the gradient's size makes whole steps of it.

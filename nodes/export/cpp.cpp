@@ -1,6 +1,7 @@
 // C++: the trace of the network as one source file without dependencies, and a file of weights.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -8,6 +9,7 @@
 #include "engine/core/error.h"
 #include "engine/op/ops.h"
 #include "nodes/export/certificate.h"
+#include "nodes/export/cpp_kernels_text.h"
 #include "nodes/export/cpp_text.h"
 #include "nodes/export/export.h"
 #include "nodes/export/names.h"
@@ -62,7 +64,16 @@ class CppWriter {
         if (const auto binary = kBinary.find(name); binary != kBinary.end())
             return fmt::format("both({}, {}, {}, [](float a, float b) {{ return {}; }})", x,
                                in(op, 1), to, binary->second);
-        if (name == "linear") return fmt::format("linear({}, {}, {})", x, in(op, 1), in(op, 2));
+        if (name == "linear") return fmt::format("linear({}, {}, {})", x, turned(op, 1), in(op, 2));
+        if (name == "lstm" || name == "gru" || name == "rnn_tanh" || name == "rnn_relu")
+            return fmt::format("recurrent(Cell::{}, {}, {}, {}, {}, {}, {}, {}, {}, {})", name, x,
+                               in(op, 1), in(op, 7), turned(op, 2), turned(op, 3), in(op, 4),
+                               in(op, 5), in(op, 6), op.attrs.flag("reverse"));
+        if (name == "scaled_dot_product_attention")
+            return fmt::format(
+                "attention({}, {}, {}, {}, {}, {}, {}, {})", x, in(op, 1), in(op, 2), in(op, 3),
+                op.inputs.size() > 3 && op.inputs[3] >= 0 && dtype(op.inputs[3]) == DType::Bool,
+                op.attrs.flag("is_causal"), real("scale"), to);
         if (name == "conv2d")
             return fmt::format("conv2d({}, {}, {}, {}, {}, {}, {})", x, in(op, 1), in(op, 2),
                                attr("stride"), attr("padding"), attr("dilation"),
@@ -136,14 +147,36 @@ class CppWriter {
         if (i >= op.inputs.size() || op.inputs[i] < 0) return "{}";
         return value(op.inputs[i]);
     }
+    /// A matrix [outputs, inputs] as [inputs, outputs].
+    std::string turned(const TracedOp& op, std::size_t i) {
+        const TracedValue& traced = trace_.values[static_cast<std::size_t>(op.inputs.at(i))];
+        if (traced.kind == TracedValue::Kind::Weight || traced.kind == TracedValue::Kind::Constant)
+            return "w[" + std::to_string(stored(op.inputs[i], true)) + "]";
+        return fmt::format("permute({}, {{1, 0}}, {})", value(op.inputs[i]),
+                           text_of(Sizes{traced.shape.at(1), traced.shape.at(0)}));
+    }
     std::string value(int index) {
         const TracedValue& traced = trace_.values[static_cast<std::size_t>(index)];
-        if (traced.kind == TracedValue::Kind::Weight || traced.kind == TracedValue::Kind::Constant)
-            return "w[" + std::to_string(stored(index)) + "]";
-        return variable(index);
+        if (traced.kind != TracedValue::Kind::Weight && traced.kind != TracedValue::Kind::Constant)
+            return variable(index);
+        const std::string place = "w[" + std::to_string(stored(index, false)) + "]";
+        return fixed(index) ? place : fmt::format("expand({}, {})", place, text_of(traced.shape));
     }
-    /// Weights and constants, in the order in which they are first used.
-    const std::vector<int>& stored() const { return stored_; }
+    /// A weight or constant of the file; turned: its two dimensions exchanged.
+    struct Stored {
+        int value;
+        bool turned;
+        bool operator==(const Stored&) const = default;
+    };
+    /// What stands in the file: of a constant in the size of the batch, one sample's.
+    Tensor data(const Stored& one) const {
+        const TracedValue& traced = trace_.values[static_cast<std::size_t>(one.value)];
+        const Tensor whole =
+            to(fixed(one.value) ? traced.data.detach() : batch_row(traced), DType::Float32);
+        return one.turned ? transpose(whole, 0, 1).contiguous() : whole.contiguous();
+    }
+    /// In the order in which they are first used.
+    const std::vector<Stored>& stored() const { return stored_; }
     std::string variable(int index) {
         auto [place, fresh] = variables_.try_emplace(index);
         if (fresh) {
@@ -159,34 +192,40 @@ class CppWriter {
     const Sizes& shape(int index) const {
         return trace_.values[static_cast<std::size_t>(index)].shape;
     }
+    bool fixed(int index) const {
+        const Sizes& sizes = shape(index);
+        return std::all_of(sizes.begin(), sizes.end(), [](const Size& s) { return s.fixed(); });
+    }
     DType dtype(int index) const { return trace_.values[static_cast<std::size_t>(index)].dtype; }
-    std::size_t stored(int index) {
+    std::size_t stored(int index, bool turned) {
         for (std::size_t i = 0; i < stored_.size(); ++i)
-            if (stored_[i] == index) return i;
-        for (const Size& size : shape(index))
-            if (!size.fixed())
-                throw ValueError("a constant has the size of the batch, which C++ does not get");
-        stored_.push_back(index);
+            if (stored_[i] == Stored{index, turned}) return i;
+        if (!fixed(index) && !batch_row(trace_.values[static_cast<std::size_t>(index)]))
+            throw ValueError("a constant has the size of the batch, which C++ does not get");
+        stored_.push_back({index, turned});
         return stored_.size() - 1;
     }
 
     const Outline& outline_;
     const Trace& trace_;
-    std::vector<int> stored_;
+    std::vector<Stored> stored_;
     std::map<int, std::string> variables_;
     // Names of the runtime and words that C++ keeps are taken.
-    Names names_{{"batch",     "w",        "x_",       "int",       "float",    "double",
-                  "auto",      "char",     "bool",     "long",      "short",    "signed",
-                  "unsigned",  "void",     "const",    "static",    "struct",   "union",
-                  "enum",      "template", "typename", "namespace", "using",    "new",
-                  "delete",    "this",     "throw",    "catch",     "public",   "private",
-                  "protected", "friend",   "virtual",  "operator",  "inline",   "extern",
-                  "switch",    "case",     "default",  "do",        "goto",     "register",
-                  "sizeof",    "typedef",  "volatile", "mutable",   "explicit", "export",
-                  "linear",    "conv2d",   "softmax",  "embedding", "matmul",   "reshape",
-                  "permute",   "expand",   "slice",    "select",    "flip",     "gather",
-                  "cat",       "pad",      "where",    "sum",       "mean",     "each",
-                  "both",      "walk",     "sample",   "scalar",    "forward",  "main"}};
+    Names names_{
+        {"batch",     "w",         "x_",        "int",      "float",     "double",   "auto",
+         "char",      "bool",      "long",      "short",    "signed",    "unsigned", "void",
+         "const",     "static",    "struct",    "union",    "enum",      "template", "typename",
+         "namespace", "using",     "new",       "delete",   "this",      "throw",    "catch",
+         "public",    "private",   "protected", "friend",   "virtual",   "operator", "inline",
+         "extern",    "switch",    "case",      "default",  "do",        "goto",     "register",
+         "sizeof",    "typedef",   "volatile",  "mutable",  "explicit",  "export",   "linear",
+         "conv2d",    "softmax",   "embedding", "matmul",   "reshape",   "permute",  "expand",
+         "slice",     "select",    "flip",      "gather",   "cat",       "pad",      "where",
+         "sum",       "mean",      "each",      "both",     "walk",      "sample",   "scalar",
+         "forward",   "main",      "floats",    "multiply", "gemm",      "tile",     "tiles",
+         "Cell",      "recurrent", "attention", "reduce",   "strided",   "sigmoid",  "softplus",
+         "expm1",     "tanh",      "exp",       "log",      "abs",       "read",     "inputs",
+         "outputs",   "amax",      "amin",      "gelu",     "difference"}};
     inline static const std::map<std::string, const char*> kUnary{
         {"neg", "-v"},
         {"abs", "std::abs(v)"},
@@ -255,10 +294,13 @@ std::string golden(const Tensor& value) {
     return fmt::format("{{{}, {:.10g}, {:.10g}}}", print.size, print.norm, print.mix);
 }
 
-} // namespace
+/// The source and the bytes of the weights file.
+struct CppSource {
+    SourceText text;
+    std::vector<std::byte> weights;
+};
 
-std::vector<ExportFile> export_cpp(const Graph& graph, const ExportOptions& options) {
-    const Outline outline(graph);
+CppSource cpp_source(const Outline& outline, const ExportOptions& options) {
     const std::vector<nn::NamedTensor> weights = weights_of(outline, options.weights);
     const Trace traced = trace(outline, weights);
     CppWriter writer(outline, traced);
@@ -270,22 +312,32 @@ std::vector<ExportFile> export_cpp(const Graph& graph, const ExportOptions& opti
             last_use[input] = i;
     for (const int output : traced.outputs)
         last_use[output] = traced.ops.size();
-    std::string body, parameters, node;
+    SourceText body;
+    std::string parameters, node;
     for (const int input : traced.inputs)
         parameters +=
             (parameters.empty() ? "const Tensor& " : ", const Tensor& ") + writer.variable(input);
     for (std::size_t i = 0; i < traced.ops.size(); ++i) {
         const TracedOp& op = traced.ops[i];
-        if (op.op->visible_outputs != 1)
-            throw ValueError(fmt::format("the op {} has no C++ form", op.op->name), op.node);
-        if (op.node != node) body += "    // " + outline.members.at(op.node) + "\n";
+        if (op.node != node) body.line("    // " + outline.members.at(op.node), op.node);
         node = op.node;
         const std::string text = writer.expression(op);
-        body += "    Tensor " + writer.variable(op.outputs[0]) + " = " + text + ";\n";
+        const auto visible = static_cast<std::size_t>(op.op->visible_outputs);
+        if (visible == 1) {
+            body.line("    Tensor " + writer.variable(op.outputs[0]) + " = " + text + ";", op.node);
+        } else {
+            const std::string all = writer.variable(op.outputs[0]) + "_all";
+            body.line("    const std::vector<Tensor> " + all + " = " + text + ";", op.node);
+            for (std::size_t k = 0; k < visible; ++k)
+                if (k == 0 || last_use.contains(op.outputs[k]))
+                    body.line(fmt::format("    Tensor {} = {}[{}];", writer.variable(op.outputs[k]),
+                                          all, k),
+                              op.node);
+        }
         for (const int input : op.inputs)
             if (input >= 0 && last_use.at(input) == i &&
                 traced.values[static_cast<std::size_t>(input)].kind == TracedValue::Kind::Result) {
-                body += "    " + writer.variable(input) + " = {};\n";
+                body.line("    " + writer.variable(input) + " = {};", op.node);
                 last_use[input] = traced.ops.size() + 1; // once
             }
     }
@@ -294,16 +346,19 @@ std::vector<ExportFile> export_cpp(const Graph& graph, const ExportOptions& opti
         results += (results.empty() ? "" : ", ") + writer.value(output);
 
     std::string shapes;
-    std::vector<std::byte> bytes;
-    for (const int index : writer.stored()) {
-        const TracedValue& value = traced.values[static_cast<std::size_t>(index)];
-        const Tensor data = to(value.data.detach(), DType::Float32).contiguous();
+    CppSource source;
+    for (const CppWriter::Stored& one : writer.stored()) {
+        const Tensor data = writer.data(one);
         const auto* raw = static_cast<const std::byte*>(data.raw());
-        bytes.insert(bytes.end(), raw, raw + data.nbytes());
-        shapes += fmt::format("    {}, // {}\n", text_of(value.shape), value.name);
+        source.weights.insert(source.weights.end(), raw, raw + data.nbytes());
+        std::string shape = data.shape().str();
+        shape.front() = '{', shape.back() = '}';
+        shapes += fmt::format("    {}, // {}{}\n", shape,
+                              traced.values[static_cast<std::size_t>(one.value)].name,
+                              one.turned ? ", turned" : "");
     }
     std::uint64_t hash = 14695981039346656037ULL; // FNV-1a, 64 bits
-    for (const std::byte byte : bytes)
+    for (const std::byte byte : source.weights)
         hash = (hash ^ static_cast<std::uint64_t>(byte)) * 1099511628211ULL;
 
     std::vector<Tensor> inputs;
@@ -332,7 +387,7 @@ std::vector<ExportFile> export_cpp(const Graph& graph, const ExportOptions& opti
 
     const std::string file = file_beside(options.path, ".weights.bin");
     const std::size_t slash = file.rfind('/');
-    SourceText text;
+    SourceText& text = source.text;
     text.block("// @TITLE@: what the network computes, without any dependency.\n"
                "// Made by Wiregrad from @PROJECT@. The weights lie beside, as plain floats.\n"
                "//\n"
@@ -343,15 +398,18 @@ std::vector<ExportFile> export_cpp(const Graph& graph, const ExportOptions& opti
                {{"TITLE", outline.title},
                 {"PROJECT", options.project},
                 {"FILE", options.path.substr(options.path.rfind('/') + 1)}});
+    text.block(script::kCppKernels);
     text.block(script::kCppRuntime);
     text.block(
         fmt::format("\nconst std::vector<Shape> kWeightShapes = {{\n{}}};\n"
                     "constexpr std::uint64_t kWeightHash = {}ULL;\n\n"
                     "// The network. w: weights in the order of kWeightShapes.\n"
                     "std::vector<Tensor> forward(const std::vector<Tensor>& w, {}) {{\n"
-                    "    const std::int64_t batch = {}.size(0);\n    (void)batch;\n    (void)w;\n{}"
-                    "    return {{{}}};\n}}",
-                    shapes, hash, parameters, writer.variable(traced.inputs.at(0)), body, results));
+                    "    const std::int64_t batch = {}.size(0);\n    (void)batch;\n    (void)w;",
+                    shapes, hash, parameters, writer.variable(traced.inputs.at(0))));
+    for (std::size_t i = 0; i < body.lines().size(); ++i)
+        text.line(body.lines()[i], body.nodes()[i]);
+    text.block(fmt::format("    return {{{}}};\n}}", results));
     text.block(script::kCppMain);
     text.block(fmt::format(
         R"cpp(
@@ -423,8 +481,22 @@ int main(int argc, char** argv) try {{
         fmt::arg("samples", samples), fmt::arg("call", call), fmt::arg("expected", expected),
         fmt::arg("count", kCertifiedSamples), fmt::arg("arguments", outline.arguments.size() + 2),
         fmt::arg("reading", reading)));
-    return {{file, std::move(bytes), "weights"},
-            {options.path, bytes_of(text.text()), "C++ source"}};
+    return source;
+}
+
+} // namespace
+
+std::vector<ExportFile> export_cpp(const Graph& graph, const ExportOptions& options) {
+    CppSource source = cpp_source(Outline(graph), options);
+    return {{file_beside(options.path, ".weights.bin"), std::move(source.weights), "weights"},
+            {options.path, bytes_of(source.text.text()), "C++ source"}};
+}
+
+SourceText preview_cpp(const Graph& graph) {
+    ExportOptions options;
+    options.path = "network.cpp";
+    options.project = "a project";
+    return cpp_source(Outline(graph), options).text;
 }
 
 } // namespace wiregrad::graph

@@ -5,241 +5,6 @@
 namespace wiregrad::graph::script {
 
 inline constexpr const char* kCppRuntime = R"cpp(
-#include <algorithm>
-#include <array>
-#include <chrono>
-#include <cmath>
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <fstream>
-#include <limits>
-#include <memory>
-#include <stdexcept>
-#include <string>
-#include <vector>
-
-// The inner loops are compiled for several instruction sets; the best is chosen when it starts.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("O3")
-#define FAST __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("O3", "fast-math")))
-#else
-#define FAST
-#endif
-
-namespace {
-
-using Shape = std::vector<std::int64_t>;
-
-std::int64_t count_of(const Shape& shape) {
-    std::int64_t count = 1;
-    for (std::int64_t size : shape) count *= size;
-    return count;
-}
-
-// Numbers in row-major order; copies share them. Whole numbers are kept as float.
-struct Tensor {
-    Shape shape;
-    std::shared_ptr<std::vector<float>> data;
-    Tensor() = default;
-    explicit Tensor(Shape s) : shape(std::move(s)), data(std::make_shared<std::vector<float>>(count_of(shape))) {}
-    std::int64_t count() const { return static_cast<std::int64_t>(data->size()); }
-    float* begin() { return data->data(); }
-    const float* begin() const { return data->data(); }
-    std::int64_t size(std::int64_t d) const { return shape[static_cast<std::size_t>(d)]; }
-    std::int64_t rank() const { return static_cast<std::int64_t>(shape.size()); }
-    explicit operator bool() const { return data != nullptr; }
-};
-
-// kRows rows of c[. x n] = a[. x k] b[k x ld] (+ bias of the row); whole columns of b are read.
-constexpr std::int64_t kColumns = 32;
-template <int kRows>
-inline __attribute__((always_inline)) void gemm_rows(std::int64_t n, std::int64_t k, std::int64_t ld, const float* a, const float* b, float* c, const float* bias) {
-    for (std::int64_t j = 0; j < n; j += kColumns) {
-        float sums[kRows][kColumns];
-        for (int r = 0; r < kRows; ++r)
-            for (std::int64_t q = 0; q < kColumns; ++q) sums[r][q] = bias ? bias[r] : 0.0F;
-        for (std::int64_t p = 0; p < k; ++p) {
-            const float* row = b + p * ld + j;
-            for (int r = 0; r < kRows; ++r) {
-                const float factor = a[r * k + p];
-                for (std::int64_t q = 0; q < kColumns; ++q) sums[r][q] += factor * row[q];
-            }
-        }
-        const std::int64_t width = std::min(kColumns, n - j);
-        for (int r = 0; r < kRows; ++r) std::memcpy(c + r * n + j, sums[r], static_cast<std::size_t>(width) * sizeof(float));
-    }
-}
-
-// b's rows are `ld` long, a multiple of kColumns.
-FAST void gemm_padded(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t ld, const float* a, const float* b, float* c, const float* bias) {
-    std::int64_t i = 0;
-    for (; i + 4 <= m; i += 4) gemm_rows<4>(n, k, ld, a + i * k, b, c + i * n, bias ? bias + i : nullptr);
-    if (m - i == 3) gemm_rows<3>(n, k, ld, a + i * k, b, c + i * n, bias ? bias + i : nullptr);
-    if (m - i == 2) gemm_rows<2>(n, k, ld, a + i * k, b, c + i * n, bias ? bias + i : nullptr);
-    if (m - i == 1) gemm_rows<1>(n, k, ld, a + i * k, b, c + i * n, bias ? bias + i : nullptr);
-}
-
-std::int64_t padded(std::int64_t n) { return (n + kColumns - 1) / kColumns * kColumns; }
-
-void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, const float* b, float* c, const float* bias) {
-    const std::int64_t ld = padded(n);
-    if (ld == n) return gemm_padded(m, n, k, n, a, b, c, bias);
-    std::vector<float> wide(static_cast<std::size_t>(k * ld));
-    for (std::int64_t p = 0; p < k; ++p) std::copy_n(b + p * n, n, wide.data() + p * ld);
-    gemm_padded(m, n, k, ld, a, wide.data(), c, bias);
-}
-
-// The sum of products of two rows, and several rows at once: y = x w^T + b
-FAST void rows_times_rows(std::int64_t m, std::int64_t n, std::int64_t k, const float* x, const float* w, const float* bias, float* y) {
-    constexpr std::int64_t kLanes = 16;
-    for (std::int64_t i = 0; i < m; ++i)
-        for (std::int64_t j = 0; j < n; ++j) {
-            const float *a = x + i * k, *b = w + j * k;
-            float lanes[kLanes] = {};
-            std::int64_t p = 0;
-            for (; p + kLanes <= k; p += kLanes)
-                for (std::int64_t q = 0; q < kLanes; ++q) lanes[q] += a[p + q] * b[p + q];
-            float sum = bias ? bias[j] : 0.0F;
-            for (; p < k; ++p) sum += a[p] * b[p];
-            for (float lane : lanes) sum += lane;
-            y[i * n + j] = sum;
-        }
-}
-
-Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-    Shape shape = x.shape;
-    shape.back() = weight.size(0);
-    Tensor y(shape);
-    rows_times_rows(x.count() / weight.size(1), weight.size(0), weight.size(1), x.begin(), weight.begin(), bias ? bias.begin() : nullptr, y.begin());
-    return y;
-}
-
-Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Shape& stride, const Shape& padding, const Shape& dilation, std::int64_t groups) {
-    const std::int64_t batch = x.size(0), channels = x.size(1), h = x.size(2), w = x.size(3);
-    const std::int64_t out = weight.size(0), each = weight.size(1), kh = weight.size(2), kw = weight.size(3);
-    const std::int64_t oh = (h + 2 * padding[0] - dilation[0] * (kh - 1) - 1) / stride[0] + 1;
-    const std::int64_t ow = (w + 2 * padding[1] - dilation[1] * (kw - 1) - 1) / stride[1] + 1;
-    Tensor y({batch, out, oh, ow});
-    const std::int64_t k = each * kh * kw, plane = oh * ow, per_group = out / groups, ld = padded(plane);
-    static thread_local std::vector<float> columns; // kept, so that its pages are not asked for again
-    columns.resize(std::max(columns.size(), static_cast<std::size_t>(k * ld)));
-    for (std::int64_t n = 0; n < batch; ++n)
-        for (std::int64_t g = 0; g < groups; ++g) {
-            for (std::int64_t c = 0; c < each; ++c) {
-                const float* image = x.begin() + ((n * channels) + g * each + c) * h * w;
-                for (std::int64_t a = 0; a < kh; ++a)
-                    for (std::int64_t b = 0; b < kw; ++b) {
-                        float* column = columns.data() + ((c * kh + a) * kw + b) * ld;
-                        // Output places whose pixel lies inside the picture.
-                        const std::int64_t left = b * dilation[1] - padding[1];
-                        const std::int64_t first = std::min(ow, left >= 0 ? 0 : (-left + stride[1] - 1) / stride[1]);
-                        const std::int64_t last = left >= w ? first : std::max(first, std::min(ow, (w - 1 - left) / stride[1] + 1));
-                        for (std::int64_t i = 0; i < oh; ++i, column += ow) {
-                            const std::int64_t row = i * stride[0] - padding[0] + a * dilation[0];
-                            if (row < 0 || row >= h) {
-                                std::fill(column, column + ow, 0.0F);
-                                continue;
-                            }
-                            const float* from = image + row * w + left;
-                            std::fill(column, column + first, 0.0F);
-                            if (stride[1] == 1)
-                                std::copy(from + first, from + last, column + first);
-                            else
-                                for (std::int64_t j = first; j < last; ++j) column[j] = from[j * stride[1]];
-                            std::fill(column + last, column + ow, 0.0F);
-                        }
-                    }
-            }
-            gemm_padded(per_group, plane, k, ld, weight.begin() + g * per_group * k, columns.data(), y.begin() + (n * out + g * per_group) * plane, bias ? bias.begin() + g * per_group : nullptr);
-        }
-    return y;
-}
-
-Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Shape& stride, const Shape& padding, const Shape& dilation, std::int64_t groups, const Shape& extra) {
-    const std::int64_t batch = x.size(0), channels = x.size(1), h = x.size(2), w = x.size(3);
-    const std::int64_t each = weight.size(1), kh = weight.size(2), kw = weight.size(3), out = each * groups;
-    const std::int64_t oh = (h - 1) * stride[0] - 2 * padding[0] + dilation[0] * (kh - 1) + extra[0] + 1;
-    const std::int64_t ow = (w - 1) * stride[1] - 2 * padding[1] + dilation[1] * (kw - 1) + extra[1] + 1;
-    Tensor y({batch, out, oh, ow});
-    const std::int64_t per_group = channels / groups;
-    for (std::int64_t n = 0; n < batch; ++n)
-        for (std::int64_t o = 0; o < out; ++o) {
-            float* plane = y.begin() + (n * out + o) * oh * ow;
-            std::fill(plane, plane + oh * ow, bias ? bias.begin()[o] : 0.0F);
-            const std::int64_t g = o / each;
-            for (std::int64_t c = g * per_group; c < (g + 1) * per_group; ++c) {
-                const float* image = x.begin() + (n * channels + c) * h * w;
-                const float* kernel = weight.begin() + (c * each + o % each) * kh * kw;
-                for (std::int64_t i = 0; i < h; ++i)
-                    for (std::int64_t a = 0; a < kh; ++a) {
-                        const std::int64_t row = i * stride[0] - padding[0] + a * dilation[0];
-                        if (row < 0 || row >= oh) continue;
-                        for (std::int64_t b = 0; b < kw; ++b) {
-                            const float factor = kernel[a * kw + b];
-                            for (std::int64_t j = 0; j < w; ++j) {
-                                const std::int64_t at = j * stride[1] - padding[1] + b * dilation[1];
-                                if (at >= 0 && at < ow) plane[row * ow + at] += factor * image[i * w + j];
-                            }
-                        }
-                    }
-            }
-        }
-    return y;
-}
-
-// `take(sum-or-max, value)` over the windows of every plane, then `finish(value, inside, whole)`.
-template <class Take, class Finish>
-Tensor pool2d(const Tensor& x, std::int64_t oh, std::int64_t ow, const Shape& kernel, const Shape& stride, const Shape& padding, const Shape& dilation, float start, Take take, Finish finish) {
-    const std::int64_t h = x.size(2), w = x.size(3), planes = x.size(0) * x.size(1);
-    Tensor y({x.size(0), x.size(1), oh, ow});
-    for (std::int64_t p = 0; p < planes; ++p) {
-        const float* image = x.begin() + p * h * w;
-        float* out = y.begin() + p * oh * ow;
-        const auto inside_of = [](std::int64_t first, std::int64_t size, std::int64_t step, std::int64_t count) {
-            const std::int64_t low = first >= 0 ? 0 : (-first + step - 1) / step;
-            return std::pair(low, first >= size ? low : std::max(low, std::min(count, (size - 1 - first) / step + 1)));
-        };
-        const bool whole_windows = padding[0] == 0 && padding[1] == 0 && (oh - 1) * stride[0] + dilation[0] * (kernel[0] - 1) < h &&
-                                   (ow - 1) * stride[1] + dilation[1] * (kernel[1] - 1) < w;
-        for (std::int64_t i = 0; i < oh && whole_windows; ++i) { // row by row, without looking for borders
-            float* row = out + i * ow;
-            std::fill(row, row + ow, start);
-            for (std::int64_t a = 0; a < kernel[0]; ++a)
-                for (std::int64_t b = 0; b < kernel[1]; ++b) {
-                    const float* from = image + (i * stride[0] + a * dilation[0]) * w + b * dilation[1];
-                    for (std::int64_t j = 0; j < ow; ++j) row[j] = take(row[j], from[j * stride[1]]);
-                }
-            for (std::int64_t j = 0; j < ow; ++j) row[j] = finish(row[j], kernel[0] * kernel[1], kernel[0] * kernel[1]);
-        }
-        for (std::int64_t i = 0; i < oh && !whole_windows; ++i)
-            for (std::int64_t j = 0; j < ow; ++j) {
-                float value = start;
-                const std::int64_t top = i * stride[0] - padding[0], left = j * stride[1] - padding[1];
-                const auto [a0, a1] = inside_of(top, h, dilation[0], kernel[0]);
-                const auto [b0, b1] = inside_of(left, w, dilation[1], kernel[1]);
-                for (std::int64_t a = a0; a < a1; ++a)
-                    for (std::int64_t b = b0; b < b1; ++b) value = take(value, image[(top + a * dilation[0]) * w + left + b * dilation[1]]);
-                const std::int64_t inside = (a1 - a0) * (b1 - b0);
-                const std::int64_t rows = std::min(i * stride[0] - padding[0] + kernel[0], h + padding[0]) - (i * stride[0] - padding[0]);
-                const std::int64_t columns = std::min(j * stride[1] - padding[1] + kernel[1], w + padding[1]) - (j * stride[1] - padding[1]);
-                out[i * ow + j] = finish(value, inside, rows * columns);
-            }
-    }
-    return y;
-}
-
-Tensor max_pool2d(const Tensor& x, const Shape& to, const Shape& kernel, const Shape& stride, const Shape& padding, const Shape& dilation) {
-    return pool2d(x, to[2], to[3], kernel, stride, padding, dilation, -std::numeric_limits<float>::infinity(),
-                  [](float a, float b) { return a < b || b != b ? b : a; }, [](float v, std::int64_t, std::int64_t) { return v; });
-}
-
-Tensor avg_pool2d(const Tensor& x, const Shape& to, const Shape& kernel, const Shape& stride, const Shape& padding, bool border) {
-    return pool2d(x, to[2], to[3], kernel, stride, padding, {1, 1}, 0.0F, [](float a, float b) { return a + b; },
-                  [border](float v, std::int64_t inside, std::int64_t whole) { return v / static_cast<float>(border ? whole : inside); });
-}
-
 Tensor adaptive_avg_pool2d(const Tensor& x, const Shape& to) {
     const std::int64_t h = x.size(2), w = x.size(3), planes = x.size(0) * x.size(1), oh = to[2], ow = to[3];
     Tensor y({x.size(0), x.size(1), oh, ow});
@@ -497,13 +262,89 @@ Tensor matmul(const Tensor& a, const Tensor& b, const Shape& to) {
         view.shape = Shape(x.shape.begin(), x.shape.end() - 2);
         return strides_for(view, lead);
     };
-    walk(lead, {leading(a), leading(b)}, [&](std::int64_t i, const auto& at) { gemm(m, n, k, a.begin() + at[0] * m * k, b.begin() + at[1] * k * n, y.begin() + i * m * n, nullptr); });
+    walk(lead, {leading(a), leading(b)}, [&](std::int64_t i, const auto& at) { gemm(m, n, k, a.begin() + at[0] * m * k, b.begin() + at[1] * k * n, y.begin() + i * m * n); });
     return y;
 }
 
-// 0 below 0, and so on: the activations, one number at a time.
+// softmax(q k^T scale + mask) v; a mask of yes and no keeps what is not 0.
+Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, bool yes_or_no, bool causal, float scale, const Shape& to) {
+    Tensor y(to);
+    const std::int64_t rows = to[to.size() - 2], wide = to.back(), keys = k.size(k.rank() - 2), inner = k.shape.back();
+    const Shape lead(to.begin(), to.end() - 2);
+    const auto leading = [&](const Tensor& x) {
+        Tensor view;
+        view.shape = Shape(x.shape.begin(), x.shape.end() - 2);
+        return strides_for(view, lead);
+    };
+    const std::shared_ptr<float> turned = floats(inner * keys), scores = floats(rows * keys);
+    Shape allowed_shape = lead;
+    allowed_shape.push_back(rows);
+    allowed_shape.push_back(keys);
+    const Tensor allowed = mask ? expand(mask, allowed_shape) : Tensor();
+    walk(lead, {leading(q), leading(k), leading(v)}, [&](std::int64_t i, const auto& at) {
+        const float* key = k.begin() + at[1] * keys * inner;
+        for (std::int64_t s = 0; s < keys; ++s)
+            for (std::int64_t e = 0; e < inner; ++e) turned.get()[e * keys + s] = key[s * inner + e] * scale;
+        gemm(rows, keys, inner, q.begin() + at[0] * rows * inner, turned.get(), scores.get());
+        for (std::int64_t r = 0; r < rows; ++r) {
+            float* line = scores.get() + r * keys;
+            float largest = -std::numeric_limits<float>::infinity(), sum = 0;
+            for (std::int64_t s = 0; s < keys; ++s) {
+                const float m = allowed ? allowed.begin()[(i * rows + r) * keys + s] : 0;
+                const bool hidden = (causal && s > r) || (allowed && yes_or_no && m == 0);
+                line[s] = hidden ? -std::numeric_limits<float>::infinity() : yes_or_no ? line[s] : line[s] + m;
+                largest = std::max(largest, line[s]);
+            }
+            for (std::int64_t s = 0; s < keys; ++s) sum += line[s] = std::exp(line[s] - largest);
+            for (std::int64_t s = 0; s < keys; ++s) line[s] /= sum;
+        }
+        gemm(rows, wide, keys, scores.get(), v.begin() + at[2] * keys * wide, y.begin() + i * rows * wide);
+    });
+    return y;
+}
+
+// The activations, one number at a time.
 float sigmoid(float v) { return 1 / (1 + std::exp(-v)); }
 float softplus(float v) { return std::max(v, 0.0F) + std::log1p(std::exp(-std::abs(v))); }
+
+// A recurrent layer over x [steps, batch, inputs]: the outputs of all steps, the last state and, of an LSTM, its cell.
+// Weights are [inputs, gates] and [hidden, gates], gates in PyTorch's order; lengths: steps of each sequence.
+enum class Cell { lstm, gru, rnn_tanh, rnn_relu };
+std::vector<Tensor> recurrent(Cell cell, const Tensor& x, const Tensor& h0, const Tensor& c0, const Tensor& w_ih, const Tensor& w_hh, const Tensor& b_ih, const Tensor& b_hh, const Tensor& lengths, bool reverse) {
+    const std::int64_t steps = x.size(0), batch = x.size(1), gates = w_hh.size(1), hidden = w_hh.size(0);
+    Tensor y({steps, batch, hidden}), h({batch, hidden}), c({batch, hidden});
+    for (Tensor* state : {&h, &c}) {
+        const Tensor& from = state == &h ? h0 : c0;
+        for (std::int64_t i = 0; i < state->count(); ++i) state->begin()[i] = from ? from.begin()[i] : 0.0F;
+    }
+    const Tensor given = linear(x, w_ih, b_ih);
+    for (std::int64_t step = 0; step < steps; ++step) {
+        const std::int64_t t = reverse ? steps - 1 - step : step;
+        const Tensor kept = linear(h, w_hh, b_hh);
+        for (std::int64_t n = 0; n < batch; ++n) {
+            float *out = y.begin() + (t * batch + n) * hidden, *now = h.begin() + n * hidden, *memory = c.begin() + n * hidden;
+            if (lengths && static_cast<float>(t) >= lengths.begin()[n]) { // this sequence has ended
+                std::fill(out, out + hidden, 0.0F);
+                continue;
+            }
+            const float *a = given.begin() + (t * batch + n) * gates, *b = kept.begin() + n * gates;
+            for (std::int64_t j = 0; j < hidden; ++j) {
+                const auto gate = [&](std::int64_t g) { return a[g * hidden + j] + b[g * hidden + j]; };
+                if (cell == Cell::lstm) {
+                    memory[j] = sigmoid(gate(1)) * memory[j] + sigmoid(gate(0)) * std::tanh(gate(2));
+                    now[j] = sigmoid(gate(3)) * std::tanh(memory[j]);
+                } else if (cell == Cell::gru) {
+                    const float r = sigmoid(gate(0)), z = sigmoid(gate(1));
+                    now[j] = (1 - z) * std::tanh(a[2 * hidden + j] + r * b[2 * hidden + j]) + z * now[j];
+                } else {
+                    now[j] = cell == Cell::rnn_tanh ? std::tanh(gate(0)) : std::max(gate(0), 0.0F);
+                }
+                out[j] = now[j];
+            }
+        }
+    }
+    return {y, h, c};
+}
 )cpp";
 
 inline constexpr const char* kCppMain = R"cpp(

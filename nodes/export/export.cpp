@@ -58,11 +58,11 @@ std::vector<ExportFile> export_svg(const Graph& graph, const ExportOptions& opti
 
 const std::vector<ExportTarget>& export_targets() {
     static const std::vector<ExportTarget> targets{
-        {"pytorch", "PyTorch script", ".py", export_pytorch},
-        {"jax", "JAX script", ".py", export_jax},
-        {"keras", "Keras 3 script", ".py", export_keras},
+        {"pytorch", "PyTorch script", ".py", export_pytorch, false, preview_pytorch},
+        {"jax", "JAX script", ".py", export_jax, false, preview_jax},
+        {"keras", "Keras 3 script", ".py", export_keras, false, preview_keras},
         {"onnx", "ONNX model", ".onnx", export_onnx},
-        {"cpp", "C++ source", ".cpp", export_cpp},
+        {"cpp", "C++ source", ".cpp", export_cpp, false, preview_cpp},
         {"safetensors", "Weights, safetensors", ".safetensors", export_safetensors},
         {"npz", "Weights, NumPy", ".npz", export_npz},
         {"hdf5", "Weights, HDF5", ".h5", export_hdf5},

@@ -32,6 +32,9 @@ struct ExportTarget {
     const char* extension; ///< ".py"
     std::vector<ExportFile> (*make)(const Graph& graph, const ExportOptions& options);
     bool drawing = false; ///< no weights in it, and an unfinished network has one too
+    /// The source as text, each line with its node: no proof, no data, initial weights. Throws like
+    /// an export. Null: not a source.
+    SourceText (*preview)(const Graph& graph) = nullptr;
 };
 const std::vector<ExportTarget>& export_targets();
 /// Null when there is none of that id.
@@ -42,15 +45,16 @@ std::vector<std::string> export_problems(const Graph& graph);
 /// All files or none: each is written aside before the first is renamed. Throws FileError.
 void write_export(const std::vector<ExportFile>& files);
 
-/// The script alone, for a preview: no certificate, no data. Throws like an export.
-SourceText preview_pytorch(const Graph& graph);
-
 // --- for the files of this folder
 std::vector<ExportFile> export_pytorch(const Graph& graph, const ExportOptions& options);
 std::vector<ExportFile> export_onnx(const Graph& graph, const ExportOptions& options);
 std::vector<ExportFile> export_cpp(const Graph& graph, const ExportOptions& options);
 std::vector<ExportFile> export_jax(const Graph& graph, const ExportOptions& options);
 std::vector<ExportFile> export_keras(const Graph& graph, const ExportOptions& options);
+SourceText preview_pytorch(const Graph& graph);
+SourceText preview_jax(const Graph& graph);
+SourceText preview_keras(const Graph& graph);
+SourceText preview_cpp(const Graph& graph);
 std::string file_beside(const std::string& path, const std::string& suffix);
 std::vector<std::byte> bytes_of(const std::string& text);
 

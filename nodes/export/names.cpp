@@ -151,12 +151,47 @@ std::string Names::claim(const std::string& wish) {
     return name;
 }
 
-std::map<std::string, std::string> member_names(const Graph& graph) {
+bool groups_can_nest(const Graph& graph) {
+    std::set<std::string> seen, open;
+    const auto look = [&](const Graph& sheet, bool inside) {
+        for (const auto& [id, node] : sheet.nodes()) {
+            if (node.type == "Group") {
+                if (seen.insert(node.group).second) open.insert(node.group);
+                continue;
+            }
+            const NodeType* type = find_type(node.type);
+            if (inside && type && type->role != Role::Layer && type->role != Role::GroupPort &&
+                type->role != Role::Note)
+                return false;
+        }
+        return true;
+    };
+    if (!look(graph, false)) return false;
+    while (!open.empty()) {
+        const Definition* definition = graph.definition(open.extract(open.begin()).value());
+        if (definition && !look(definition->body, true)) return false;
+    }
+    return true;
+}
+
+namespace {
+
+/// Names of one level: ids first, because they are unique already, and a name given by a person
+/// must not push another node's id aside.
+std::map<std::string, std::string> level_names(const Graph& sheet) {
     std::map<std::string, std::string> result;
     Names names(members_of_frameworks());
-    // Ids first: they are unique already, and a name given by a person must not push another
-    // node's id aside. Inside groups the path stands before it: "block.0.linear1".
-    const Flat flat = flatten(graph);
+    for (const auto& [id, node] : sheet.nodes())
+        if (identifier(node.name).empty()) result[id] = names.claim(identifier(id));
+    for (const auto& [id, node] : sheet.nodes())
+        if (!result.contains(id)) result[id] = names.claim(identifier(node.name));
+    return result;
+}
+
+/// Where a group cannot be a class: one level, with the path before the name.
+std::map<std::string, std::string> flat_names(const Flat& flat) {
+    std::map<std::string, std::string> result;
+    Names names(members_of_frameworks());
     for (const auto& [id, node] : flat.graph->nodes())
         if (identifier(node.name).empty()) result[id] = names.claim(identifier(id));
     for (const auto& [id, node] : flat.graph->nodes()) {
@@ -165,6 +200,52 @@ std::map<std::string, std::string> member_names(const Graph& graph) {
         const std::string path = dot == std::string::npos ? "" : id.substr(0, dot + 1);
         result[id] = names.claim(identifier(path + node.name));
     }
+    return result;
+}
+
+} // namespace
+
+std::map<std::string, std::string> member_names(const Graph& graph) {
+    if (!groups_can_nest(graph)) return flat_names(flatten(graph));
+    std::map<std::string, std::map<std::string, std::string>> levels; // by definition
+    levels[""] = level_names(graph);
+    for (const auto& [id, definition] : graph.definitions())
+        levels[id] = level_names(definition->body);
+    const Flat flat = flatten(graph);
+    std::map<std::string, std::string> result;
+    const auto name = [&](const std::string& path) {
+        // "block.0.conv": from the outside in; numbers stay, but for the first of repetitions that
+        // share their weights: those are one member.
+        std::string member, at, level;
+        for (std::size_t begin = 0; begin <= path.size();) {
+            const std::size_t end = std::min(path.find('.', begin), path.size());
+            const std::string part = path.substr(begin, end - begin);
+            begin = end + 1;
+            const bool number = !at.empty() && part[0] >= '0' && part[0] <= '9';
+            at += (at.empty() ? "" : ".") + part;
+            if (number) {
+                const std::string before = at.substr(0, at.size() - part.size());
+                const auto second = flat.shared.lower_bound(before + "1.");
+                const bool shared = second != flat.shared.end() &&
+                                    second->first.starts_with(before + "1.") &&
+                                    second->second.find(before + "0.") != std::string::npos;
+                if (part != "0" || !shared) member += "." + part;
+                continue;
+            }
+            const auto names = levels.find(level);
+            const auto own = names == levels.end() ? std::map<std::string, std::string>::iterator()
+                                                   : names->second.find(part);
+            const bool known = names != levels.end() && own != names->second.end();
+            member += (member.empty() ? "" : ".") + (known ? own->second : part);
+            const auto inside = flat.definitions.find(at);
+            level = inside == flat.definitions.end() ? "" : inside->second;
+        }
+        return member;
+    };
+    for (const auto& [id, node] : flat.graph->nodes())
+        result[id] = name(id);
+    for (const auto& [path, definition] : flat.definitions)
+        result[path] = name(path);
     return result;
 }
 

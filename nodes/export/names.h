@@ -30,8 +30,11 @@ class Names {
     std::set<std::string> taken_;
 };
 
-/// For each node, groups unfolded, the member it becomes in a script: its own name, else its id.
-/// Depends on the graph alone, so that weights find their way back.
+/// Groups that hold layers and groups only can be classes of a script.
+bool groups_can_nest(const Graph& graph);
+/// For each node and group, groups unfolded, the member it becomes in a script, as PyTorch names
+/// weights: "stem", "block.0.conv". Its own name, else its id. Depends on the graph alone, so that
+/// weights find their way back.
 std::map<std::string, std::string> member_names(const Graph& graph);
 
 } // namespace wiregrad::graph

@@ -2,6 +2,7 @@
 // executed again before it is handed out.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "engine/core/error.h"
@@ -26,12 +27,10 @@ std::string OnnxBuilder::weight(int value) {
         for (const Size& size : traced.shape)
             open = open || !size.fixed();
         if (!open) return constant(traced.data);
-        // Made in the size of the batch: zeros and the like can be made again.
-        const std::vector<double> values = traced.data.to_vector();
-        for (const double each : values)
-            if (each != values[0]) throw ValueError("a constant has the size of the batch", scope);
-        return node("ConstantOfShape", {sizes(traced.shape)},
-                    {{"value", Tensor::full({1}, values.empty() ? 0 : values[0], traced.dtype)}});
+        // Made in the size of the batch, as positions and zeros are: made again.
+        const Tensor row = batch_row(traced);
+        if (!row) throw ValueError("a constant has the size of the batch", scope);
+        return node("Expand", {constant(row), sizes(traced.shape)});
     }
     if (traced.kind == TracedValue::Kind::Weight && !weights_[value]) {
         weights_[value] = true;
@@ -43,7 +42,9 @@ std::string OnnxBuilder::weight(int value) {
 std::string OnnxBuilder::node(const std::string& op, std::vector<std::string> inputs,
                               Attributes attributes) {
     const std::string name = fmt::format("{}/{}", scope, ++counts_[scope]);
-    model.nodes.push_back({op, name, {}, {}, std::move(inputs), {name}, std::move(attributes)});
+    std::string path = name; // groups are scopes: "block/0/conv/1"
+    std::replace(path.begin(), path.end(), '.', '/');
+    model.nodes.push_back({op, path, {}, {}, std::move(inputs), {name}, std::move(attributes)});
     return name;
 }
 

@@ -162,34 +162,6 @@ std::vector<std::string> Outline::trained_by(const std::string& optimizer) const
     return result;
 }
 
-std::map<Value, std::string> local_names(const Outline& outline) {
-    std::map<Value, std::size_t> last_use;
-    for (std::size_t i = 0; i < outline.layers.size(); ++i)
-        for (const Value& value : outline.layers[i].inputs)
-            last_use[value] = i;
-    for (const Value& value : outline.results)
-        last_use[value] = outline.layers.size();
-
-    std::map<Value, std::string> names;
-    Names locals({"self", "torch", "nn", "np", "jax", "jnp", "keras", "ops", "F", "params"});
-    for (const Value& value : outline.arguments)
-        names[value] = locals.claim(outline.argument(value).name);
-    for (std::size_t i = 0; i < outline.layers.size(); ++i) {
-        const Statement& layer = outline.layers[i];
-        if (layer.outputs != 1) {
-            for (std::size_t k = 0; k < layer.outputs; ++k)
-                names[{layer.id, k}] = locals.claim(
-                    k == 0 ? layer.member : layer.member + "_" + layer.node->type->outputs[k].id);
-            continue;
-        }
-        const auto dies = std::find_if(layer.inputs.begin(), layer.inputs.end(),
-                                       [&](const Value& value) { return last_use[value] == i; });
-        names[{layer.id, 0}] =
-            dies != layer.inputs.end() ? names.at(*dies) : locals.claim(layer.member);
-    }
-    return names;
-}
-
 std::string fill(const std::string& pattern, const std::vector<std::string>& inputs,
                  const std::string& self) {
     std::string text;

@@ -64,10 +64,6 @@ class Outline {
     std::vector<std::string> losses_of(const std::string& optimizer) const;
 };
 
-/// The variables of a forward function: one name a value; a value that is not needed again hands
-/// its name on.
-std::map<Value, std::string> local_names(const Outline& outline);
-
 /// `pattern` with {0}, {1} and {self} filled in.
 std::string fill(const std::string& pattern, const std::vector<std::string>& inputs,
                  const std::string& self);

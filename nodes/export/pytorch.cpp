@@ -13,6 +13,7 @@
 #include "nodes/export/names.h"
 #include "nodes/export/outline.h"
 #include "nodes/export/pytorch_text.h"
+#include "nodes/export/units.h"
 
 namespace wiregrad::graph {
 
@@ -45,9 +46,39 @@ bool plain_call(const Emitted& source) {
     return rest.empty() || rest == "[0]";
 }
 
+/// A preview has no proof: nothing of it is spoken of.
+std::string without_proof(std::string_view text) {
+    std::string result;
+    for (std::size_t start = 0; start < text.size();) {
+        const std::size_t end = std::min(text.find('\n', start), text.size());
+        const std::string_view line = text.substr(start, end - start);
+        if (line.find("verify") == std::string_view::npos &&
+            line.find("hashlib") == std::string_view::npos &&
+            line.find("SAMPLES =") == std::string_view::npos)
+            result += std::string(line) + "\n";
+        start = end + 1;
+    }
+    return result;
+}
+
+/// "block.0.conv" -> "block[0].conv"
+std::string python_path(const std::string& member) {
+    std::string result;
+    for (std::size_t begin = 0; begin <= member.size();) {
+        const std::size_t end = std::min(member.find('.', begin), member.size());
+        const std::string part = member.substr(begin, end - begin);
+        if (!part.empty() && part[0] >= '0' && part[0] <= '9')
+            result += "[" + part + "]";
+        else
+            result += (result.empty() ? "" : ".") + part;
+        begin = end + 1;
+    }
+    return result;
+}
+
 class Writer {
   public:
-    explicit Writer(const Outline& outline) : outline_(outline), locals_(local_names(outline)) {
+    explicit Writer(const Outline& outline) : outline_(outline), units_(units_of(outline)) {
         for (const Value& value : outline.batch_values(outline.losses))
             targets_.push_back(value);
         for (const Value& value : outline.batch_values(outline.metrics))
@@ -65,6 +96,8 @@ class Writer {
         if (exported) proof(exported->certificate);
         if (exported)
             text_.block(outline_.trains() ? script::kMainTrain : script::kMainVerify, words_);
+        else if (outline_.trains())
+            text_.block(without_proof(script::kMainTrain), words_);
         return std::move(text_);
     }
 
@@ -143,7 +176,8 @@ class Writer {
         if (outline_.batch.size() == 1) batch_names += ",";
         for (auto& [word, value] : words_)
             if (word == "BATCH_NAMES") value = batch_names;
-        text_.block(outline_.trains() ? script::kHeadTrain : script::kHeadVerify, words_);
+        const char* head = outline_.trains() ? script::kHeadTrain : script::kHeadVerify;
+        text_.block(exported ? std::string(head) : without_proof(head), words_);
         if (outline_.trains()) {
             text_.line("");
             for (const std::string& line : data ? data->reason : std::vector<std::string>{})
@@ -158,7 +192,8 @@ class Writer {
         std::vector<std::string> inputs;
         for (const Value& value : statement.inputs)
             inputs.push_back(name(value));
-        std::string text = fill(source.call, inputs, "self." + statement.member);
+        std::string text = fill(source.call, inputs,
+                                "self." + statement.member.substr(statement.member.rfind('.') + 1));
         // A folded expression carries parentheses that stand alone on a line.
         if (text.size() > 2 && text.front() == '(' && text.back() == ')') {
             int depth = 0;
@@ -172,44 +207,145 @@ class Writer {
         return text;
     }
 
-    void network() {
-        text_.line("");
-        text_.line("");
-        text_.line("class Net(nn.Module):");
-        text_.line("    \"\"\"" + words_[0].second + ".\"\"\"");
-        text_.line("");
-        text_.line("    def __init__(self):");
-        text_.line("        super().__init__()");
-        for (std::size_t i = 0; i < outline_.layers.size(); ++i)
-            member(outline_.layers[i], sources_[i]);
-        for (const auto* list : {&outline_.losses, &outline_.metrics})
-            for (const Statement& statement : *list)
-                member(statement, emitted(outline_, statement));
-        text_.line("");
-        text_.line("    def forward(self, " + joined(names(outline_.arguments)) + "):");
-        const auto local = [&](const Value& value) { return locals_.at(value); };
-        for (std::size_t i = 0; i < outline_.layers.size(); ++i) {
-            const Statement& layer = outline_.layers[i];
-            std::vector<std::string> targets;
-            for (std::size_t k = 0; k < layer.outputs; ++k)
-                targets.push_back(locals_.at({layer.id, k}));
-            text_.line("        " + joined(targets) + " = " + expression(layer, sources_[i], local),
-                       layer.id);
+    const Emitted& source_of(const Statement& layer) const {
+        return sources_[static_cast<std::size_t>(&layer - outline_.layers.data())];
+    }
+
+    /// What a group is made of in __init__: one module, or one a repetition.
+    std::string made(const Call& call) const {
+        std::vector<std::string> made;
+        for (const std::size_t unit : call.units)
+            made.push_back(classes_[unit] + "()");
+        if (made.size() == 1 || call.shared) return made[0];
+        if (std::count(made.begin(), made.end(), made[0]) == std::ptrdiff_t(made.size()))
+            return fmt::format("nn.ModuleList({} for _ in range({}))", made[0], made.size());
+        return "nn.ModuleList([" + joined(made) + "])";
+    }
+
+    /// The lines that call a group, in forward.
+    void call_group(const Call& call, const std::map<Value, std::string>& names,
+                    SourceText& text) const {
+        std::vector<std::string> inputs, outputs;
+        for (const Value& value : call.inputs)
+            inputs.push_back(names.at(value));
+        for (const Value& value : call.outputs)
+            outputs.push_back(names.at(value));
+        const std::string left = outputs.empty() ? "" : joined(outputs) + " = ";
+        if (call.units.size() == 1) {
+            text.line(fmt::format("        {}self.{}({})", left, call.member, joined(inputs)),
+                      call.node);
+            return;
         }
-        std::vector<std::string> results;
-        for (const Value& value : outline_.results)
-            results.push_back(local(value));
-        text_.line("        return " + joined(results));
+        // What comes out of one repetition goes into the next.
+        for (std::size_t i = 0; i < inputs.size(); ++i)
+            for (std::size_t k = 0; k < outputs.size(); ++k)
+                if (call.input_ports[i] == call.output_ports[k] && inputs[i] != outputs[k]) {
+                    text.line(fmt::format("        {} = {}", outputs[k], inputs[i]), call.node);
+                    inputs[i] = outputs[k];
+                }
+        text.line(call.shared ? fmt::format("        for _ in range({}):", call.units.size())
+                              : fmt::format("        for part in self.{}:", call.member),
+                  call.node);
+        text.line(fmt::format("            {}{}({})", left,
+                              call.shared ? "self." + call.member : std::string("part"),
+                              joined(inputs)),
+                  call.node);
+    }
+
+    /// __init__ and forward of one body.
+    SourceText body(const Unit& unit, bool network) const {
+        SourceText text;
+        text.line("    def __init__(self):");
+        text.line("        super().__init__()");
+        for (const Call& call : unit.calls) {
+            if (!call.layer)
+                text.line("        self." + call.member + " = " + made(call), call.node);
+            else
+                member(*call.layer, source_of(*call.layer), text);
+        }
+        if (network)
+            for (const auto* list : {&outline_.losses, &outline_.metrics})
+                for (const Statement& statement : *list)
+                    member(statement, emitted(outline_, statement), text);
+        text.line("");
+        const std::map<Value, std::string> names = local_names(outline_, unit);
+        const auto local = [&](const Value& value) { return names.at(value); };
+        std::vector<std::string> arguments{"self"}, results;
+        for (const Value& value : unit.inputs)
+            arguments.push_back(names.at(value));
+        text.line("    def forward(" + joined(arguments) + "):");
+        for (const Call& call : unit.calls) {
+            if (!call.layer) {
+                call_group(call, names, text);
+                continue;
+            }
+            std::vector<std::string> targets;
+            for (const Value& value : call.outputs)
+                targets.push_back(names.at(value));
+            text.line("        " + joined(targets) + " = " +
+                          expression(*call.layer, source_of(*call.layer), local),
+                      call.layer->id);
+        }
+        for (const Value& value : unit.results)
+            results.push_back(names.at(value));
+        text.line("        return " + joined(results));
+        return text;
+    }
+
+    void add_class(const std::string& name, const std::string& help, const SourceText& body) {
+        text_.line("");
+        text_.line("");
+        text_.line("class " + name + "(nn.Module):");
+        text_.line("    \"\"\"" + help + ".\"\"\"");
+        text_.line("");
+        for (std::size_t i = 0; i < body.lines().size(); ++i)
+            text_.line(body.lines()[i], body.nodes()[i]);
+    }
+
+    void network() {
+        std::set<std::string> taken{"Net",
+                                    "HERE",
+                                    "STEM",
+                                    "EPOCHS",
+                                    "SEED",
+                                    "Path",
+                                    "F",
+                                    "LOSSES",
+                                    "DataLoader",
+                                    "TensorDataset",
+                                    "DistributedSampler"};
+        std::map<std::string, std::string> known; // a body is one class, however often it stands
+        for (std::size_t i = 0; i + 1 < units_.size(); ++i) {
+            const Unit& unit = units_[i];
+            const SourceText text = body(unit, false);
+            std::string wish = class_name(unit.name);
+            auto [place, fresh] = known.try_emplace(unit.name + "\n" + text.text());
+            if (fresh) {
+                wish = wish.empty() ? "Group" : wish;
+                place->second = wish;
+                for (int number = 2; !taken.insert(place->second).second; ++number)
+                    place->second = fmt::format("{}{}", wish, number);
+                std::string help;
+                for (const char c : unit.help.empty() ? unit.name : unit.help)
+                    help += c == '"' ? '\'' : c == '\\' ? '/' : c == '\n' ? ' ' : c;
+                while (!help.empty() && help.back() == '.')
+                    help.pop_back();
+                add_class(place->second, help, text);
+            }
+            classes_.push_back(place->second);
+        }
+        add_class("Net", words_[0].second, body(units_.back(), true));
         if (outline_.losses.empty()) return;
         table("losses", "What training makes small, by name.", outline_.losses);
         table("metrics", "What people look at, by name: means over the batch.", outline_.metrics);
     }
 
-    void member(const Statement& statement, const Emitted& source) {
-        if (!source.init.empty() && !statement.shared)
-            text_.line("        self." + statement.member + " = " + source.init +
-                           (flag(statement.id, "frozen") ? ".requires_grad_(False)" : ""),
-                       statement.id);
+    void member(const Statement& statement, const Emitted& source, SourceText& text) const {
+        if (source.init.empty() || (statement.shared && !groups_can_nest(outline_.graph))) return;
+        text.line("        self." + statement.member.substr(statement.member.rfind('.') + 1) +
+                      " = " + source.init +
+                      (flag(statement.id, "frozen") ? ".requires_grad_(False)" : ""),
+                  statement.id);
     }
 
     /// A method that gives a dictionary of losses or metrics.
@@ -231,7 +367,7 @@ class Writer {
                 taken.claim(argument.name);
             std::vector<std::string> unpacked;
             for (const Value& value : outline_.results) {
-                result_names[value] = taken.claim(outline_.members.at(value.node));
+                result_names[value] = taken.claim(identifier(outline_.members.at(value.node)));
                 unpacked.push_back(result_names[value]);
             }
             text_.line("        " + joined(unpacked) + " = output");
@@ -278,8 +414,8 @@ class Writer {
         const bool matrices = choice_is(optimizer, "decay_on", "matrices");
         std::map<double, std::vector<std::string>> by_scale;
         for (const std::string& id : outline_.trained_by(optimizer))
-            by_scale[real_or(id, "lr_scale", 1)].push_back("*net." + outline_.members.at(id) +
-                                                           ".parameters()");
+            by_scale[real_or(id, "lr_scale", 1)].push_back(
+                "*net." + python_path(outline_.members.at(id)) + ".parameters()");
         if (!matrices && by_scale.size() <= 1 && (by_scale.empty() || by_scale.begin()->first == 1))
             return trained(optimizer);
         std::string text;
@@ -310,7 +446,7 @@ class Writer {
         std::string list;
         for (const std::string& id : own)
             list += (list.empty() ? "" : ", ") +
-                    fmt::format("*net.{}.parameters()", outline_.members.at(id));
+                    fmt::format("*net.{}.parameters()", python_path(outline_.members.at(id)));
         return "[" + list + "]";
     }
 
@@ -516,8 +652,9 @@ class Writer {
     }
 
     const Outline& outline_;
-    std::map<Value, std::string> locals_;
-    std::vector<Value> targets_; ///< of the batch, what losses and metrics read
+    std::vector<Unit> units_;          ///< bodies: groups, then the network
+    std::vector<std::string> classes_; ///< of each body
+    std::vector<Value> targets_;       ///< of the batch, what losses and metrics read
     std::vector<Emitted> sources_;
     std::vector<std::pair<std::string, std::string>> words_;
     SourceText text_;

@@ -227,7 +227,7 @@ def check(kind, name, error, tolerance, problems):
 def compare_outputs(net, weights, samples, problems):
     """Each layer's output in evaluation mode, in order of execution."""
     seen, hooks = {}, []
-    for name, module in net.named_children():
+    for name, module in net.named_modules():
         def keep(module, inputs, output, name=name):
             outputs = output if isinstance(output, tuple) else (output,)
             seen.setdefault(name, [t for t in outputs if isinstance(t, torch.Tensor)])

@@ -8,7 +8,8 @@ void SourceText::line(const std::string& text, const std::string& node) {
 }
 
 void SourceText::block(std::string_view text,
-                       const std::vector<std::pair<std::string, std::string>>& words) {
+                       const std::vector<std::pair<std::string, std::string>>& words,
+                       const std::string& node) {
     std::string whole(text);
     for (const auto& [name, value] : words) {
         const std::string mark = "@" + name + "@";
@@ -20,7 +21,7 @@ void SourceText::block(std::string_view text,
     std::size_t start = 0;
     for (;;) {
         const std::size_t end = whole.find('\n', start);
-        line(whole.substr(start, end - start));
+        line(whole.substr(start, end - start), node);
         if (end == std::string::npos) return;
         start = end + 1;
     }

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace wiregrad::graph {
@@ -12,10 +13,10 @@ class SourceText {
   public:
     /// One line; `node` is the id it speaks of.
     void line(const std::string& text, const std::string& node = {});
-    /// Several lines, none of a node; a newline at the end is not needed. @NAME@ is replaced from
-    /// `words`.
+    /// Several lines; a newline at the end is not needed. @NAME@ is replaced from `words`.
     void block(std::string_view text,
-               const std::vector<std::pair<std::string, std::string>>& words = {});
+               const std::vector<std::pair<std::string, std::string>>& words = {},
+               const std::string& node = {});
     std::string text() const;
     const std::vector<std::string>& lines() const { return lines_; }
     const std::vector<std::string>& nodes() const { return nodes_; } ///< one a line

@@ -162,6 +162,16 @@ std::int64_t classes_of(const Outline& outline, const Value& argument) {
     return known > 0 ? known : 2;
 }
 
+Tensor batch_row(const TracedValue& constant) {
+    Tensor row = constant.data.detach();
+    for (std::size_t d = 0; d < constant.shape.size(); ++d)
+        if (!constant.shape[d].fixed()) row = slice(row, static_cast<std::int64_t>(d), 0, 1);
+    row = row.contiguous();
+    if (expand(row, constant.data.shape()).contiguous().to_vector() != constant.data.to_vector())
+        return {};
+    return row;
+}
+
 Tensor sample_input(const TensorMeta& meta, std::int64_t batch, std::int64_t classes) {
     Shape shape = meta.shape;
     if (!shape.empty()) shape[0] = batch;
@@ -268,8 +278,13 @@ Trace trace(const Outline& outline, const std::vector<nn::NamedTensor>& weights,
     for (const Statement& layer : layers.statements())
         for (std::size_t k = 0; k < layer.outputs; ++k)
             if (const auto found = first.values.find({layer.id, k}); found != first.values.end())
-                if (const auto place = known.find(found->second.body().get()); place != known.end())
+                if (const auto place = known.find(found->second.body().get());
+                    place != known.end()) {
                     result.node_outputs[layer.id].push_back(place->second);
+                    result.places[{layer.id, k}] = place->second;
+                }
+    for (std::size_t i = 0; i < result.inputs.size(); ++i)
+        result.places[layers.arguments()[i]] = result.inputs[i];
     for (const Value& value : outline.results) {
         const auto found = known.find(first.values.at(value).body().get());
         if (found == known.end())

@@ -44,6 +44,7 @@ struct Trace {
     std::vector<int> inputs, outputs;
     std::vector<std::string> output_names;
     std::map<std::string, std::vector<int>> node_outputs; ///< id -> values
+    std::map<Value, int> places;                          ///< what each output of a node is
 };
 
 /// `weights` by node id, all of them. `training`: in training mode, and the losses too; the inputs
@@ -58,6 +59,9 @@ std::map<Value, Tensor> run_layers(const Outline& outline,
 /// Weights in the names of nodes: those given, else initial ones.
 std::vector<nn::NamedTensor> weights_of(const Outline& outline,
                                         const std::vector<nn::NamedTensor>& given);
+/// A constant that was made in the size of the batch, with the same numbers for each sample: one
+/// sample's, to be broadcast. Undefined where the numbers differ.
+Tensor batch_row(const TracedValue& constant);
 /// Numbers in the form of an argument, the same everywhere: sin-like values, or small whole numbers
 /// below `classes`.
 Tensor sample_input(const TensorMeta& meta, std::int64_t batch, std::int64_t classes);

@@ -1,13 +1,20 @@
-// What is fuzzed: the reader of projects, and what is said of whatever it accepts. It may do
-// nothing but succeed or throw a FileError. libFuzzer calls it through the entry point of this
-// folder, and a test feeds it mutations in every run.
+// What is fuzzed: the readers of projects, ONNX models and weights, and what is made of whatever
+// they accept. They may do nothing but succeed or throw one of our errors. libFuzzer calls them
+// through the entry points of this folder, and tests feed them mutations in every run.
 #pragma once
 
+#include <cstddef>
 #include <cstdlib>
+#include <span>
 #include <string>
 
 #include "engine/core/error.h"
+#include "engine/io/npz.h"
+#include "engine/io/onnx.h"
+#include "engine/io/safetensors.h"
 #include "nodes/analysis.h"
+#include "nodes/import/onnx.h"
+#include "nodes/import/weights.h"
 #include "nodes/project.h"
 
 namespace wiregrad::graph::fuzz {
@@ -32,6 +39,53 @@ inline bool project(const std::string& text) {
                                  {SetParam{id, "source", std::string("iris")}}}}});
     analyze(graph, graph.nodes().size() < 20);
     return true;
+}
+
+/// Whether the model was taken over as a graph.
+inline bool onnx(std::span<const std::byte> bytes) {
+    io::OnnxModel model;
+    try {
+        model = io::parse_onnx(bytes, "fuzz.onnx");
+    } catch (const FileError&) {
+        return false;
+    }
+    if (model.nodes.size() > 64) return false; // slow is not wrong
+    try {
+        const ImportedModel imported = from_onnx(model);
+        imported.graph.check_consistency();
+        if (to_text(from_text(to_text(imported.graph))) != to_text(imported.graph)) std::abort();
+        return true;
+    } catch (const Error&) {
+        return false; // operators without counterpart, sizes that do not fit
+    }
+}
+
+/// Weights into a small graph: all of them or none.
+inline bool weights(const std::vector<nn::NamedTensor>& tensors, const Graph& graph) {
+    try {
+        take_weights(graph, tensors);
+        return true;
+    } catch (const Error&) {
+        return false;
+    }
+}
+inline bool npz(std::span<const std::byte> bytes, const Graph& graph) {
+    std::vector<nn::NamedTensor> tensors;
+    try {
+        tensors = io::parse_npz(bytes, "fuzz.npz", std::uint64_t{1} << 24);
+    } catch (const FileError&) {
+        return false;
+    }
+    return weights(tensors, graph);
+}
+inline bool safetensors(std::span<const std::byte> bytes, const Graph& graph) {
+    std::vector<nn::NamedTensor> tensors;
+    try {
+        tensors = io::parse_safetensors(bytes, "fuzz.safetensors").tensors;
+    } catch (const FileError&) {
+        return false;
+    }
+    return weights(tensors, graph);
 }
 
 } // namespace wiregrad::graph::fuzz

@@ -11,6 +11,7 @@
 #include "nodes/edit.h"
 #include "nodes/export/names.h"
 #include "nodes/import/expression.h"
+#include "nodes/import/scopes.h"
 #include "nodes/infer.h"
 
 namespace wiregrad::graph {
@@ -142,6 +143,7 @@ class Importer {
         Node node = make_node(result_.graph, "Input", {});
         node.params["shape"] = shape;
         place(std::move(node), identifier(input.name), {});
+        result_.scopes[last_] = {};
         wires_[input.name] = {last_, "x"};
     }
 
@@ -206,6 +208,7 @@ class Importer {
         for (auto& [id, value] : params)
             made.params[id] = std::move(value);
         place(std::move(made), scope_name(node.name), inputs);
+        result_.scopes[last_] = scopes_of(node.name);
         for (auto& [name, tensor] : weights)
             result_.weights.push_back({last_ + "." + name, tensor.contiguous()});
         wires_[node.outputs.at(0)] = {last_, find_type(type)->outputs[0].id};

@@ -17,6 +17,7 @@ struct ImportedModel {
     /// ONNX value -> the node and output port that give it, for those that became a node.
     std::map<std::string, std::pair<std::string, std::string>> values;
     std::vector<std::pair<std::string, std::string>> outputs; ///< node and port of each output
+    std::map<std::string, std::vector<std::string>> scopes;   ///< of each node, from the outside in
 };
 
 /// Throws ValueError listing, one by one, the operators that have no counterpart.

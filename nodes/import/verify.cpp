@@ -58,7 +58,7 @@ std::string changed_weight(const std::vector<std::pair<std::string, std::string>
 }
 
 std::string layer_of(const std::string& weight) {
-    return fmt::format("layer {} (weight {})", weight.substr(0, weight.find('.')), weight);
+    return fmt::format("layer {} (weight {})", weight.substr(0, weight.rfind('.')), weight);
 }
 
 } // namespace
@@ -119,7 +119,7 @@ VerifyReport verify_onnx(const std::string& path) {
         if (!value) continue;
         ++layers;
         if (differs(*value, row[1])) {
-            report.difference = "layer " + name.substr(0, name.find('.'));
+            report.difference = "layer " + name.substr(0, name.rfind('.'));
             return report;
         }
     }

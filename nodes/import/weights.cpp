@@ -147,7 +147,7 @@ WeightMatch match(const Graph& graph, const std::vector<nn::NamedTensor>& state,
     std::map<std::string, bool> keras;
     for (const auto& [ours, theirs] : renames)
         if (const auto found = by_name.find(theirs); found != by_name.end() && named.contains(ours))
-            ours_to_theirs[ours] = found->second;
+            ours_to_theirs[ours] = found->second, keras[ours] = spoken(theirs).keras;
     for (std::size_t i = 0; i < tensors.size(); ++i) {
         const Spoken name = spoken(tensors[i].name);
         // The longest part of the path that is a node; the rest is the weight's.
@@ -184,7 +184,8 @@ WeightMatch match(const Graph& graph, const std::vector<nn::NamedTensor>& state,
         const nn::NamedTensor& theirs = tensors[found->second];
         used[found->second] = true;
         const Shape& shape = theirs.tensor.shape();
-        bool turn = keras[weight.name];
+        bool turn = keras[weight.name] ||
+                    (wanted.contains(weight.name) && !(shape == weight.tensor.shape()));
         if (turn && !(turned_shape(shape, weight.name) == weight.tensor.shape())) turn = false;
         if (!turn && !(shape == weight.tensor.shape())) {
             result.misshaped.push_back(fmt::format("{} is {}, the file has {}", weight.name,
@@ -227,6 +228,46 @@ std::vector<nn::NamedTensor> read_weights_file(const std::string& path) {
 WeightMatch match_weights(const Graph& graph, const std::vector<nn::NamedTensor>& tensors,
                           const std::vector<std::pair<std::string, std::string>>& renames) {
     return match(graph, state_of(graph), tensors, renames);
+}
+
+bool shapes_fit(const nn::NamedTensor& ours, const nn::NamedTensor& theirs) {
+    return theirs.tensor.shape() == ours.tensor.shape() ||
+           turned_shape(theirs.tensor.shape(), ours.name) == ours.tensor.shape();
+}
+
+std::vector<std::pair<std::string, std::string>>
+suggest_renames(const Graph& graph, const std::vector<nn::NamedTensor>& tensors,
+                const std::vector<std::pair<std::string, std::string>>& renames) {
+    const std::vector<nn::NamedTensor> state = state_of(graph);
+    const WeightMatch known = match(graph, state, tensors, renames);
+    const auto kept = [](const std::vector<std::string>& names,
+                         const std::vector<nn::NamedTensor>& from) {
+        std::vector<const nn::NamedTensor*> result; // in the order of the file, or of the network
+        for (const nn::NamedTensor& tensor : from)
+            if (std::find(names.begin(), names.end(), tensor.name) != names.end())
+                result.push_back(&tensor);
+        return result;
+    };
+    const auto ours = kept(known.missing, state), theirs = kept(known.extra, tensors);
+    std::vector<std::pair<std::string, std::string>> result;
+    bool in_order = ours.size() == theirs.size();
+    for (std::size_t i = 0; i < ours.size() && in_order; ++i)
+        in_order = shapes_fit(*ours[i], *theirs[i]);
+    for (std::size_t i = 0; i < ours.size(); ++i) {
+        if (in_order) {
+            result.emplace_back(ours[i]->name, theirs[i]->name);
+            continue;
+        }
+        std::vector<const nn::NamedTensor*> fitting;
+        for (const nn::NamedTensor* tensor : theirs)
+            if (shapes_fit(*ours[i], *tensor)) fitting.push_back(tensor);
+        if (fitting.size() == 1 &&
+            std::count_if(ours.begin(), ours.end(), [&](const nn::NamedTensor* other) {
+                return shapes_fit(*other, *fitting[0]);
+            }) == 1)
+            result.emplace_back(ours[i]->name, fitting[0]->name);
+    }
+    return result;
 }
 
 std::vector<nn::NamedTensor>

@@ -35,6 +35,15 @@ struct WeightMatch {
 WeightMatch match_weights(const Graph& graph, const std::vector<nn::NamedTensor>& tensors,
                           const std::vector<std::pair<std::string, std::string>>& renames = {});
 
+/// For what no name matches: pairs ours -> theirs by shape. All of it in order where both sides
+/// have the same shapes in the same order, else only what no other has the shape of.
+std::vector<std::pair<std::string, std::string>>
+suggest_renames(const Graph& graph, const std::vector<nn::NamedTensor>& tensors,
+                const std::vector<std::pair<std::string, std::string>>& renames = {});
+/// A tensor of the file may be this weight: the same shape, as it is or turned as Keras's kernels
+/// are.
+bool shapes_fit(const nn::NamedTensor& ours, const nn::NamedTensor& theirs);
+
 /// All weights of `graph` by node id, from `tensors`. Throws ShapeError listing what is missing,
 /// too much or of another shape; nothing is taken over then.
 std::vector<nn::NamedTensor>

@@ -60,6 +60,10 @@ def dataset_of(example):
     return SMALL.get(example, [])
 
 
+def node(id, type, **params):
+    return {"id": id, "type": type, "v": 1, "params": params}
+
+
 class Scripts(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -177,28 +181,139 @@ class Scripts(unittest.TestCase):
         if torch is not None:
             self.assertEqual(problems_of(load(path))[0], 0)
 
-    def test_groups_leave_unfolded_and_shared_weights_stay_shared(self):
-        def node(id, type, **params):
-            return {"id": id, "type": type, "v": 1, "params": params}
+    def grouped(self, groups, nodes, wires):
+        """A project with groups around iris, as a file."""
+        nodes = [node("data", "Dataset", source="iris"), *nodes, node("loss", "CrossEntropyLoss"), node("opt", "Adam")]
+        wires = [*wires, "data.y -> loss.target", "loss.loss -> opt.loss"]
+        project = {"format": "wiregrad", "format_version": 2, "title": "groups", "description": "",
+                   "training": {"epochs": 1, "batch_size": 8, "seed": 0, "device": "auto"}, "groups": groups,
+                   "nodes": nodes, "wires": wires, "positions": {}}
+        file = self.folder / "grouped.wiregrad"
+        file.write_text(json.dumps(project))
+        return file
 
-        inside = {"name": "Block", "nodes": [node("in1", "GroupInput"), node("lin", "Linear", out_features=6), node("act", "Tanh"), node("out1", "GroupOutput")],
+    def test_groups_are_classes_and_shared_weights_stay_shared(self):
+        inside = {"name": "Block", "nodes": [node("in1", "GroupInput"), {**node("lin", "Linear", out_features=6), "name": "Wide layer"},
+                                             node("act", "Tanh"), node("out1", "GroupOutput")],
                   "wires": ["in1.out -> lin.in", "lin.out -> act.in", "act.out -> out1.in"], "positions": {}}
-        for kind, count in (("own", 3), ("shared", 1)):
-            nodes = [node("data", "Dataset", source="iris"), node("a", "Linear", out_features=6),
-                     {**node("block", "Group", times=3, weights=kind), "group": "block"}, node("last", "Linear", out_features=3),
-                     node("loss", "CrossEntropyLoss"), node("opt", "Adam")]
-            wires = ["data.x -> a.in", "a.out -> block.in1", "block.out1 -> last.in", "last.out -> loss.input", "data.y -> loss.target", "loss.loss -> opt.loss"]
-            project = {"format": "wiregrad", "format_version": 2, "title": "groups", "description": "",
-                       "training": {"epochs": 1, "batch_size": 8, "seed": 0, "device": "auto"}, "groups": {"block": inside},
-                       "nodes": nodes, "wires": wires, "positions": {}}
-            file, script = self.folder / f"groups_{kind}.wiregrad", self.folder / f"groups_{kind}.py"
-            file.write_text(json.dumps(project))
+        for kind, words in (("own", ["self.block = nn.ModuleList(Block() for _ in range(3))", "for part in self.block:", "x = part(x)"]),
+                            ("shared", ["self.block = Block()", "for _ in range(3):", "x = self.block(x)"])):
+            file = self.grouped({"block": inside}, [node("a", "Linear", out_features=6), {**node("block", "Group", times=3, weights=kind), "group": "block"},
+                                                    node("last", "Linear", out_features=3)],
+                                ["data.x -> a.in", "a.out -> block.in1", "block.out1 -> last.in", "last.out -> loss.input"])
+            script = self.folder / f"groups_{kind}.py"
             run("export", file, "--to", "pytorch", "-o", script)
-            self.assertEqual(script.read_text().count("_lin = nn.Linear(6, 6)"), count)
+            text = script.read_text()
+            self.assertEqual((text.count("class Block(nn.Module):"), text.count("self.wide_layer = nn.Linear(6, 6)")), (1, 1))
+            for word in words:
+                self.assertIn(word, text)
+            names = set(np.load(script.with_name(f"groups_{kind}.weights.npz")))
+            self.assertEqual("block.2.wide_layer.weight" in names, kind == "own")
+            self.assertEqual("block.wide_layer.weight" in names, kind == "shared")
             if torch is not None:
                 self.assertEqual(problems_of(load(script))[0], 0)
+                # What PyTorch calls its weights is found again.
+                state = load(script).Net().state_dict()
+                np.savez(self.folder / "state.npz", **{key: value.numpy() for key, value in state.items()})
+                run("import", self.folder / "state.npz", "-o", file)
+                (self.folder / "grouped.weights.h5").unlink()
+            for to in ("jax", "keras"):
+                run("export", file, "--to", to, "-o", self.folder / f"groups_{to}.py")
+                compile((self.folder / f"groups_{to}.py").read_text(), to, "exec")
+            # The scopes of the model become groups again.
             run("export", file, "--to", "onnx", "-o", self.folder / "groups.onnx")
             self.assertIn("8 layers, 1 outputs", run("verify", self.folder / "groups.onnx"))
+            back = self.folder / "back.wiregrad"
+            self.assertIn("in 3 groups", run("import", self.folder / "groups.onnx", "-o", back))
+            self.assertEqual([n["type"] for n in json.loads(back.read_text())["nodes"]].count("Group"), 3)
+            run("export", back, "--to", "onnx", "-o", self.folder / "again.onnx")
+            self.assertIn("8 layers, 1 outputs", run("verify", self.folder / "again.onnx"))
+            self.assertNotIn("groups", run("import", self.folder / "groups.onnx", "-o", back, "--flat"))
+
+    @unittest.skipIf(torch is None, "python3-torch is not installed")
+    def test_groups_in_groups_with_several_ports(self):
+        """An inner group that is repeated, an outer one with two inputs and two outputs, used twice with other sizes."""
+        inner = {"name": "Cell!", "nodes": [node("in1", "GroupInput"), node("act", "Tanh"), node("lin", "Linear", out_features=5), node("out1", "GroupOutput")],
+                 "wires": ["in1.out -> lin.in", "lin.out -> act.in", "act.out -> out1.in"], "positions": {}}
+        outer = {"name": "Mixer", "nodes": [node("left", "GroupInput", label="left"), node("right", "GroupInput", label="right"),
+                                            {**node("cell", "Group", times=2), "group": "inner"}, node("sum", "Add"), node("side", "Linear", out_features=5),
+                                            node("one", "GroupOutput", label="one"), node("two", "GroupOutput", label="two")],
+                 "wires": ["left.out -> cell.in1", "right.out -> side.in", "cell.out1 -> sum.inputs", "side.out -> sum.inputs", "sum.out -> one.in",
+                           "side.out -> two.in"], "positions": {}}
+        add_port = next(json.loads(line) for line in run("nodes", "--json").splitlines() if json.loads(line)["type"] == "Add")["inputs"][0]["id"]
+        outer["wires"] = [wire.replace("sum.inputs", f"sum.{add_port}") for wire in outer["wires"]]
+        file = self.grouped({"inner": inner, "outer": outer},
+                            [node("a", "Linear", out_features=7), {**node("first", "Group"), "group": "outer"}, {**node("second", "Group"), "group": "outer"},
+                             node("last", "Linear", out_features=3)],
+                            ["data.x -> a.in", "a.out -> first.left", "data.x -> first.right", "first.two -> second.left", "first.one -> second.right",
+                             "second.one -> last.in", "last.out -> loss.input"])
+        script = self.folder / "nested.py"
+        run("export", file, "--to", "pytorch", "-o", script)
+        text = script.read_text()
+        for word in ("class Mixer(nn.Module):", "class Mixer2(nn.Module):", "def forward(self, left, right):", "nn.ModuleList([Cell(), Cell2()])",
+                     "nn.ModuleList(Cell2() for _ in range(2))"):
+            self.assertIn(word, text)
+        code, last = problems_of(load(script))
+        self.assertEqual(code, 0, last)
+        self.assertIn("first.cell.0.lin.weight", np.load(script.with_name("nested.weights.npz")))
+
+    def test_what_a_script_does_not_say_is_refused_in_words(self):
+        for to, setting, words in (
+                ("jax", "ema_decay=0.9", "moving average"), ("keras", "ema_decay=0.9", "moving average"),
+                ("jax", "accumulate=2", "gathering"), ("keras", "accumulate=4", "gathering"),
+                ("jax", "schedule=one_cycle", "moves at each step"), ("keras", "schedule=plateau", "validation loss"),
+                ("jax", "amsgrad=true", "amsgrad"), ("keras", "maximize=true", "maximize"),
+                ("keras", "decay_on=matrices", "weight decay of some weights")):
+            out = self.folder / "unsaid.py"
+            text = run("export", EXAMPLES / "iris.wiregrad", "--to", to, "-o", out, "--set", f"adam1.{setting}", code=2)
+            self.assertIn(words, text)
+            self.assertIn("adam1", text)
+            self.assertEqual(list(self.folder.glob("unsaid*")), [])
+
+    @unittest.skipIf(torch is None, "python3-torch is not installed")
+    def test_settings_of_the_optimizer_are_in_the_scripts(self):
+        """Clipping by value, schedules and rates of single layers: PyTorch's own step, and the one that JAX writes out."""
+        settings = ["--set", "adam1.clip_grad_value=0.01", "--set", "adam1.schedule=step", "--set", "adam1.step_size=1", "--set", "linear2.lr_scale=0.25",
+                    "--set", "adam1.weight_decay=0.1", "--set", "adam1.decay_on=matrices"]
+        code, last = problems_of(load(self.export("iris", *settings)))
+        self.assertEqual(code, 0, last)
+        path = self.export("iris", *settings, to="jax", suffix="_set.py")
+        with standins.standing_in(standins.jax_modules()):
+            script = load(path)
+            self.assertEqual(script.RATES["linear2.weight"], 0.25)
+            self.assertEqual([round(f, 6) for f in script.FACTORS[:3]], [1, 0.1, 0.01])
+            weights = script.read(script.WEIGHTS)
+            other = load(self.export("iris", *settings))
+            net = other.Net()
+            net.load_state_dict({key: torch.from_numpy(value) for key, value in weights.items()})
+            batch = [tensor[:8] for tensor in other.read_samples()]
+            net.losses(net(batch[0]), batch[1])["loss"].backward()
+            gradients = {name: weight.grad.numpy().copy() for name, weight in net.named_parameters()}
+            after, _ = script.update(weights, gradients, script.init_optimizer(weights), 1.0)
+            net.zero_grad()
+            other.train_step(net, net, other.make_optimizers(net), batch)
+            for name, weight in net.named_parameters():
+                np.testing.assert_allclose(after[name], weight.detach().numpy(), rtol=1e-4, atol=1e-6, err_msg=name)
+        keras = self.export("iris", "--set", "adam1.schedule=exponential", "--set", "adam1.gamma=0.5", to="keras", suffix="_set.py").read_text()
+        self.assertIn("FACTORS = [1, 0.5, 0.25", keras)
+        self.assertIn("LearningRateScheduler", keras)
+
+    def test_renamed_weights_are_mapped_by_shape_where_that_is_clear(self):
+        out = dict(np.load(self.export("iris", to="npz", suffix=".npz")))
+        other = {f"encoder.{i}": value for i, value in enumerate(out.values())}
+        np.savez(self.folder / "other.npz", **other)
+        project = self.folder / "by_shape.wiregrad"
+        shutil.copy(EXAMPLES / "iris.wiregrad", project)
+        self.assertIn("missing", run("import", self.folder / "other.npz", "-o", project, code=2))
+        self.assertIn("is encoder.0", run("import", self.folder / "other.npz", "-o", project, "--by-shape"))
+        again = self.folder / "by_shape.npz"
+        run("export", project, "--to", "npz", "-o", again)
+        for key, value in np.load(again).items():
+            np.testing.assert_array_equal(value, out[key])
+        # Two that could be either are not guessed.
+        twins = {"a": np.zeros((5, 5), np.float32), **{k: v for k, v in list(other.items())[1:]}}
+        np.savez(self.folder / "twins.npz", **twins)
+        self.assertIn("missing", run("import", self.folder / "twins.npz", "-o", project, "--by-shape", code=2))
 
     def test_an_unfinished_graph_is_refused_and_writes_nothing(self):
         project = json.loads((EXAMPLES / "iris.wiregrad").read_text())
