@@ -117,6 +117,17 @@ void MainWindow::connectParts() {
                 d->canvas->reveal(node, port);
                 d->canvas->setFocus();
             });
+    connect(d->canvas, &Canvas::selectionChanged, d->script, &ScriptPanel::showNodes);
+    connect(d->script, &ScriptPanel::activated, this,
+            [this](const QString& node) { d->canvas->reveal(node); });
+    const auto tell = [this](const QString& sentence, bool good) {
+        d->banner->say(good ? Banner::Kind::Info : Banner::Kind::Error, sentence);
+        d->log->append(sentence);
+    };
+    connect(d->script, &ScriptPanel::said, this, tell);
+    connect(d->interchange, &Interchange::said, this, tell);
+    connect(d->interchange, &Interchange::adopted, this, [this] { d->canvas->fitAll(); });
+    d->interchange->mayReplace = [this] { return mayDiscard(); };
     connect(d->problems, &ProblemsPanel::countChanged, this, [this] { countProblems(); });
     countProblems();
 

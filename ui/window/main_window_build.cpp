@@ -43,6 +43,8 @@ void MainWindow::registerActions() {
         tr("Save the project, and its weights beside it"), [this] { save(); });
     add("file.saveAs", tr("Save &as …"), "", {K(Qt::CTRL | Qt::SHIFT | Qt::Key_S)},
         tr("Save the project under another name"), [this] { saveAs(); });
+    d->interchange = new Interchange(d->document, this);
+    d->interchange->registerActions(a, this);
     add("file.quit", tr("&Quit"), "", {K(Qt::CTRL | Qt::Key_Q)}, tr("Leave Wiregrad"),
         [this] { close(); });
 
@@ -177,6 +179,7 @@ void MainWindow::buildDocks() {
     d->runs = new RunsPanel(d->document, d->session, this);
     d->tryPanel = new TryPanel(d->document, d->session, this);
     d->results = new ResultsPanel(d->document, d->session, this);
+    d->script = new ScriptPanel(d->document, d->canvas->sheet(), this);
     dock(QStringLiteral("palette"), tr("Layers"), "palette", d->palette, Qt::LeftDockWidgetArea);
     dock(QStringLiteral("properties"), tr("Properties"), "properties", d->properties,
          Qt::RightDockWidgetArea);
@@ -200,7 +203,10 @@ void MainWindow::buildDocks() {
         dock(QStringLiteral("log"), tr("Log"), "log", d->log, Qt::BottomDockWidgetArea);
     QDockWidget* history = dock(QStringLiteral("history"), tr("History"), "history", d->history,
                                 Qt::BottomDockWidgetArea);
-    tabifyDockWidget(monitor, runs);
+    QDockWidget* script =
+        dock(QStringLiteral("script"), tr("Script"), "file", d->script, Qt::BottomDockWidgetArea);
+    tabifyDockWidget(monitor, script);
+    tabifyDockWidget(script, runs);
     tabifyDockWidget(runs, problems);
     tabifyDockWidget(problems, log);
     tabifyDockWidget(log, history);
@@ -282,7 +288,10 @@ void MainWindow::buildMenus() {
     d->recentMenu =
         file->addMenu(Theme::instance().icon(QStringLiteral("recent")), tr("Open &recent"));
     connect(d->recentMenu, &QMenu::aboutToShow, this, [this] { fillRecentMenu(); });
-    fill(file, {"", "file.save", "file.saveAs", "", "file.quit"});
+    fill(file, {"", "file.save", "file.saveAs", "", "file.import"});
+    d->interchange->fill(
+        file->addMenu(Theme::instance().icon(QStringLiteral("export")), tr("&Export")), d->actions);
+    fill(file, {"", "file.quit"});
 
     fill(menuBar()->addMenu(tr("&Edit")),
          {"edit.undo", "edit.redo", "", "edit.cut", "edit.copy", "edit.paste", "edit.pasteWired",

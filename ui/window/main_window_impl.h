@@ -16,6 +16,8 @@
 #include "ui/panels/problems_panel.h"
 #include "ui/panels/runs_panel.h"
 #include "ui/properties/properties_panel.h"
+#include "ui/script/interchange.h"
+#include "ui/script/script_panel.h"
 #include "ui/window/gallery.h"
 #include "ui/window/main_window.h"
 #include "ui/window/run_bar.h"
@@ -47,6 +49,8 @@ struct MainWindow::Impl {
     RunsPanel* runs = nullptr;
     TryPanel* tryPanel = nullptr;
     ResultsPanel* results = nullptr;
+    ScriptPanel* script = nullptr;
+    Interchange* interchange = nullptr;
     QHash<QString, QDockWidget*> docks; ///< by id: "palette", "properties", ...
     QList<QDockWidget*> dockOrder;
     QMenu* recentMenu = nullptr;
