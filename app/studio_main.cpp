@@ -2,11 +2,13 @@
 #include <QApplication>
 #include <QCommandLineParser>
 #include <QDir>
+#include <QDockWidget>
 #include <QElapsedTimer>
 #include <QFileInfo>
 #include <QFont>
 #include <QFontDatabase>
 #include <QStandardPaths>
+#include <QTabBar>
 #include <QTimer>
 
 #include <algorithm>
@@ -41,18 +43,36 @@ int usage(const QString& sentence) {
     return 2;
 }
 
+/// Raises the panel "results", or its view "results:roc" once that is there.
+void showPanel(MainWindow& window, const QString& wish) {
+    const QString name = wish.section(QLatin1Char(':'), 0, 0),
+                  view = wish.section(QLatin1Char(':'), 1);
+    auto* dock = window.findChild<QDockWidget*>(QStringLiteral("dock.") + name);
+    if (!dock) return;
+    dock->show();
+    dock->raise();
+    for (QTabBar* tabs : dock->findChildren<QTabBar*>())
+        for (int i = 0; !view.isEmpty() && i < tabs->count(); ++i)
+            if (tabs->tabText(i).startsWith(view, Qt::CaseInsensitive)) tabs->setCurrentIndex(i);
+}
+
 /// Takes the picture once the run has made `steps` steps (or has ended), then quits.
-void takeScreenshot(MainWindow& window, const QString& path, qint64 steps, const QString& select) {
+void takeScreenshot(MainWindow& window, const QString& path, qint64 steps, const QString& select,
+                    const QString& panel) {
     auto* timer = new QTimer(&window);
     timer->setInterval(50);
     auto* settled = new int(0);
     QObject::connect(timer, &QObject::destroyed, [settled] { delete settled; });
     QObject::connect(
-        timer, &QTimer::timeout, &window, [&window, timer, settled, path, steps, select] {
+        timer, &QTimer::timeout, &window, [&window, timer, settled, path, steps, select, panel] {
             const TrainSession& session = window.session();
-            if (steps > 0 && session.progress().step < steps && session.isActive()) return;
+            if (steps > 0 && session.progress().step < steps && session.isActive() &&
+                !session.halt())
+                return;
             if (!select.isEmpty() && *settled == 0) window.canvas().select({select});
-            if (++*settled < 12) // layout, analysis and the first probes
+            if (!panel.isEmpty() && *settled % 6 == 0) showPanel(window, panel);
+            const int enough = panel.isEmpty() ? 12 : 24;
+            if (++*settled < enough) // layout, analysis and the first probes
                 return;
             timer->stop();
             const bool saved = window.grab().save(path);
@@ -133,13 +153,19 @@ int main(int argc, char** argv) {
     const QCommandLineOption select(QStringLiteral("select"),
                                     QStringLiteral("Select a node for the picture."),
                                     QStringLiteral("node"));
+    const QCommandLineOption panel(
+        QStringLiteral("panel"),
+        QStringLiteral("Raise a panel for the picture or the measurement, such as monitor, runs or "
+                       "results:roc."),
+        QStringLiteral("name"));
     const QCommandLineOption positions(
         QStringLiteral("test-positions"),
         QStringLiteral("Print positions of widgets and ports, for tests."));
     const QCommandLineOption measure(QStringLiteral("measure"),
                                      QStringLiteral("At the end of the run print its speed and the "
                                                     "longest pause of the window, then quit."));
-    parser.addOptions({example, train, theme, size, screenshot, steps, select, positions, measure});
+    parser.addOptions(
+        {example, train, theme, size, screenshot, steps, select, panel, positions, measure});
     parser.addPositionalArgument(QStringLiteral("file"), QStringLiteral("A .wiregrad project."),
                                  QStringLiteral("[FILE]"));
     parser.process(app);
@@ -185,12 +211,17 @@ int main(int argc, char** argv) {
         opened = window.openExample(parser.value(example), false);
     else
         window.gallery().open();
-    if (parser.isSet(measure)) measureRun(window);
+    if (parser.isSet(measure)) {
+        measureRun(window);
+        if (parser.isSet(select)) window.canvas().select({parser.value(select)});
+        showPanel(window, parser.value(panel));
+    }
     if (opened && parser.isSet(train))
         window.actions().action(QStringLiteral("run.start"))->trigger();
     if (!apart) window.offerRestore();
     if (parser.isSet(positions)) new TestPositions(window);
     if (parser.isSet(screenshot))
-        takeScreenshot(window, parser.value(screenshot), afterSteps, parser.value(select));
+        takeScreenshot(window, parser.value(screenshot), afterSteps, parser.value(select),
+                       parser.value(panel));
     return QApplication::exec();
 }

@@ -355,6 +355,8 @@ bool RunStore::moveTo(const QString& folder) {
         const QString target = folder + QLatin1Char('/') + run.id;
         all = QDir().rename(run.folder, target) && all;
     }
+    for (const QFileInfo& file : QDir(d->folder).entryInfoList(QDir::Files)) // breakpoints
+        QDir().rename(file.absoluteFilePath(), folder + QLatin1Char('/') + file.fileName());
     if (all) QDir().rmdir(d->folder);
     d->folder = folder;
     reload();

@@ -116,6 +116,15 @@ void TelemetryHub::on_probe(ProbeRecord record) {
     wake();
 }
 
+void TelemetryHub::on_halt(const train::Halt* halt) {
+    {
+        const std::lock_guard lock(mutex_);
+        waiting_.haltNews = true;
+        waiting_.halt = halt ? std::optional(*halt) : std::nullopt;
+    }
+    wake();
+}
+
 void TelemetryHub::on_warning(const std::string& text) {
     {
         const std::lock_guard lock(mutex_);

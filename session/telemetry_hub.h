@@ -31,11 +31,13 @@ struct Telemetry {
     std::vector<ProbeRecord> probes;    ///< the newest of each value
     std::optional<train::RunState> state;
     std::vector<std::string> warnings;
+    bool haltNews = false;
+    std::optional<train::Halt> halt; ///< with haltNews: where the run stands; none: it went on
     std::optional<train::DoneRecord> done;
     std::uint64_t digest = 0; ///< of all steps up to here: losses and metrics, bit for bit
     bool empty() const {
         return steps.empty() && epochs.empty() && probes.empty() && warnings.empty() && !state &&
-               !done;
+               !haltNews && !done;
     }
 };
 
@@ -49,6 +51,7 @@ class TelemetryHub : public train::Sink {
     void on_step(const train::StepRecord& record) override;
     void on_epoch(const train::EpochRecord& record) override;
     void on_probe(ProbeRecord record) override;
+    void on_halt(const train::Halt* halt) override;
     void on_warning(const std::string& text) override;
     void on_done(const train::DoneRecord& record) override;
 

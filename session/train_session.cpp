@@ -84,6 +84,7 @@ TrainSession::TrainSession(Document& document, QObject* parent)
         d->progress = {};
         d->error.clear();
         d->errorNode.clear();
+        d->breakpoints.forget();
         if (!isActive()) {
             d->trainer.reset();
             d->setState(RunState::Idle);
@@ -129,7 +130,7 @@ QString TrainSession::stateText() const {
     case RunState::Running:
         return tr("Training");
     case RunState::Paused:
-        return tr("Paused");
+        return d->halt ? tr("Paused inside step %1").arg(d->halt->step) : tr("Paused");
     case RunState::Stopping:
         return tr("Stopping");
     case RunState::Finished:
@@ -147,6 +148,9 @@ QString TrainSession::errorText() const {
 }
 QString TrainSession::errorNode() const {
     return d->errorNode;
+}
+std::int64_t TrainSession::errorSample() const {
+    return d->errorSample;
 }
 RunProgress TrainSession::progress() const {
     return d->progress;
@@ -212,6 +216,8 @@ void TrainSession::Impl::begin(First how, std::optional<RunAgain> what) {
     test.reset();
     error.clear();
     errorNode.clear();
+    errorSample = -1;
+    halt.reset();
     losses.clear();
     metricNames.clear();
     progress = {};
@@ -285,6 +291,7 @@ void TrainSession::Impl::prepared(Prepared result) {
             : 0;
     data = {plan.train, plan.validation, plan.test, std::move(result.fields),
             std::move(result.normalization)};
+    plan.bad_numbers = breakpoints.badNumbers();
     plan.snapshots = snapshots = std::make_shared<train::Snapshots>();
     if (again) plan.begin_with = again->moment;
     record(plan, result.dataHash);
@@ -301,7 +308,11 @@ void TrainSession::Impl::prepared(Prepared result) {
     });
     trainer = std::make_shared<train::Trainer>(std::move(plan), hub);
     sendProbes();
-    if (first == First::Step)
+    if (!breakpoints.list().empty()) trainer->set_breakpoints(breakpoints.list());
+    if (first == First::Op) {
+        trainer->pause();
+        trainer->go(train::StepOrder::Op);
+    } else if (first == First::Step)
         trainer->step_once();
     else if (first == First::Epoch)
         trainer->step_epoch();
@@ -442,11 +453,16 @@ bool TrainSession::Impl::pull() {
         emit q.logged(QString::fromStdString(warning));
     for (ProbeRecord& record : news.probes)
         latest.insert_or_assign(keyOf(record.value), std::move(record));
+    if (news.haltNews) halt = std::move(news.halt);
     // The end is told by the done record, when everything else has been taken.
     if (news.state && !news.done &&
         (*news.state == RunState::Running || *news.state == RunState::Paused) &&
         state != RunState::Stopping)
         setState(*news.state);
+    if (news.haltNews) {
+        emit q.stateChanged(); // its text says where
+        emit q.halted();
+    }
     if (!news.steps.empty() || !news.epochs.empty()) emit q.frame();
     if (!news.probes.empty()) emit q.probesArrived();
     if (news.done) {
@@ -474,6 +490,11 @@ void TrainSession::Impl::end(const train::DoneRecord& done) {
     test = done.test;
     error = QString::fromStdString(done.error);
     errorNode = QString::fromStdString(done.error_node);
+    errorSample = done.error_sample;
+    if (halt) {
+        halt.reset();
+        emit q.halted();
+    }
     progress.secondsLeft = 0;
     if (done.seconds > 0) progress.seconds = done.seconds;
     if (done.state == RunState::Finished) {

@@ -9,8 +9,10 @@
 #include <memory>
 #include <optional>
 
+#include "engine/train/derivation.h"
 #include "engine/train/trainer.h"
 #include "nodes/compile.h"
+#include "session/breakpoints.h"
 #include "session/document.h"
 #include "session/metric_store.h"
 #include "session/run_store.h"
@@ -41,10 +43,11 @@ class TrainSession : public QObject {
     ~TrainSession() override; ///< stops the run and joins
 
     train::RunState state() const;
-    bool isActive() const;     ///< preparing, running, paused or stopping
-    QString stateText() const; ///< "Preparing data (40 %)", "Running", "Paused", ...
-    QString errorText() const; ///< one sentence after Failed
-    QString errorNode() const; ///< node id, when known
+    bool isActive() const;            ///< preparing, running, paused or stopping
+    QString stateText() const;        ///< "Preparing data (40 %)", "Running", "Paused", ...
+    QString errorText() const;        ///< one sentence after Failed
+    QString errorNode() const;        ///< node id, when known
+    std::int64_t errorSample() const; ///< of the training data, where one is to blame; else -1
     RunProgress progress() const;
     const MetricStore& metrics() const;
     std::optional<train::EvalRecord> testResult() const;
@@ -81,6 +84,21 @@ class TrainSession : public QObject {
     bool withData(std::function<void(graph::CompiledModel&, const Data&)> task,
                   std::function<void()> done);
 
+    // --- inside a step
+    /// Those of the project; a run obeys changes at once.
+    Breakpoints& breakpoints();
+    const train::Halt* halt() const; ///< where the run stands inside a step; null: it does not
+    /// Op and Node also begin a step (or a run) and stand in it.
+    void go(train::StepOrder order);
+    /// The chain rule of one weight with the numbers of the batch that comes next; `done` on the
+    /// GUI thread. False while the run stands inside a step, and when there is no model or no data.
+    struct Derived {
+        std::int64_t step = 0; ///< whose batch it is
+        std::optional<train::Derivation> result;
+        QString error; ///< one sentence, without a result
+    };
+    bool deriveWeight(const train::WeightPlace& place, std::function<void(const Derived&)> done);
+
     // --- runs on disk; nothing is recorded while runs() has no folder
     RunStore& runs();
     QString currentRun() const; ///< id; empty when it is not recorded
@@ -101,6 +119,7 @@ class TrainSession : public QObject {
     void stateChanged();
     void frame();         ///< at most each 16 ms, only when something new arrived
     void probesArrived(); ///< some latest() changed
+    void halted();        ///< halt() changed
     void epochFinished(const wiregrad::train::EpochRecord& epoch);
     void travelled(); ///< arrived, came back, or failed with a logged sentence
     void finished();  ///< after Finished, Stopped or Failed; final values are in metrics()

@@ -51,6 +51,7 @@ struct TrainSession::Impl {
     MetricStore metrics;
     RunState state = RunState::Idle;
     QString error, errorNode;
+    std::int64_t errorSample = -1;
     RunProgress progress;
     double batchSize = 0;
     std::vector<std::string> losses, metricNames;
@@ -59,7 +60,7 @@ struct TrainSession::Impl {
     std::shared_ptr<Preparation> preparation;
     std::thread preparer;
     double preparedSeconds = 0;
-    enum class First { Run, Step, Epoch } first = First::Run;
+    enum class First { Run, Step, Epoch, Op } first = First::Run;
     bool pauseAtStart = false;
     bool orphaned = false; ///< the document holds another project now: the run ends unheard
 
@@ -67,6 +68,9 @@ struct TrainSession::Impl {
     std::shared_ptr<train::Trainer> trainer;
     FrameClock clock;
     QThreadPool worker;
+
+    Breakpoints breakpoints;
+    std::optional<train::Halt> halt; ///< (train_session_debug.cpp)
 
     std::map<int, ProbeRequest> requests;
     int nextHandle = 1;
@@ -86,6 +90,7 @@ struct TrainSession::Impl {
     Impl(TrainSession& session, Document& doc)
         : q(session), document(doc), clock([this] { return pull(); }, [this] { return rest(); }) {
         worker.setMaxThreadCount(1);
+        watchBreakpoints();
     }
 
     bool active() const {
@@ -107,6 +112,7 @@ struct TrainSession::Impl {
     void take(const StepFold& fold);
     void take(const train::EpochRecord& epoch);
     void sendProbes();
+    void watchBreakpoints();
     void command(First how, void (train::Trainer::*order)());
     QString refusal(const graph::Edit& edit) const;
     std::vector<ProbeRequest> mergedProbes() const;

@@ -119,5 +119,17 @@ TEST(Scores, Residuals) {
     EXPECT_EQ(residuals_of({}, {}).count, 0);
 }
 
+TEST(Scores, IntersectionOverUnionByHand) {
+    // Truth down, guess across: class 2 is neither there nor seen.
+    const Confusion pixels{3, {50, 10, 0, 5, 35, 0, 0, 0, 0}};
+    const auto iou = intersection_over_union(pixels);
+    ASSERT_EQ(iou.size(), 3U);
+    EXPECT_DOUBLE_EQ(iou[0], 50.0 / 65);
+    EXPECT_DOUBLE_EQ(iou[1], 35.0 / 50);
+    EXPECT_TRUE(std::isnan(iou[2]));
+    EXPECT_DOUBLE_EQ(mean_finite(iou), (50.0 / 65 + 0.7) / 2);
+    EXPECT_TRUE(std::isnan(mean_finite({})));
+}
+
 } // namespace
 } // namespace wiregrad

@@ -75,6 +75,53 @@ class TelemetryTest : public QObject {
         QCOMPARE(news.steps.back().last.losses[0], std::sin(1001.0));
     }
 
+    void aBurstOfAMillionKeepsItsNumbers() {
+        // The window stands still meanwhile: nobody takes anything.
+        TelemetryHub hub;
+        constexpr int kSteps = 1'000'000;
+        double least = 1e9, most = -1e9;
+        for (int i = 1; i <= kSteps; ++i) {
+            const double loss = i == 123'457 ? -7.5 : i == 987'654 ? 1234.5 : std::sin(i * 0.37);
+            least = std::min(least, loss);
+            most = std::max(most, loss);
+            hub.on_step(record(i, loss));
+        }
+        const Telemetry news = hub.take();
+        QVERIFY(news.steps.size() <= 4096);
+        std::int64_t steps = 0;
+        double low[2] = {1e9, 1e9}, high[2] = {-1e9, -1e9};
+        for (const StepFold& fold : news.steps) {
+            steps += fold.steps;
+            for (std::size_t m = 0; m < 2; ++m) { // the loss, and the metric: half of it
+                const double value = m == 0 ? fold.last.losses[0] : fold.last.metrics[0];
+                low[m] = std::min(low[m], fold.steps > 1 ? fold.minima.at(m) : value);
+                high[m] = std::max(high[m], fold.steps > 1 ? fold.maxima.at(m) : value);
+            }
+        }
+        QCOMPARE(steps, std::int64_t(kSteps));
+        QCOMPARE(news.steps.back().last.step, std::int64_t(kSteps));
+        QCOMPARE(news.steps.back().last.losses[0], std::sin(kSteps * 0.37));
+        QCOMPARE(low[0], least);
+        QCOMPARE(high[0], most);
+        QCOMPARE(low[1], least / 2);
+        QCOMPARE(high[1], most / 2);
+    }
+
+    void whereARunStandsIsTold() {
+        TelemetryHub hub;
+        train::Halt halt;
+        halt.step = 3;
+        hub.on_halt(&halt);
+        Telemetry news = hub.take();
+        QVERIFY(!news.empty() && news.haltNews && news.halt);
+        QCOMPARE(news.halt->step, std::int64_t(3));
+        hub.on_halt(&halt);
+        hub.on_halt(nullptr); // it went on before anybody looked
+        news = hub.take();
+        QVERIFY(news.haltNews && !news.halt);
+        QVERIFY(!hub.take().haltNews);
+    }
+
     void aNanIsNotFoldedAway() {
         TelemetryHub hub(4);
         for (int i = 1; i <= 64; ++i)

@@ -17,6 +17,7 @@
 #include "ui/canvas/canvas_impl.h"
 #include "ui/canvas/canvas_overlays.h"
 #include "ui/canvas/canvas_style.h"
+#include "ui/canvas/halt_marks.h"
 #include "ui/canvas/live_layer.h"
 #include "ui/theme/theme.h"
 
@@ -317,6 +318,7 @@ Canvas::Canvas(Document& document, TrainSession& session, QWidget* parent) : QGr
     d = std::make_unique<Impl>(*this, document, session);
     setScene(&d->scene);
     d->live = new LiveLayer(*this, d->scene, document, session);
+    d->marks = new HaltMarks(d->scene, session, this);
     setSceneRect(-kWorld, -kWorld, 2 * kWorld, 2 * kWorld);
     setInteractive(false);
     setMouseTracking(true);
@@ -416,6 +418,10 @@ Canvas::Canvas(Document& document, TrainSession& session, QWidget* parent) : QGr
                            QStringLiteral("true"));
     d->updateEmpty();
     d->levelShown();
+}
+
+HaltMarks& Canvas::marks() {
+    return *d->marks;
 }
 
 LiveLayer& Canvas::live() {

@@ -16,6 +16,7 @@
 namespace wiregrad::studio {
 
 class Actions;
+class HaltMarks;
 class LiveLayer;
 
 /// What is selected or looked at: a node, or an output port of it.
@@ -35,7 +36,8 @@ class Canvas : public QGraphicsView {
     void registerActions(Actions& actions);
 
     LiveLayer& live(); ///< the miniatures under the nodes
-    Sheet& sheet();    ///< the level that is shown
+    HaltMarks& marks();
+    Sheet& sheet(); ///< the level that is shown
     std::set<QString> selectedNodes() const;
     void select(const std::set<QString>& nodes);
     Focus focused() const; ///< last clicked node or wire
@@ -62,6 +64,8 @@ class Canvas : public QGraphicsView {
     void selectionChanged(const std::set<QString>& nodes);
     void focusChanged(const wiregrad::studio::Focus& focus);
     void zoomChanged(double zoom);
+    /// A person wants to say when a run stops here; `node` as runs name it.
+    void breakpointWanted(const QString& node, const QString& port);
     void hint(const QString& text); ///< status line: what a drag would do, why a wire is refused
 
   protected:

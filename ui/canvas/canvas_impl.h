@@ -44,6 +44,7 @@ struct Canvas::Impl {
     Minimap* minimap;
     EmptyHint* empty;
     LiveLayer* live = nullptr;
+    HaltMarks* marks = nullptr;
     Breadcrumb* crumbs;
     ShapeLabel* label; ///< shape of the hovered or chosen wire; owned by the scene
     GestureContext context;

@@ -24,6 +24,39 @@ void Canvas::Impl::showMenu(QPointF view, QPoint global) {
                 menu->addAction(action);
         }
     };
+    const auto stopping = [&](const std::string& id, const std::string& output) {
+        using train::Breakpoint;
+        const std::string path = sheet.path_of(id);
+        QMenu* sub =
+            menu->addMenu(Theme::instance().icon(QStringLiteral("pause")), tr("Stop the run here"));
+        const auto entry = [&](const QString& text, Breakpoint b) {
+            b.node = path;
+            b.port = output;
+            QObject::connect(sub->addAction(text), &QAction::triggered, &q,
+                             [this, b] { session.breakpoints().add(b); });
+        };
+        Breakpoint b;
+        entry(tr("When a value is NaN or infinite"), b);
+        b.side = Breakpoint::Side::Backward;
+        entry(tr("When its gradient is NaN or infinite"), b);
+        b.side = Breakpoint::Side::Forward;
+        b.when = Breakpoint::When::Every;
+        b.limit = 1;
+        entry(tr("In each step"), b);
+        sub->addSeparator();
+        QObject::connect(sub->addAction(tr("Another condition …")), &QAction::triggered, &q,
+                         [this, path, output] { emit q.breakpointWanted(qs(path), qs(output)); });
+        const auto& all = session.breakpoints().list();
+        std::vector<int> mine;
+        for (const Breakpoint& one : all)
+            if (one.node == path && (output.empty() || one.port == output)) mine.push_back(one.id);
+        QAction* remove = sub->addAction(tr("Remove its breakpoints"));
+        remove->setEnabled(!mine.empty());
+        QObject::connect(remove, &QAction::triggered, &q, [this, mine] {
+            for (const int one : mine)
+                session.breakpoints().remove(one);
+        });
+    };
     const auto port = scene.portAt(at.scene, 9 / q.zoom());
     NodeItem* node = scene.nodeAt(at.scene);
     WireItem* wire = node || port ? nullptr : scene.wireAt(at.scene, 6 / q.zoom());
@@ -85,6 +118,7 @@ void Canvas::Impl::showMenu(QPointF view, QPoint global) {
             table({"group.enter", "group.ungroup", "group.unique", ""});
         else
             table({"group.make", ""});
+        stopping(node->id(), {});
         table({"node.rename", "node.mute", "node.collapse", "node.pin", "", "edit.cut", "edit.copy",
                "edit.duplicate", "edit.duplicateWired", "", "node.connect", "node.straighten",
                "graph.layout", "", "select.downstream", "select.upstream", "", "edit.dissolve",
@@ -117,6 +151,7 @@ void Canvas::Impl::showMenu(QPointF view, QPoint global) {
             };
             search->open(std::move(request));
         });
+        stopping(value.from, value.from_port);
         table({"node.straighten", "edit.delete"});
     } else {
         menu->setProperty("place", QStringLiteral("canvas"));

@@ -13,7 +13,9 @@
 #include <functional>
 #include <optional>
 
+#include "ui/inspect/derivation_view.h"
 #include "ui/inspect/inspector_panel.h"
+#include "ui/inspect/map_view.h"
 #include "ui/inspect/tensor_views.h"
 #include "ui/inspect/value_views.h"
 #include "ui/panels/parts.h"
@@ -80,6 +82,8 @@ struct InspectorPanel::Impl {
     UnitsView* units = nullptr;
     HistoryView* history = nullptr;
     QWidget* valuesPage = nullptr;
+    DerivationView* chain = nullptr;
+    MapView* map = nullptr;
     QTableView* table = nullptr;
     SliceModel model;
     QSpinBox* from = nullptr;
@@ -117,6 +121,8 @@ struct InspectorPanel::Impl {
     void whole(std::function<void(const ProbeRecord&)> take);
     void saveNpy();
     void nameClasses();
+    bool isTrainedWeight() const;
+    void followWeight(std::int64_t element);
 };
 
 } // namespace wiregrad::studio

@@ -192,6 +192,7 @@ void InspectorPanel::Impl::setValue(const ValueId& next) {
     record.reset();
     sliceFrom = 0;
     history->clear();
+    chain->forget();
     nameClasses();
     resubscribe();
     arrived();     // it may have been probed before
@@ -360,6 +361,10 @@ void InspectorPanel::Impl::refreshBody() {
     if (now.units.size() > 1) fitting.push_back(PictureKind::Units);
     if (history->columns() > 1) fitting.push_back(PictureKind::History);
     if (!fitting.empty() && now.slice.size() > 1) fitting.push_back(PictureKind::Values);
+    if (isTrainedWeight()) fitting.push_back(PictureKind::Chain);
+    if (value.what == ProbeWhat::Activation && now.shape.size() > 1 && now.shape[0] > 1 &&
+        numel(now.shape) / now.shape[0] > 1)
+        fitting.push_back(PictureKind::Map);
     setKinds(fitting);
     const bool spread = !now.histogram.empty() && numel(now.shape) > 1;
     histogram->setVisible(spread);
@@ -401,6 +406,9 @@ void InspectorPanel::Impl::showKind() {
     units->setVisible(any && kind == PictureKind::Units);
     history->setVisible(any && kind == PictureKind::History);
     valuesPage->setVisible(any && kind == PictureKind::Values);
+    chain->setVisible(any && kind == PictureKind::Chain);
+    map->setValue(value);
+    map->setVisible(any && kind == PictureKind::Map);
     number->setVisible(any && kind == PictureKind::Number);
     heat->setVisible(any && kind == PictureKind::HeatMap);
     images->setVisible(any && kind == PictureKind::Images);
@@ -429,6 +437,8 @@ void InspectorPanel::Impl::showKind() {
         break;
     }
     case PictureKind::History:
+    case PictureKind::Chain:
+    case PictureKind::Map:
         break;
     case PictureKind::Values: {
         model.setColumnNames(classNames);
@@ -513,8 +523,14 @@ QWidget* InspectorPanel::Impl::makeBody() {
     units = new UnitsView(body);
     history = new HistoryView(body);
     valuesPage = makeValues(body);
-    for (QWidget* view :
-         std::initializer_list<QWidget*>{number, heat, images, bars, units, history, valuesPage}) {
+    chain = new DerivationView(session, body);
+    map = new MapView(session, body);
+    for (TensorView* view : std::initializer_list<TensorView*>{heat, images, bars})
+        QObject::connect(view, &TensorView::picked, q, [this](std::int64_t element) {
+            if (isTrainedWeight()) followWeight(element);
+        });
+    for (QWidget* view : std::initializer_list<QWidget*>{number, heat, images, bars, units, history,
+                                                         valuesPage, chain, map}) {
         column->addWidget(view);
         view->hide();
     }
@@ -647,10 +663,18 @@ InspectorPanel::InspectorPanel(Document& document, TrainSession& session, QWidge
     });
     connect(&session, &TrainSession::probesArrived, this, [this] { d->arrived(); });
     connect(&session, &TrainSession::finished, this, [this] { d->fetchWeight(); });
+    const auto follow = [this] {
+        if (d->session.state() != train::RunState::Running && d->chain->isVisible())
+            d->chain->askAgain();
+    };
+    connect(&session, &TrainSession::frame, this, follow); // a step at a time
+    connect(&session, &TrainSession::travelled, this, follow);
     connect(&session, &TrainSession::stateChanged, this, [this] {
         if (d->session.state() == train::RunState::Preparing) {
             d->record.reset(); // of the run before
+            d->chain->forget();
         }
+        if (d->chain->isVisible()) d->chain->askAgain();
         d->refreshBody();
     });
     d->take(Focus{});
@@ -711,6 +735,10 @@ void InspectorPanel::showElement(std::int64_t element) {
     d->resubscribe();
     d->fetchWeight();
     d->showKind();
+}
+
+void InspectorPanel::followWeight(std::int64_t element) {
+    d->followWeight(element);
 }
 
 void InspectorPanel::pinSample(std::int64_t index) {

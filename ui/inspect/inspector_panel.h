@@ -38,6 +38,8 @@ class InspectorPanel : public QWidget {
     bool isSubscribed() const;
     /// Shows the table of values where this element (row-major) is.
     void showElement(std::int64_t element);
+    /// Takes the gradient of this element (row-major) of the shown weight apart.
+    void followWeight(std::int64_t element);
     /// From now on the values of one validation sample, at every step.
     void pinSample(std::int64_t index);
 

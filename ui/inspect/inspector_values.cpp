@@ -134,12 +134,36 @@ QWidget* InspectorPanel::Impl::makeValues(QWidget* parent) {
     table->verticalHeader()->setDefaultSectionSize(theme.space(5));
     table->horizontalHeader()->setDefaultSectionSize(theme.space(18));
     column->addWidget(table, 1);
+    connect(table, &QTableView::clicked, q, [this](const QModelIndex& index) {
+        if (!record || !isTrainedWeight()) return;
+        const std::int64_t rows =
+            record->shape.size() > 0 ? std::max<std::int64_t>(1, record->shape[0]) : 1;
+        followWeight(record->slice_from * (numel(record->shape) / rows) +
+                     std::int64_t(index.row()) * model.columnCount() + index.column());
+    });
     connect(from, &QSpinBox::valueChanged, q, [this](int row) {
         sliceFrom = row;
         if (session.isActive() || session.isTravelling()) resubscribe();
         fetchWeight();
     });
     return page;
+}
+
+// --- the chain rule of one weight
+
+bool InspectorPanel::Impl::isTrainedWeight() const {
+    return hasValue &&
+           (value.what == ProbeWhat::Weight || value.what == ProbeWhat::WeightGradient) &&
+           !value.name.starts_with("running_") && value.name != "num_batches_tracked";
+}
+
+void InspectorPanel::Impl::followWeight(std::int64_t element) {
+    if (!record || element < 0 || element >= numel(record->shape)) return;
+    if (std::find(kinds.begin(), kinds.end(), PictureKind::Chain) == kinds.end()) return;
+    kind = PictureKind::Chain;
+    if (QAbstractButton* button = tabGroup->button(int(kind))) button->setChecked(true);
+    showKind();
+    chain->ask({value.node, value.name, element}, record->shape);
 }
 
 // --- one sample for all steps

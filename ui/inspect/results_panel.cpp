@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <utility>
 
 #include "ui/panels/format.h"
 #include "ui/panels/parts.h"
@@ -29,7 +30,8 @@ constexpr int kNamedCells = 20; ///< up to so many classes, cells hold numbers
 
 const char* nameOf(ResultView view) {
     constexpr const char* kNames[] = {"Confusion",   "Classes",  "ROC",       "Precision / recall",
-                                      "Calibration", "Mistakes", "Residuals", "Pairs"};
+                                      "Calibration", "Mistakes", "Residuals", "Pairs",
+                                      "Pictures",    "Text"};
     return kNames[int(view)];
 }
 
@@ -42,38 +44,16 @@ std::vector<ResultView> viewsOf(AnswerKind kind) {
         return {ResultView::Residuals};
     case AnswerKind::Pictures:
         return {ResultView::Pairs};
+    case AnswerKind::Masks:
+        return {ResultView::Masks, ResultView::Confusion, ResultView::Classes};
+    case AnswerKind::Text:
+        return {ResultView::Text};
     default:
         return {};
     }
 }
 
 } // namespace
-
-QImage sampleImage(const Tensor& sample, double low, double high) {
-    const Tensor x = sample.contiguous();
-    if (x.dim() < 2) return {};
-    const std::int64_t rows = x.size(x.dim() - 2), columns = x.size(x.dim() - 1),
-                       channels = x.dim() > 2 ? x.size(x.dim() - 3) : 1;
-    const auto values = x.to_vector();
-    for (const double value : values)
-        if (std::isfinite(value)) {
-            low = std::min(low, value);
-            high = std::max(high, value);
-        }
-    if (!(high > low)) high = low + 1;
-    QImage image(int(columns), int(rows), QImage::Format_RGB32);
-    const auto plane = std::size_t(rows * columns);
-    for (std::size_t i = 0; i < plane; ++i) {
-        int rgb[3];
-        for (std::size_t c = 0; c < 3; ++c) {
-            const double value = (values[(channels == 3 ? c * plane : 0) + i] - low) / (high - low);
-            rgb[c] = std::isfinite(value) ? int(std::clamp(value, 0.0, 1.0) * 255) : 255;
-        }
-        image.setPixel(int(i % std::size_t(columns)), int(i / std::size_t(columns)),
-                       qRgb(rgb[0], rgb[1], rgb[2]));
-    }
-    return image;
-}
 
 /// The picture itself; painted from the book.
 class ResultPicture : public QWidget {
@@ -93,7 +73,9 @@ class ResultPicture : public QWidget {
         switch (view) {
         case ResultView::Confusion:
         case ResultView::Classes:
-            confusion_ = train::confusion_of(answers, book_.classes());
+            confusion_ = book_.kind() == AnswerKind::Masks
+                             ? book_.pixels()
+                             : train::confusion_of(answers, book_.classes());
             figures_ = train::figures_of(confusion_);
             break;
         case ResultView::Roc:
@@ -112,6 +94,8 @@ class ResultPicture : public QWidget {
             residuals_ = train::residuals_of(book_.targets(), book_.guesses());
             break;
         case ResultView::Pairs:
+        case ResultView::Masks:
+        case ResultView::Text:
             break;
         }
         update();
@@ -144,6 +128,13 @@ class ResultPicture : public QWidget {
                      numberText(residuals_.r2));
         case ResultView::Pairs:
             return tr("Given above, the network's picture below");
+        case ResultView::Masks: {
+            const double iou = train::mean_finite(train::intersection_over_union(book_.pixels()));
+            return tr("%1 of the pixels right, mean IoU %2")
+                .arg(percentText(book_.pixels().accuracy()), numberText(iou, 3));
+        }
+        case ResultView::Text:
+            return tr("What it writes after the first sample");
         }
         return {};
     }
@@ -156,7 +147,9 @@ class ResultPicture : public QWidget {
             const auto guess = std::int64_t((at.x() - place.left()) / cell),
                        truth = std::int64_t((at.y() - place.top()) / cell);
             if (guess >= confusion_.classes || truth >= confusion_.classes) return {};
-            return tr("%1 samples are %2 and were taken for %3")
+            return (book_.kind() == AnswerKind::Masks
+                        ? tr("%1 pixels are %2 and were taken for %3")
+                        : tr("%1 samples are %2 and were taken for %3"))
                 .arg(countText(confusion_.at(truth, guess)), book_.className(truth),
                      book_.className(guess));
         }
@@ -210,7 +203,13 @@ class ResultPicture : public QWidget {
             paintResiduals(painter);
             break;
         case ResultView::Pairs:
-            paintPairs(painter);
+            paintPairs(painter, book_, size());
+            break;
+        case ResultView::Masks:
+            paintMasks(painter, book_, size());
+            break;
+        case ResultView::Text:
+            paintTexts(painter, book_, size());
             break;
         }
     }
@@ -536,22 +535,6 @@ class ResultPicture : public QWidget {
         painter.restore();
     }
 
-    void paintPairs(QPainter& painter) const {
-        const Theme& theme = Theme::instance();
-        const double side = theme.space(16), gap = theme.space(2);
-        double x = 0, y = 0;
-        for (const auto& [given, made] : book_.pairs()) {
-            if (x + side > width()) {
-                x = 0;
-                y += 2 * side + 2 * gap;
-            }
-            if (y + 2 * side > height()) break;
-            painter.drawImage(QRectF(x, y, side, side), sampleImage(given));
-            painter.drawImage(QRectF(x, y + side + 2, side, side), sampleImage(made));
-            x += side + gap;
-        }
-    }
-
     AnswerBook& book_;
     train::Confusion confusion_;
     std::vector<train::ClassFigures> figures_;
@@ -575,7 +558,7 @@ struct ResultsPanel::Impl {
     QComboBox *classChoice = nullptr, *split = nullptr;
     TextLabel* headline = nullptr;
     ResultPicture* picture = nullptr;
-    AnswerKind kind = AnswerKind::None;
+    AnswerKind kind = AnswerKind::None, judged = AnswerKind::None;
 
     Impl(TrainSession& run, ResultsPanel* panel) : session(run), book(run), q(panel) {}
 
@@ -610,8 +593,8 @@ void ResultsPanel::Impl::configure() {
     classChoice->clear();
     for (std::int64_t i = 0; i < book.classes(); ++i)
         classChoice->addItem(book.className(i));
-    if (!views.empty() && std::find(views.begin(), views.end(), picture->view) == views.end())
-        picture->view = views.front();
+    // The view that was chosen stays over a new run of the same kind.
+    if (!views.empty() && std::exchange(judged, kind) != kind) picture->view = views.front();
     if (!views.empty()) choose(picture->view);
 }
 

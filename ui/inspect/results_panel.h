@@ -1,9 +1,9 @@
 // What the network gets right and wrong, live: confusion matrix, figures of each class, ROC,
 // precision-recall, calibration, the worst mistakes as pictures; residuals of a regression; pairs
-// of picture and reconstruction. GUI thread.
+// of picture and reconstruction; segmentations laid over their pictures; text as it is written. GUI
+// thread.
 #pragma once
 
-#include <QImage>
 #include <QWidget>
 
 #include <functional>
@@ -12,6 +12,7 @@
 
 #include "session/answer_book.h"
 #include "session/document.h"
+#include "ui/inspect/answer_pictures.h"
 
 namespace wiregrad::studio {
 
@@ -23,7 +24,9 @@ enum class ResultView {
     Calibration,
     Mistakes,
     Residuals,
-    Pairs
+    Pairs,
+    Masks,
+    Text
 };
 
 class ResultsPanel : public QWidget {
@@ -50,10 +53,5 @@ class ResultsPanel : public QWidget {
     struct Impl;
     std::unique_ptr<Impl> d;
 };
-
-/// A sample [.., height, width] or [.., channels, height, width] as a picture, whatever its
-/// normalisation: black is the least of `low` and its values, white the greatest of `high` and
-/// them.
-QImage sampleImage(const Tensor& sample, double low = 1e300, double high = -1e300);
 
 } // namespace wiregrad::studio

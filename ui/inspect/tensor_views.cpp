@@ -112,6 +112,10 @@ QString pictureName(PictureKind kind) {
         return QStringLiteral("Over time");
     case PictureKind::Values:
         return QStringLiteral("Values");
+    case PictureKind::Chain:
+        return QStringLiteral("Chain rule");
+    case PictureKind::Map:
+        return QStringLiteral("Map");
     }
     return {};
 }
@@ -237,6 +241,21 @@ void TensorView::mouseMoveEvent(QMouseEvent* event) {
     } else {
         QToolTip::showText(event->globalPosition().toPoint(), text, this);
     }
+}
+
+void TensorView::mousePressEvent(QMouseEvent* event) {
+    const std::int64_t element =
+        event->button() == Qt::LeftButton ? elementAt(event->position()) : -1;
+    if (element >= 0) emit picked(element);
+}
+
+std::int64_t TensorView::elementAt(QPointF position) const {
+    const std::int64_t element = sliceElementAt(position);
+    if (element < 0 || element >= std::int64_t(record_.slice.size())) return -1;
+    const std::int64_t row = record_.shape.size() > 0 && record_.shape[0] > 0
+                                 ? numel(record_.shape) / record_.shape[0]
+                                 : 1;
+    return element + record_.slice_from * row;
 }
 
 void TensorView::leaveEvent(QEvent*) {
@@ -389,16 +408,22 @@ void HeatMapView::prepare() {
     }
 }
 
-QString HeatMapView::textAt(QPointF position) const {
+std::int64_t HeatMapView::sliceElementAt(QPointF position) const {
     const QRectF place = area();
-    if (image_.isNull() || !place.contains(position)) {
-        return {};
-    }
+    if (image_.isNull() || !place.contains(position)) return -1;
     const int x =
         std::min(columns_ - 1, int((position.x() - place.left()) / place.width() * columns_));
     const int y = std::min(rows_ - 1, int((position.y() - place.top()) / place.height() * rows_));
-    const float value = record_.slice[std::size_t(y) * std::size_t(columns_) + std::size_t(x)];
-    return QStringLiteral("row %1, column %2\n%3").arg(y).arg(x).arg(numberText(value));
+    return std::int64_t(y) * columns_ + x;
+}
+
+QString HeatMapView::textAt(QPointF position) const {
+    const std::int64_t at = sliceElementAt(position);
+    if (at < 0) return {};
+    return QStringLiteral("row %1, column %2\n%3")
+        .arg(at / columns_)
+        .arg(at % columns_)
+        .arg(numberText(record_.slice[std::size_t(at)]));
 }
 
 void HeatMapView::paintEvent(QPaintEvent*) {
@@ -564,10 +589,8 @@ void ImageTilesView::makeTiles() {
     }
 }
 
-QString ImageTilesView::textAt(QPointF position) const {
-    if (tiles_.empty()) {
-        return {};
-    }
+const ImageTilesView::Tile* ImageTilesView::tileAt(QPointF position, int& x, int& y) const {
+    if (tiles_.empty()) return nullptr;
     const Grid cells = grid(width());
     const double top =
         QFontMetricsF(Theme::instance().font(0.82)).height() + Theme::instance().space(1);
@@ -575,15 +598,26 @@ QString ImageTilesView::textAt(QPointF position) const {
               row = int((position.y() - top) / cells.pitchY);
     const int index = row * cells.columns + column;
     if (position.y() < top || column < 0 || column >= cells.columns || index < 0 ||
-        index >= tiles()) {
-        return {};
-    }
-    const Tile& tile = tiles_[std::size_t(index)];
-    const int x = int((position.x() - column * cells.pitchX) / cells.zoom);
-    const int y = int((position.y() - top - row * cells.pitchY) / cells.zoom);
-    if (x >= tile.image.width() || y >= tile.image.height()) {
-        return tile.name;
-    }
+        index >= tiles())
+        return nullptr;
+    x = int((position.x() - column * cells.pitchX) / cells.zoom);
+    y = int((position.y() - top - row * cells.pitchY) / cells.zoom);
+    return &tiles_[std::size_t(index)];
+}
+
+std::int64_t ImageTilesView::sliceElementAt(QPointF position) const {
+    int x = 0, y = 0;
+    const Tile* tile = tileAt(position, x, y);
+    if (!tile || x >= tile->image.width() || y >= tile->image.height()) return -1;
+    return std::int64_t(tile->offset) + std::int64_t(y) * tile->image.width() + x;
+}
+
+QString ImageTilesView::textAt(QPointF position) const {
+    int x = 0, y = 0;
+    const Tile* found = tileAt(position, x, y);
+    if (!found) return {};
+    const Tile& tile = *found;
+    if (x >= tile.image.width() || y >= tile.image.height()) return tile.name;
     const std::size_t plane = std::size_t(tile.image.width()) * std::size_t(tile.image.height());
     const std::size_t at =
         tile.offset + std::size_t(y) * std::size_t(tile.image.width()) + std::size_t(x);
@@ -672,15 +706,18 @@ double BarsView::valueY(double value) const {
     return place.bottom() - (value - low_) / (high_ - low_) * place.height();
 }
 
-QString BarsView::textAt(QPointF position) const {
+std::int64_t BarsView::sliceElementAt(QPointF position) const {
     const QRectF place = area();
-    if (values_.empty() || position.x() < place.left() || position.x() >= place.right()) {
-        return {};
-    }
+    if (values_.empty() || position.x() < place.left() || position.x() >= place.right()) return -1;
     const auto bar =
-        std::size_t((position.x() - place.left()) / place.width() * double(values_.size()));
-    return QStringLiteral("%1: %2").arg(bar).arg(
-        numberText(values_[std::min(bar, values_.size() - 1)]));
+        std::int64_t((position.x() - place.left()) / place.width() * double(values_.size()));
+    return std::min(bar, std::int64_t(values_.size()) - 1);
+}
+
+QString BarsView::textAt(QPointF position) const {
+    const std::int64_t bar = sliceElementAt(position);
+    if (bar < 0) return {};
+    return QStringLiteral("%1: %2").arg(bar).arg(numberText(values_[std::size_t(bar)]));
 }
 
 void BarsView::paintEvent(QPaintEvent*) {

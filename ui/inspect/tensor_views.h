@@ -14,7 +14,7 @@
 
 namespace wiregrad::studio {
 
-enum class PictureKind { Number, Images, HeatMap, Bars, Units, History, Values };
+enum class PictureKind { Number, Images, HeatMap, Bars, Units, History, Values, Chain, Map };
 QString pictureName(PictureKind kind);
 /// Pictures that make sense for this value, the best first; empty without a slice.
 std::vector<PictureKind> picturesFor(const ProbeRecord& record);
@@ -48,11 +48,19 @@ class TensorView : public QWidget {
     void show(const ProbeRecord& record);
     /// What the mouse at `position` is told; empty: nothing there.
     virtual QString textAt(QPointF position) const = 0;
+    /// The element of the whole value at `position`, row-major; -1: none.
+    std::int64_t elementAt(QPointF position) const;
+
+  signals:
+    void picked(std::int64_t element); ///< clicked
 
   protected:
+    /// Of the slice.
+    virtual std::int64_t sliceElementAt(QPointF) const { return -1; }
     virtual void prepare() = 0; ///< the record, the size or the theme changed
     bool event(QEvent* event) override;
     void mouseMoveEvent(QMouseEvent* event) override;
+    void mousePressEvent(QMouseEvent* event) override;
     void leaveEvent(QEvent* event) override;
     void resizeEvent(QResizeEvent* event) override;
     ProbeRecord record_;
@@ -87,6 +95,7 @@ class HeatMapView : public TensorView {
     const QImage& image() const { return image_; } ///< one pixel an element
 
   protected:
+    std::int64_t sliceElementAt(QPointF position) const override;
     void prepare() override;
     void paintEvent(QPaintEvent* event) override;
 
@@ -109,6 +118,7 @@ class ImageTilesView : public TensorView {
     const ColourScale& scale() const { return scale_; }
 
   protected:
+    std::int64_t sliceElementAt(QPointF position) const override;
     void prepare() override;
     void paintEvent(QPaintEvent* event) override;
 
@@ -123,6 +133,8 @@ class ImageTilesView : public TensorView {
         double pitchX = 1, pitchY = 1;
     };
     Grid grid(int width) const;
+    /// The tile there and the pixel within it; null: between tiles.
+    const Tile* tileAt(QPointF position, int& x, int& y) const;
     int heightFor(int width) const;
     void makeTiles();
     std::vector<Tile> tiles_;
@@ -142,6 +154,7 @@ class BarsView : public TensorView {
     int bars() const { return static_cast<int>(values_.size()); }
 
   protected:
+    std::int64_t sliceElementAt(QPointF position) const override;
     void prepare() override;
     void paintEvent(QPaintEvent* event) override;
 

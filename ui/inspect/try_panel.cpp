@@ -711,7 +711,7 @@ bool TryPanel::openPicture(const QString& path) {
     return true;
 }
 
-void TryPanel::takeSample(std::int64_t index) {
+void TryPanel::takeSample(std::int64_t index, bool training) {
     struct Found {
         Tensor x;
         double label = -1;
@@ -720,9 +720,9 @@ void TryPanel::takeSample(std::int64_t index) {
     auto found = std::make_shared<Found>();
     const QPointer<TryPanel> alive(this);
     d->session.withData(
-        [found, index](graph::CompiledModel&, const TrainSession::Data& data) {
+        [found, index, training](graph::CompiledModel&, const TrainSession::Data& data) {
             const auto* loader = dynamic_cast<const data::Loader*>(
-                data.validation ? data.validation.get() : data.train.get());
+                data.validation && !training ? data.validation.get() : data.train.get());
             if (!loader || loader->dataset().size() < 1) return;
             const std::int64_t one[] = {index % loader->dataset().size()};
             const auto fields = data::read_batch(loader->dataset(), one);

@@ -69,7 +69,8 @@ class TryPanel : public QWidget {
     QString answerText() const;   ///< "7 (93.1 %)", what a screen reader says
     std::int64_t answers() const; ///< how many came
     void setFeature(int index, double value);
-    void takeSample(std::int64_t index); ///< of the validation data
+    /// Of the validation data, or of the training data by its number there.
+    void takeSample(std::int64_t index, bool training = false);
     bool openPicture(const QString& path);
     void explain(Explain how);
 

@@ -16,6 +16,7 @@
 #include <QStackedLayout>
 #include <QTableView>
 #include <QTableWidget>
+#include <QTimer>
 #include <QVBoxLayout>
 
 #include <algorithm>
@@ -33,6 +34,7 @@ namespace wiregrad::studio {
 namespace {
 
 enum Column { Name, State, Started, Steps, Seconds, Seed, Tags, FixedColumns };
+constexpr int kFollowMs = 500; // numbers that are read, not watched
 constexpr int kSortRole = Qt::UserRole, kIdRole = Qt::UserRole + 1;
 
 /// "validation/accuracy": "Accuracy (validation)".
@@ -51,13 +53,34 @@ bool isResult(const std::string& name) {
 
 class RunsModel : public QAbstractTableModel {
   public:
-    explicit RunsModel(RunStore& store) : store_(store) { refresh(); }
+    explicit RunsModel(TrainSession& session) : session_(session), store_(session.runs()) {
+        refresh();
+    }
+
+    /// The run that goes on has no end in its journal yet: what it is at, is known here.
+    void follow() {
+        for (int row = 0; row < rowCount(); ++row)
+            if (goesOn(store_.runs()[std::size_t(row)])) {
+                bool known = true;
+                for (const std::string& name : session_.metrics().names())
+                    known = known && (!isResult(name) || std::find(metrics_.begin(), metrics_.end(),
+                                                                   name) != metrics_.end());
+                if (!known) refresh();
+                emit dataChanged(index(row, 0), index(row, columnCount() - 1), {Qt::DisplayRole});
+            }
+    }
+    bool goesOn(const RunInfo& run) const {
+        return session_.isActive() && run.id == session_.currentRun();
+    }
 
     void refresh() {
         beginResetModel();
         std::set<std::string> names;
         for (const RunInfo& run : store_.runs())
             for (const auto& [name, value] : run.finals)
+                if (isResult(name)) names.insert(name);
+        if (session_.isActive())
+            for (const std::string& name : session_.metrics().names())
                 if (isResult(name)) names.insert(name);
         metrics_.assign(names.begin(), names.end());
         // What matters first: test, then validation, then training.
@@ -128,10 +151,14 @@ class RunsModel : public QAbstractTableModel {
             return sort ? QVariant(run.started)
                         : QVariant(
                               QLocale().toString(run.started, QStringLiteral("d MMM, HH:mm:ss")));
-        case Steps:
-            return sort ? QVariant(qint64(run.steps)) : QVariant(countText(run.steps));
-        case Seconds:
-            return sort ? QVariant(run.seconds) : QVariant(durationText(run.seconds));
+        case Steps: {
+            const std::int64_t steps = goesOn(run) ? session_.progress().step : run.steps;
+            return sort ? QVariant(qint64(steps)) : QVariant(countText(steps));
+        }
+        case Seconds: {
+            const double seconds = goesOn(run) ? session_.progress().seconds : run.seconds;
+            return sort ? QVariant(seconds) : QVariant(durationText(seconds));
+        }
         case Seed:
             return sort ? QVariant(run.seed) : QVariant(QString::number(run.seed));
         case Tags:
@@ -139,6 +166,9 @@ class RunsModel : public QAbstractTableModel {
         default: {
             const std::string& name = metrics_[std::size_t(index.column() - FixedColumns)];
             const double* value = run.final(name);
+            const Curve* live = goesOn(run) ? session_.metrics().find(name) : nullptr;
+            const double now = live ? live->lastValue() : 0;
+            if (live && live->size() > 0) value = &now;
             if (!value) return sort ? QVariant(std::nan("")) : QVariant(QStringLiteral("–"));
             if (sort) return *value;
             return name.find("accuracy") != std::string::npos ? percentText(*value)
@@ -149,6 +179,7 @@ class RunsModel : public QAbstractTableModel {
     QStringList overlaid;
 
   private:
+    TrainSession& session_;
     RunStore& store_;
     std::vector<std::string> metrics_;
 };
@@ -206,10 +237,11 @@ struct RunsPanel::Impl {
     QWidget* side = nullptr;
     QPushButton *again = nullptr, *compare = nullptr, *weights = nullptr;
     QString shown; ///< id of the run in the side view
+    QTimer following;
     bool sized = false;
 
     Impl(Document& doc, TrainSession& run, RunsPanel* panel)
-        : document(doc), session(run), q(panel), model(run.runs()), filter(run.runs()) {
+        : document(doc), session(run), q(panel), model(run), filter(run.runs()) {
         filter.setSourceModel(&model);
     }
 
@@ -440,6 +472,14 @@ RunsPanel::RunsPanel(Document& document, TrainSession& session, QWidget* parent)
             [this] { emit overlaysChanged(d->model.overlaid); });
     connect(&session.runs(), &RunStore::changed, this, [this] { d->refresh(); });
     connect(&session, &TrainSession::stateChanged, this, [this] { d->showSide(); });
+    d->following.setInterval(kFollowMs);
+    connect(&d->following, &QTimer::timeout, this, [this] {
+        if (isVisible()) d->model.follow();
+        if (!d->session.isActive()) d->following.stop();
+    });
+    connect(&session, &TrainSession::frame, this, [this] {
+        if (d->session.isActive() && !d->following.isActive()) d->following.start();
+    });
     d->refresh();
 }
 

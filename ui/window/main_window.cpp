@@ -442,6 +442,12 @@ void MainWindow::runEnded() {
                            }});
         d->canvas->reveal(node);
     }
+    if (const std::int64_t sample = d->session.errorSample(); sample >= 0)
+        buttons.push_back({tr("Show the sample"), [this, sample] {
+                               d->docks[QStringLiteral("try")]->show();
+                               d->docks[QStringLiteral("try")]->raise();
+                               d->tryPanel->takeSample(sample, true);
+                           }});
     d->banner->say(Banner::Kind::Error, d->session.errorText(), std::move(buttons));
 }
 
@@ -457,6 +463,8 @@ void MainWindow::updateRunActions() {
     enable("run.start", !active || state == RunState::Paused);
     enable("run.pause", state == RunState::Running || state == RunState::Paused);
     enable("run.step", !active || state == RunState::Running || state == RunState::Paused);
+    enable("run.op", !active || state == RunState::Paused);
+    enable("run.opBack", state == RunState::Paused);
     enable("run.epoch", !active || state == RunState::Running || state == RunState::Paused);
     enable("run.stop", active && state != RunState::Stopping);
     d->history->setEnabled(!active); // a click there would change what is being trained

@@ -78,6 +78,12 @@ void MainWindow::registerActions() {
         [this] { d->session.stepOnce(); });
     run("run.epoch", tr("One &epoch"), "step-epoch", K(Qt::SHIFT | Qt::Key_F10),
         tr("Train to the end of the epoch, then pause"), [this] { d->session.stepEpoch(); });
+    run("run.op", tr("One &op"), "step", K(Qt::CTRL | Qt::Key_F10),
+        tr("Compute one op of a step and stand there, with its numbers"),
+        [this] { d->session.go(train::StepOrder::Op); });
+    run("run.opBack", tr("One op &back"), "", K(Qt::CTRL | Qt::SHIFT | Qt::Key_F10),
+        tr("Look at the op before the one where the run stands"),
+        [this] { d->session.go(train::StepOrder::Back); });
     run("run.stop", tr("S&top"), "stop", K(Qt::CTRL | Qt::ALT | Qt::Key_Return),
         tr("End this run and keep its weights"), [this] { d->session.stop(); });
 
@@ -177,6 +183,7 @@ void MainWindow::buildDocks() {
     d->log = new LogPanel(d->session, this);
     d->history = new HistoryPanel(d->document, this);
     d->runs = new RunsPanel(d->document, d->session, this);
+    d->breakpoints = new BreakpointsPanel(d->document, d->session, this);
     d->tryPanel = new TryPanel(d->document, d->session, this);
     d->results = new ResultsPanel(d->document, d->session, this);
     d->script = new ScriptPanel(d->document, d->canvas->sheet(), this);
@@ -197,6 +204,8 @@ void MainWindow::buildDocks() {
                                 Qt::BottomDockWidgetArea);
     QDockWidget* runs =
         dock(QStringLiteral("runs"), tr("Runs"), "recent", d->runs, Qt::BottomDockWidgetArea);
+    QDockWidget* breakpoints = dock(QStringLiteral("breakpoints"), tr("Breakpoints"), "pause",
+                                    d->breakpoints, Qt::BottomDockWidgetArea);
     QDockWidget* problems = dock(QStringLiteral("problems"), tr("Problems"), "problems",
                                  d->problems, Qt::BottomDockWidgetArea);
     QDockWidget* log =
@@ -207,7 +216,8 @@ void MainWindow::buildDocks() {
         dock(QStringLiteral("script"), tr("Script"), "file", d->script, Qt::BottomDockWidgetArea);
     tabifyDockWidget(monitor, script);
     tabifyDockWidget(script, runs);
-    tabifyDockWidget(runs, problems);
+    tabifyDockWidget(runs, breakpoints);
+    tabifyDockWidget(breakpoints, problems);
     tabifyDockWidget(problems, log);
     tabifyDockWidget(log, history);
     monitor->raise();
@@ -314,7 +324,7 @@ void MainWindow::buildMenus() {
          {"view.theme.system", "view.theme.light", "view.theme.dark"});
     fill(view, {"", "view.fullScreen"});
     fill(menuBar()->addMenu(tr("&Run")),
-         {"run.start", "run.pause", "run.step", "run.epoch", "run.stop"});
+         {"run.start", "run.pause", "run.step", "run.epoch", "run.op", "run.opBack", "run.stop"});
     fill(menuBar()->addMenu(tr("&Help")),
          {"file.examples", "help.commands", "help.shortcuts", "", "help.about"});
 }

@@ -11,6 +11,7 @@
 #include "ui/inspect/try_panel.h"
 #include "ui/monitor/monitor_panel.h"
 #include "ui/palette/palette_panel.h"
+#include "ui/panels/breakpoints_panel.h"
 #include "ui/panels/history_panel.h"
 #include "ui/panels/log_panel.h"
 #include "ui/panels/problems_panel.h"
@@ -46,6 +47,8 @@ struct MainWindow::Impl {
     ProblemsPanel* problems = nullptr;
     LogPanel* log = nullptr;
     HistoryPanel* history = nullptr;
+    BreakpointsPanel* breakpoints = nullptr;
+    QString haltedAt; ///< node that was shown for where the run stands
     RunsPanel* runs = nullptr;
     TryPanel* tryPanel = nullptr;
     ResultsPanel* results = nullptr;

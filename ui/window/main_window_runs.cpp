@@ -10,6 +10,7 @@
 
 #include "engine/core/error.h"
 #include "nodes/project.h"
+#include "session/sheet.h"
 #include "ui/panels/format.h"
 #include "ui/window/main_window_impl.h"
 
@@ -60,6 +61,42 @@ void MainWindow::connectRuns() {
         d->tryPanel->takeSample(sample);
         d->inspector->pinSample(sample);
     });
+    // Where the run stands is shown: the panel once, the node each time it is another one.
+    connect(&d->session, &TrainSession::halted, this, [this] {
+        const train::Halt* halt = d->session.halt();
+        if (!halt) {
+            d->haltedAt.clear();
+            return;
+        }
+        const auto node = d->canvas->sheet().local(halt->at.node);
+        const QString name = node ? QString::fromStdString(*node) : QString();
+        if (d->haltedAt.isEmpty()) {
+            d->docks[QStringLiteral("breakpoints")]->show();
+            d->docks[QStringLiteral("breakpoints")]->raise();
+        }
+        if (!name.isEmpty() && name != d->haltedAt) d->canvas->reveal(name);
+        d->haltedAt = name.isEmpty() ? QStringLiteral("-") : name;
+    });
+    const auto showBreakpoints = [this](const QString& node, const QString& port) {
+        d->docks[QStringLiteral("breakpoints")]->show();
+        d->docks[QStringLiteral("breakpoints")]->raise();
+        d->breakpoints->offer(node, port);
+    };
+    connect(d->canvas, &Canvas::breakpointWanted, this, showBreakpoints);
+    connect(d->canvas, &Canvas::focusChanged, this, [this](const Focus& focus) {
+        d->breakpoints->offer(
+            focus.node.isEmpty()
+                ? QString()
+                : QString::fromStdString(d->canvas->sheet().path_of(focus.node.toStdString())),
+            focus.port);
+    });
+    connect(d->breakpoints, &BreakpointsPanel::activated, this,
+            [this](const QString& node, const QString&) {
+                if (const auto local = d->canvas->sheet().local(node.toStdString())) {
+                    d->canvas->select({QString::fromStdString(*local)});
+                    d->canvas->reveal(QString::fromStdString(*local));
+                }
+            });
     connect(&d->document, &Document::changed, this, [this](const graph::ChangeSet& changes) {
         if (changes.everything) d->anotherProject = true;
     });
