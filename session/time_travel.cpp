@@ -54,6 +54,7 @@ TimeTravel::TimeTravel(Replayable run, QObject* parent)
         try {
             graph::CompileOptions options;
             options.prefetch = false;
+            options.program = true; // as the run had it: the same bits
             options.progress = [this](const std::string&, double) { return !d->cancelled.load(); };
             *plan = graph::compile(graph, options);
         } catch (const std::exception& e) {

@@ -231,6 +231,7 @@ void TrainSession::Impl::begin(First how, std::optional<RunAgain> what) {
         auto result = std::make_shared<Prepared>();
         try {
             graph::CompileOptions options;
+            options.program = true;
             options.progress = [&shared](const std::string& what, double fraction) {
                 const std::lock_guard lock(shared->mutex);
                 shared->what = what;
