@@ -498,6 +498,15 @@ Tensor lift(const Tensor& x, double number) {
     return x.dtype() == DType::Bool ? to(x, DType::Int64) : x;
 }
 
+/// `x` in a dtype that can hold `number`, so that a comparison does not wrap it around.
+Tensor widened(const Tensor& x, double number) {
+    const bool holds = x.dtype() == DType::UInt8 ? number >= 0 && number <= 255
+                       : x.dtype() == DType::Int32
+                           ? number >= -2147483648.0 && number <= 2147483647.0
+                           : true;
+    return holds ? x : to(x, DType::Int64);
+}
+
 void refuse_zeros(const char* op, const Tensor& divisor) {
     if (!divisor.has_data() || divisor.numel() == 0) return;
     const autograd::NoGrad scope;
@@ -542,12 +551,18 @@ WG_BINARY_WRAPPER(ge, false)
     }
 WG_SCALAR_WRAPPER(add)
 WG_SCALAR_WRAPPER(mul)
-WG_SCALAR_WRAPPER(eq)
-WG_SCALAR_WRAPPER(ne)
-WG_SCALAR_WRAPPER(gt)
-WG_SCALAR_WRAPPER(ge)
-WG_SCALAR_WRAPPER(lt)
-WG_SCALAR_WRAPPER(le)
+
+#define WG_COMPARE_WRAPPER(name)                                                                   \
+    Tensor name(const Tensor& a, double b) {                                                       \
+        WG_OP(name##_scalar);                                                                      \
+        return call_one(op, widened(lift(a, b), b), {{"other", b}});                               \
+    }
+WG_COMPARE_WRAPPER(eq)
+WG_COMPARE_WRAPPER(ne)
+WG_COMPARE_WRAPPER(gt)
+WG_COMPARE_WRAPPER(ge)
+WG_COMPARE_WRAPPER(lt)
+WG_COMPARE_WRAPPER(le)
 Tensor sub(const Tensor& a, double b) {
     return add(a, -b);
 }

@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/op/lines.h"
 #include "engine/op/registry.h"
 #include "engine/op/tensor_ops.h"
 
 namespace wiregrad {
 namespace {
+
+using namespace lines;
 
 Tensor plain(const Tensor& x) {
     return x.contiguous();
@@ -256,19 +259,6 @@ Metas index_select_shape(const ShapeCall& c) {
                          index.shape.str() + ".");
     out.shape[static_cast<int>(c.attrs.integer("dim"))] = index.shape[0];
     return {out};
-}
-
-struct Lines {
-    std::int64_t outer = 1, length = 1, inner = 1;
-};
-Lines lines_of(const Shape& shape, int dim) {
-    Lines lines;
-    for (int d = 0; d < dim; ++d)
-        lines.outer *= shape[d];
-    lines.length = shape[dim];
-    for (int d = dim + 1; d < shape.size(); ++d)
-        lines.inner *= shape[d];
-    return lines;
 }
 
 void index_select_kernel(const KernelCall& c) {

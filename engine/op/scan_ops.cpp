@@ -2,21 +2,14 @@
 // to something that runs back, so linear_scan (y[i] = a[i] y[i - 1] + b[i]) closes the family.
 #include <cmath>
 
+#include "engine/op/lines.h"
 #include "engine/op/registry.h"
 #include "engine/op/tensor_ops.h"
 
 namespace wiregrad {
 namespace {
 
-struct Lines {
-    std::int64_t outer = 1, length = 1, inner = 1;
-};
-Lines lines_of(const Shape& shape, std::int64_t dim) {
-    Lines lines;
-    for (int d = 0; d < shape.size(); ++d)
-        (d < dim ? lines.outer : d == dim ? lines.length : lines.inner) *= shape[d];
-    return lines;
-}
+using namespace lines;
 
 /// Calls f(first element, stride) for each line along the dimension.
 template <class F> void each_line(const Lines& lines, const F& f) {
@@ -42,12 +35,6 @@ Metas extremes_shape(const ShapeCall& c) {
     TensorMeta index = c.inputs[0];
     index.dtype = DType::Int64;
     return {c.inputs[0], index};
-}
-
-Tensor as(const Tensor& x, DType dtype) {
-    Tensor result = Tensor::empty(x.shape(), dtype);
-    cpu_copy(result, x);
-    return result;
 }
 
 /// Runs f<T, Sum>(...) in the type that the result is summed in: double for every floating dtype.

@@ -5,27 +5,14 @@
 #include <numeric>
 
 #include "engine/autograd/tape.h"
+#include "engine/op/lines.h"
 #include "engine/op/registry.h"
 #include "engine/op/tensor_ops.h"
 
 namespace wiregrad {
 namespace {
 
-struct Lines {
-    std::int64_t outer = 1, length = 1, inner = 1;
-};
-Lines lines_of(const Shape& shape, std::int64_t dim) {
-    Lines lines;
-    for (int d = 0; d < shape.size(); ++d)
-        (d < dim ? lines.outer : d == dim ? lines.length : lines.inner) *= shape[d];
-    return lines;
-}
-
-Tensor as(const Tensor& x, DType dtype) {
-    Tensor result = Tensor::empty(x.shape(), dtype);
-    cpu_copy(result, x);
-    return result;
-}
+using namespace lines;
 
 /// Calls f with a double or an int64, whichever holds every value of `dtype` exactly.
 template <class F> void by_order(DType dtype, const F& f) {

@@ -166,7 +166,8 @@ TEST(Norm, RefusesWhatDoesNotFitInWords) {
     EXPECT_EQ(message_of<ShapeError>([] {
                   batch_norm(Tensor::zeros({1, 8}), {}, {}, {}, {}, true);
               }),
-              "batch_norm: training needs more than 1 value per channel, input [1, 8] has 1");
+              "batch_norm: training needs more than 1 value per channel, input [1, 8] has 1: "
+              "choose another batch size, or let the dataset drop a smaller last batch");
     EXPECT_EQ(message_of<ShapeError>([] {
                   batch_norm(Tensor::zeros({2, 4, 3, 3}), Tensor::zeros({3}), {}, {}, {}, true);
               }),

@@ -105,8 +105,10 @@ Tensors matmul_gradient(const GradCall& call) {
     if (call.need(0)) out[0] = sum_to(matmul(g, transpose(b, -2, -1)), a_shape);
     if (call.need(1)) {
         if (b_shape.size() == 2 && a_shape.size() > 2) {
-            const std::int64_t k = a_shape.back(), n = b_shape[1],
-                               m = numel(g.shape()) / std::max<std::int64_t>(n, 1);
+            const std::int64_t k = a_shape.back(), n = b_shape[1];
+            std::int64_t m = 1; // not by division: there may be no columns
+            for (int d = 0; d + 1 < a_shape.size(); ++d)
+                m *= a_shape[d];
             out[1] = matmul(transpose(reshape(a, {m, k}), 0, 1), reshape(g, {m, n}));
         } else {
             out[1] = sum_to(matmul(transpose(a, -2, -1), g), b_shape);

@@ -110,7 +110,8 @@ Metas batch_norm_shape(const ShapeCall& call) {
     if (call.attrs.flag("training")) {
         if (g.batch * g.spatial == 1)
             throw ShapeError(fmt::format(
-                "batch_norm: training needs more than 1 value per channel, input {} has 1",
+                "batch_norm: training needs more than 1 value per channel, input {} has 1: "
+                "choose another batch size, or let the dataset drop a smaller last batch",
                 x.str()));
     } else if (!present(call, 3)) {
         throw ValueError("batch_norm: outside training running_mean and running_var are needed");
