@@ -11,7 +11,7 @@ std::span<const Op> nn_ops() {
         std::vector<Op> all;
         for (std::span<const Op> group :
              {matmul_rows(), conv_rows(), pool_rows(), norm_rows(), softmax_rows(),
-              embedding_rows(), dropout_rows(), recurrent_rows(), attention_rows()})
+              embedding_rows(), dropout_rows(), recurrent_rows(), attention_rows(), grid_rows()})
             all.insert(all.end(), group.begin(), group.end());
         return all;
     }();

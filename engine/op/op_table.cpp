@@ -5,16 +5,18 @@
 #include "engine/backend/cpu/layout.h"
 #include "engine/op/bind.h"
 #include "engine/op/registry.h"
+#include "engine/op/wide.h"
 
 namespace wiregrad {
 namespace {
 
-/// One line for each file of rows.
+/// One line for each file of rows. Those of the second list know float32 and float64 only.
 using Rows = std::span<const Op> (*)();
 constexpr Rows kSources[] = {
-    elementwise_ops, activation_ops, reduce_ops, scan_ops, sort_ops,  shape_ops,    index_ops,
-    nn_ops,          patch_ops,      loss_ops,   ctc_ops,  optim_ops, adaptive_ops, metric_ops,
+    elementwise_ops, activation_ops, reduce_ops,   scan_ops,   sort_ops, shape_ops,
+    index_ops,       optim_ops,      adaptive_ops, metric_ops, fft_ops,
 };
+constexpr Rows kWideSources[] = {nn_ops, patch_ops, loss_ops, ctc_ops};
 
 ReorderRule g_reorder[kDeviceTypeCount]{cpu::bind_cpu_reorder};
 
@@ -28,9 +30,15 @@ struct OpTable {
             const auto more = source();
             rows.insert(rows.end(), more.begin(), more.end());
         }
+        const std::size_t first_wide = rows.size();
+        for (const Rows source : kWideSources) {
+            const auto more = source();
+            rows.insert(rows.end(), more.begin(), more.end());
+        }
         const std::size_t own = rows.size();
         const auto more = fused_ops();
         rows.insert(rows.end(), more.begin(), more.end());
+        widen_rows(rows, first_wide, own);
         for (std::size_t i = 0; i < rows.size(); ++i) {
             (i < own ? pointers : fused).push_back(&rows[i]);
             by_name.emplace(rows[i].name, i);

@@ -23,6 +23,7 @@ std::span<const Op> optim_ops();
 std::span<const Op> fused_ops();    ///< not in op_table(): made by the passes of a program
 std::span<const Op> adaptive_ops(); ///< optimizers beside SGD and Adam
 std::span<const Op> metric_ops();
+std::span<const Op> fft_ops();
 
 /// The only output of a call.
 inline Tensor call_one(const Op& op, std::span<const Tensor> inputs, const Attrs& attrs = {}) {

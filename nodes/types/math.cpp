@@ -1,3 +1,4 @@
+#include "engine/op/fft_ops.h"
 #include "engine/op/tensor_ops.h"
 #include "nodes/types/declare.h"
 
@@ -325,6 +326,77 @@ NodeType einsum_type() {
     return type;
 }
 
+// --- frequencies
+
+NodeType fourier(std::string id, std::string formula, std::string help) {
+    NodeType type;
+    type.id = type.label = std::move(id);
+    type.category = "Math";
+    type.formula = std::move(formula);
+    type.synonyms = {"fourier", "frequency", "spectrum", "fft"};
+    type.help = std::move(help);
+    type.inputs = one_in();
+    type.outputs = one_out();
+    type.params = {int_param("dim", "Dimension", -1, -8, 7,
+                             "Which dimension is transformed; pairs do not count."),
+                   choice_param("norm", "Factor", "backward",
+                                {{"backward", "1 / n on the way back"},
+                                 {"forward", "1 / n on the way there"},
+                                 {"ortho", "1 / sqrt(n) both ways"}},
+                                "Which direction divides.")};
+    return type;
+}
+
+/// The dimension counted from the front, which must not be the batch.
+std::int64_t dim_of(const BuildContext& context, const std::string& who, int rank) {
+    need_floating(context, who);
+    const std::int64_t dim = wrap_dim(context.integer("dim"), rank);
+    if (dim == 0)
+        throw ShapeError(fmt::format("{} over dimension 0 would mix the samples of a batch", who));
+    return dim;
+}
+
+NodeType rfft_type() {
+    NodeType type = fourier("RFFT", "y[k] = sum of x[j] exp(-2 pi i j k / n), k up to n / 2",
+                            "Takes a signal apart into its frequencies: for each, a pair of "
+                            "numbers (real, imaginary) in a new last dimension.");
+    type.build = [](const BuildContext& context) -> std::shared_ptr<nn::Module> {
+        const std::int64_t dim = dim_of(context, "RFFT", context.inputs[0].shape.size());
+        return make_unary([dim, norm = fft_norm(context.text("norm"))](const Tensor& x) {
+            return rfft(x, 0, dim, norm);
+        });
+    };
+    type.pytorch = [](const BuildContext& context) {
+        const std::int64_t dim = dim_of(context, "RFFT", context.inputs[0].shape.size());
+        return Emitted{"", fmt::format("torch.view_as_real(torch.fft.rfft({{0}}, dim={}, "
+                                       "norm=\"{}\"))",
+                                       dim, context.text("norm"))};
+    };
+    return type;
+}
+
+NodeType irfft_type() {
+    NodeType type = fourier("IRFFT", "x[j] = sum of y[k] exp(2 pi i j k / n) / n",
+                            "Puts a signal together again of its frequencies, given as pairs "
+                            "(real, imaginary) in the last dimension.");
+    type.params.push_back(int_param("n", "Length", 0, 0, 1000000,
+                                    "How long the signal is. 0: twice the frequencies, less two."));
+    type.build = [](const BuildContext& context) -> std::shared_ptr<nn::Module> {
+        const std::int64_t dim = dim_of(context, "IRFFT", context.inputs[0].shape.size() - 1);
+        return make_unary([dim, n = context.integer("n"), norm = fft_norm(context.text("norm"))](
+                              const Tensor& x) { return irfft(x, n, dim, norm); });
+    };
+    type.pytorch = [](const BuildContext& context) {
+        const std::int64_t dim = dim_of(context, "IRFFT", context.inputs[0].shape.size() - 1),
+                           n = context.integer("n");
+        return Emitted{"",
+                       fmt::format("torch.fft.irfft(torch.view_as_complex({{0}}.contiguous()), "
+                                   "n={}, dim={}, norm=\"{}\")",
+                                   n > 0 ? py(n) : std::string("None"), dim, context.text("norm"))};
+    };
+    return type;
+}
+
 } // namespace
 
 std::vector<NodeType> math_types() {
@@ -380,6 +452,8 @@ std::vector<NodeType> math_types() {
         along("Cumprod", "x[0] * ... * x[i]", {"running product", "cumulative"},
               "Running products along a dimension.", cumprod, "torch.cumprod"),
         topk_type(),
+        rfft_type(),
+        irfft_type(),
         with_number(single("AddNumber", "x + other", {"add constant", "offset", "shift", "plus"},
                            "Adds a number to every element."),
                     real_param("other", "Number", 1, -1e30, 1e30, "What is added."), add, '+'),

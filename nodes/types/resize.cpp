@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/nn/functional.h"
+#include "engine/op/grid_ops.h"
 #include "nodes/types/declare.h"
 
 namespace wiregrad::graph::types {
@@ -182,6 +183,82 @@ NodeType pad_type(Border border, int rank) {
     return type;
 }
 
+// --- places
+
+NodeType grid_sample_type() {
+    NodeType type = shaping("GridSample", {"warp", "spatial transformer", "sample", "remap"},
+                            "Reads pictures at the places that a grid gives: -1, -1 is the upper "
+                            "left corner, 1, 1 the lower right one.");
+    type.formula = "y[:, i, j] = x at the place grid[i, j]";
+    type.inputs.push_back(tensor_port("grid", "Places (x, y): N × h × w × 2, e.g. of AffineGrid."));
+    type.params = {
+        choice_param(
+            "mode", "Between", "bilinear",
+            {{"bilinear", "Straight"}, {"nearest", "The nearest pixel"}, {"bicubic", "Smooth"}},
+            "How values between the pixels are made."),
+        choice_param("padding_mode", "Outside", "zeros",
+                     {{"zeros", "Zeros"},
+                      {"border", "The pixels at the edge"},
+                      {"reflection", "The picture, mirrored"}},
+                     "What lies outside the picture."),
+        bool_param("align_corners", "Keep the corners", false,
+                   "-1 and 1 are the middles of the corner pixels, not their edges.")};
+    type.build = [](const BuildContext& context) -> std::shared_ptr<nn::Module> {
+        need_floating(context, "GridSample");
+        need_rank(context, 4, "GridSample", "N × C × H × W");
+        const std::string &mode = context.text("mode"), &padding = context.text("padding_mode");
+        const GridMode how = mode == "nearest"   ? GridMode::Nearest
+                             : mode == "bicubic" ? GridMode::Bicubic
+                                                 : GridMode::Bilinear;
+        const GridPadding outside = padding == "border"       ? GridPadding::Border
+                                    : padding == "reflection" ? GridPadding::Reflection
+                                                              : GridPadding::Zeros;
+        return make_function([=, align = context.flag("align_corners")](std::span<const Tensor> xs,
+                                                                        const nn::ForwardContext&) {
+            return Tensors{grid_sample(xs[0], xs[1], how, outside, align)};
+        });
+    };
+    type.pytorch = [](const BuildContext& context) {
+        return Emitted{"", fmt::format("F.grid_sample({{0}}, {{1}}, mode=\"{}\", "
+                                       "padding_mode=\"{}\", align_corners={})",
+                                       context.text("mode"), context.text("padding_mode"),
+                                       py(context.flag("align_corners")))};
+    };
+    return type;
+}
+
+NodeType affine_grid_type() {
+    NodeType type = shaping("AffineGrid", {"spatial transformer", "rotate", "shift", "theta"},
+                            "Makes a grid of places of six numbers a sample: a turn, a scale and a "
+                            "shift that a network may learn. GridSample reads there.");
+    type.formula = "grid[i, j] = theta (x, y, 1), theta a 2 × 3 matrix";
+    type.params = {list_param("size", "Size", {28, 28}, 2, 2, 1, 16384,
+                              "Height and width of what GridSample then makes."),
+                   bool_param("align_corners", "Keep the corners", false,
+                              "As in GridSample: both must say the same.")};
+    type.build = [](const BuildContext& context) -> std::shared_ptr<nn::Module> {
+        need_floating(context, "AffineGrid");
+        const Shape& shape = context.inputs[0].shape;
+        if (numel(shape) != 6 * (shape.empty() ? 1 : shape[0]) || shape.size() < 2)
+            throw ShapeError(fmt::format("AffineGrid needs six numbers a sample (N × 6 or N × 2 × "
+                                         "3), got {}",
+                                         shape.str()));
+        return make_unary([size = context.dims("size"),
+                           align = context.flag("align_corners")](const Tensor& theta) {
+            const std::int64_t samples = theta.size(0);
+            return affine_grid(reshape(theta, {samples, 2, 3}), {samples, 1, size[0], size[1]},
+                               align);
+        });
+    };
+    type.pytorch = [](const BuildContext& context) {
+        const Dims size = context.dims("size");
+        return Emitted{"", fmt::format("F.affine_grid({{0}}.reshape(-1, 2, 3), ({{0}}.shape[0], 1, "
+                                       "{}, {}), align_corners={})",
+                                       size[0], size[1], py(context.flag("align_corners")))};
+    };
+    return type;
+}
+
 // --- pixels and channels
 
 using Whole = Tensor (*)(const Tensor&, std::int64_t);
@@ -261,7 +338,10 @@ NodeType unflatten_type() {
 
 std::vector<NodeType> resize_types() {
     std::vector<NodeType> all = {
-        unflatten_type(), upsample_type(),
+        unflatten_type(),
+        upsample_type(),
+        grid_sample_type(),
+        affine_grid_type(),
         shuffle_type("PixelShuffle", "upscale_factor", "Factor",
                      "How many times as large the picture becomes.",
                      "C r r × H × W becomes C × H r × W r",

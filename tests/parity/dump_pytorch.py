@@ -113,7 +113,8 @@ def run(function, sample, dtype, second):
     # the functions get copies: some change their arguments
     result = function(*map_tensors(lambda t: t.clone() if t.is_floating_point() else t, [first, *args]),
                       **map_tensors(lambda t: t.clone() if t.is_floating_point() else t, kwargs))
-    outs = tensors_in(result)
+    # complex numbers are pairs for us
+    outs = [torch.view_as_real(o.resolve_conj()) if o.is_complex() else o for o in tensors_in(result)]
     live = [(o, cosines(o)) for o in outs if o.requires_grad]
     grads, twice = [None] * len(leaves), [None] * len(leaves)
     if live and leaves:

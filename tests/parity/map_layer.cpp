@@ -1,3 +1,5 @@
+#include "engine/op/fft_ops.h"
+#include "engine/op/grid_ops.h"
 #include "engine/op/layer_ops.h"
 #include "tests/parity/call.h"
 
@@ -59,6 +61,20 @@ Tensor row_dim(const Call& c, Tensor (*f)(const Tensor&, std::int64_t)) {
         return squeeze(f(unsqueeze(x, 0), 0), 0);
     }
     return f(x, wrap_dim(dim, x.dim()));
+}
+
+/// Transforms of real samples; pairs where the op takes complex numbers.
+Entry fourier(const char* name, Tensor (*f)(const Tensor&, std::int64_t, std::int64_t, FftNorm),
+              bool real) {
+    return {name, {"fft"}, [f, real](const Call& c) -> Tensors {
+                Tensor x = c.tensor(0);
+                if (!is_floating(x.dtype())) x = to(x, DType::Float32);
+                const std::int64_t dim = c.integer(2, "dim", -1);
+                if (c.has(1, "n") && c.integer(1, "n") < 1)
+                    throw ValueError("fft: nothing is left to be transformed");
+                return {f(real ? x : as_pairs(x), c.integer(1, "n", 0), dim,
+                          fft_norm(c.text(3, "norm", "backward")))};
+            }};
 }
 
 } // namespace
@@ -248,6 +264,25 @@ std::vector<Entry> layer_map() {
              std::int64_t padding = c.integer(9, "padding_idx", -1);
              if (c.has(9, "padding_idx") && padding < 0) padding += weight.size(0);
              return {embedding(index, weight, padding)};
+         }},
+        fourier("fft.fft", fft, false),
+        fourier("fft.ifft", ifft, false),
+        fourier("fft.rfft", rfft, true),
+        fourier("fft.irfft", irfft, false),
+        {"nn.functional.grid_sample",
+         {"grid_sample", "grid_sample_backward"},
+         [](const Call& c) -> Tensors {
+             if (c.tensor(0).dim() == 5) throw Unsupported("volumes in grid_sample");
+             const std::string mode = c.text(2, "mode", "bilinear"),
+                               padding = c.text(3, "padding_mode", "zeros");
+             return {grid_sample(c.tensor(0), c.tensor(1, "grid"),
+                                 mode == "bicubic"   ? GridMode::Bicubic
+                                 : mode == "nearest" ? GridMode::Nearest
+                                                     : GridMode::Bilinear,
+                                 padding == "border"       ? GridPadding::Border
+                                 : padding == "reflection" ? GridPadding::Reflection
+                                                           : GridPadding::Zeros,
+                                 c.flag(4, "align_corners", false))};
          }},
         {"softmax",
          {"softmax", "softmax_backward"},

@@ -16,6 +16,7 @@ std::span<const Op> embedding_rows(); ///< embedding
 std::span<const Op> dropout_rows();
 std::span<const Op> recurrent_rows(); ///< lstm, gru, rnn_tanh, rnn_relu
 std::span<const Op> attention_rows(); ///< scaled_dot_product_attention
+std::span<const Op> grid_rows();      ///< grid_sample
 
 // Bind rules for the CPU that rows of engine/op/fused_ops.cpp share with those here.
 std::unique_ptr<Bound> bind_conv2d(BindCall& call);
