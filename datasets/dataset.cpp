@@ -236,6 +236,32 @@ Normalization statistics(const Dataset& dataset, std::size_t field) {
     return result;
 }
 
+Normalization extremes(const Dataset& dataset, std::size_t field) {
+    const Field& declared = float_field(dataset, field);
+    if (dataset.size() == 0) throw DataError("an empty dataset has no range");
+    const auto length = static_cast<std::size_t>(group_length(declared));
+    const std::size_t groups =
+        static_cast<std::size_t>(numel(declared.shape)) / std::max<std::size_t>(1, length);
+    const RowBuffer buffer(dataset.fields());
+    const std::span<const float> values = buffer.values<float>(field);
+    std::vector<double> low(groups, INFINITY), high(groups, -INFINITY);
+    for (std::int64_t i = 0; i < dataset.size(); ++i) {
+        dataset.read(i, buffer.row());
+        for (std::size_t k = 0; k < values.size(); ++k) {
+            if (!std::isfinite(values[k]))
+                throw DataError(
+                    fmt::format("sample {} has a value in \"{}\" that is not a finite number", i,
+                                declared.name));
+            low[k / length] = std::min<double>(low[k / length], values[k]);
+            high[k / length] = std::max<double>(high[k / length], values[k]);
+        }
+    }
+    Normalization result{low, {}};
+    for (std::size_t g = 0; g < groups; ++g)
+        result.std.push_back(high[g] > low[g] ? high[g] - low[g] : 1.0);
+    return result;
+}
+
 DatasetPtr normalized(DatasetPtr base, const Normalization& normalization, std::size_t field) {
     if (normalization.empty()) return base;
     const Field& declared = float_field(*base, field);

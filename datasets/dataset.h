@@ -4,6 +4,7 @@
 // naming the file or the sample.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -26,6 +27,9 @@ enum class FieldKind : std::uint8_t {
     Tokens  ///< int64 [length], indices into class_names
 };
 
+/// Two tokens that are one in a text of byte pairs.
+using TokenPair = std::array<std::int32_t, 2>;
+
 /// What one tensor of a sample is. A batch of it has shape [N, shape...].
 struct Field {
     std::string name; ///< "x" or "y"
@@ -37,6 +41,8 @@ struct Field {
     std::int64_t classes = 0; ///< how many: values lie in [0, classes)
     std::vector<std::string> feature_names{}; ///< vectors and scalars; may be empty
     double min = 0, max = 1;                  ///< range of the values, after normalisation
+    bool bytes = false;                       ///< tokens are bytes, from 256 on pairs of tokens
+    std::vector<TokenPair> pairs{};
     std::size_t nbytes() const { return static_cast<std::size_t>(numel(shape)) * size_of(dtype); }
 };
 
@@ -84,14 +90,18 @@ struct Normalization {
 /// Statistics of field `field` over all samples; a constant feature gets std 1. Throws DataError on
 /// NaN or infinity, naming the sample.
 Normalization statistics(const Dataset& dataset, std::size_t field = 0);
+/// The same for least value and range: value -> (value - least) / range.
+Normalization extremes(const Dataset& dataset, std::size_t field = 0);
 DatasetPtr normalized(DatasetPtr base, const Normalization& normalization, std::size_t field = 0);
 
 // --- sources and splits
 
 enum class Normalize : std::uint8_t {
-    None,       ///< images 0..1, numbers as they are
-    Standardize ///< zero mean, unit variance over the training split
+    None,        ///< images 0..1, numbers as they are
+    Standardize, ///< zero mean, unit variance over the training split
+    MinMax       ///< 0 to 1 over the training split
 };
+enum class TokenKind : std::uint8_t { Characters, Bytes, Pairs };
 enum class Missing : std::uint8_t { Refuse, DropRow };
 
 /// Which dataset, and how. Everything that changes a sample is in here, so that equal specs give
@@ -117,7 +127,11 @@ struct DatasetSpec {
     std::string x_name{},
         y_name{}; ///< names inside an HDF5 or NPZ file; empty: x/y, images/labels, data/target, ...
     std::int64_t classes = 0; ///< files: how many classes there are; 0: as many as are found
-    std::int64_t window = 64; ///< text: characters of one sample
+    std::int64_t window = 64; ///< text: tokens of one sample
+    TokenKind tokens = TokenKind::Characters; ///< text: what one number stands for
+    std::int64_t vocabulary = 512;            ///< text, Pairs: how many tokens there are at most
+    std::int64_t folds = 0; ///< 2 and more: the validation part is one of so many equal parts ...
+    std::int64_t fold = 0;  ///< ... this one, from 0
 };
 
 /// Says what is done and how far it is, 0..1; returns false to cancel (open() then throws

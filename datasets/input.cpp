@@ -12,6 +12,7 @@
 
 #include "datasets/io/file_bytes.h"
 #include "datasets/io/image.h"
+#include "datasets/tokens.h"
 #include "engine/core/error.h"
 #include "engine/io/npy.h"
 #include "engine/op/ops.h"
@@ -123,6 +124,16 @@ Tensor from_rows(const std::string& text, const Field& x, const std::string& whe
 }
 
 Tensor from_text(const std::string& text, const Field& x) {
+    if (x.bytes) {
+        const std::vector<std::int32_t> all = encode_bytes(text, x.pairs);
+        const auto length = static_cast<std::size_t>(numel(x.shape));
+        if (all.size() < length)
+            throw DataError(
+                fmt::format("the text has {} tokens, the network takes {}", all.size(), length));
+        return Tensor::from(
+            std::vector<std::int64_t>(all.end() - std::ptrdiff_t(length), all.end()),
+            batch_of(1, x.shape));
+    }
     std::unordered_map<std::string, std::int64_t> known;
     for (const std::string& character : x.class_names)
         known.emplace(character, static_cast<std::int64_t>(known.size()));
@@ -190,7 +201,7 @@ Tensor read_input(const DatasetSpec& spec, const std::string& input) {
         else
             batch = from_rows(text, x, input);
     }
-    if (spec.normalize == Normalize::Standardize && x.dtype == DType::Float32)
+    if (spec.normalize != Normalize::None && x.dtype == DType::Float32)
         normalize(batch, open(spec).normalization);
     return batch;
 }

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "datasets/parallel.h"
 #include "datasets/random.h"
 #include "engine/core/error.h"
 
@@ -26,6 +27,14 @@ struct Made {
     train::Batch batch;
     std::exception_ptr error;
 };
+
+/// [C, H, W], [C, L] or [features].
+void set_size(Picture& picture, const Shape& shape) {
+    const int rank = shape.size();
+    picture.channels = rank > 0 ? static_cast<int>(shape[0]) : 1;
+    picture.height = rank > 2 ? static_cast<int>(shape[1]) : 1;
+    picture.width = rank > 1 ? static_cast<int>(shape[rank - 1]) : 1;
+}
 
 } // namespace
 
@@ -73,7 +82,57 @@ struct Loader::Impl {
         train::Batch batch;
         batch.samples.assign(order.samples.begin() + begin, order.samples.begin() + end);
         batch.fields = read_batch(*dataset, batch.samples);
+        if (!options.stages.empty()) transform(batch, at.epoch);
         return batch;
+    }
+
+    /// Appends what the stages make of the batch.
+    void transform(train::Batch& batch, std::int64_t epoch) const {
+        const std::size_t fields = batch.fields.size();
+        const auto count = static_cast<std::int64_t>(batch.samples.size());
+        std::vector<const float*> from(fields, nullptr);
+        std::vector<float*> to(options.stages.size(), nullptr);
+        for (std::size_t f = 0; f < fields; ++f)
+            if (batch.fields[f].dtype() == DType::Float32) from[f] = batch.fields[f].data<float>();
+        for (std::size_t s = 0; s < options.stages.size(); ++s) {
+            Shape shape = options.stages[s].shape;
+            shape.insert(0, count);
+            batch.fields.push_back(Tensor::empty(shape, DType::Float32));
+            to[s] = batch.fields.back().data_mut<float>();
+        }
+        const auto one = [&](std::int64_t i) {
+            static thread_local std::vector<Picture> made;
+            made.resize(std::max(made.size(), options.stages.size()));
+            const std::int64_t sample = batch.samples[static_cast<std::size_t>(i)];
+            for (std::size_t s = 0; s < options.stages.size(); ++s) {
+                const Stage& stage = options.stages[s];
+                Picture& picture = made[s];
+                if (stage.input < fields) {
+                    const Shape& shape = dataset->fields()[stage.input].shape;
+                    const std::int64_t size = numel(shape);
+                    const float* values = from[stage.input] + i * size;
+                    set_size(picture, shape);
+                    picture.values.assign(values, values + size);
+                } else {
+                    const Picture& before = made[stage.input - fields];
+                    picture.channels = before.channels;
+                    picture.height = before.height;
+                    picture.width = before.width;
+                    picture.values = before.values;
+                }
+                SampleRandom random(options.seed + (stage.stream + 1) * 0x9E3779B97F4A7C15U,
+                                    static_cast<std::uint32_t>(epoch),
+                                    static_cast<std::uint64_t>(sample));
+                stage.change(picture, random);
+                const std::int64_t size = numel(stage.shape);
+                if (static_cast<std::int64_t>(picture.values.size()) != size)
+                    throw DataError(
+                        fmt::format("a transform made {} numbers of sample {}, {} were announced",
+                                    picture.values.size(), sample, size));
+                std::copy(picture.values.begin(), picture.values.end(), to[s] + i * size);
+            }
+        };
+        parallel_for(count, one);
     }
 
     Position after(Position at) const {
@@ -140,6 +199,18 @@ Loader::Loader(DatasetPtr dataset, LoaderOptions options) : impl_(std::make_uniq
         if (sample < 0 || sample >= dataset->size())
             throw ValueError(fmt::format("the order names sample {}, the dataset has {}", sample,
                                          dataset->size()));
+    for (std::size_t s = 0; s < options.stages.size(); ++s) {
+        const std::size_t fields = dataset->fields().size(), input = options.stages[s].input;
+        if (input >= fields + s)
+            throw ValueError(fmt::format("stage {} reads {}, which comes later", s, input));
+        if (input < fields && (dataset->fields()[input].dtype != DType::Float32 ||
+                               dataset->fields()[input].shape.size() > 3))
+            throw DataError(fmt::format("\"{}\" is {} {}: only pictures and rows of real numbers "
+                                        "can be transformed",
+                                        dataset->fields()[input].name,
+                                        name_of(dataset->fields()[input].dtype),
+                                        dataset->fields()[input].shape.str()));
+    }
     impl_->samples =
         options.order.empty() ? dataset->size() : static_cast<std::int64_t>(options.order.size());
     impl_->batches = (impl_->samples + options.batch_size - 1) / options.batch_size;

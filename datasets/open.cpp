@@ -42,6 +42,15 @@ void check(const DatasetSpec& spec) {
             fmt::format("image_size must lie between 0 and 4096, got {}", spec.image_size));
     if (spec.window < 1 || spec.window > 65536)
         throw ValueError(fmt::format("window must lie between 1 and 65536, got {}", spec.window));
+    if (spec.vocabulary < 256 || spec.vocabulary > 65536)
+        throw ValueError(
+            fmt::format("vocabulary must lie between 256 and 65536, got {}", spec.vocabulary));
+    if (spec.folds < 0 || spec.folds == 1 || spec.folds > 1000)
+        throw ValueError(
+            fmt::format("folds must be 0 or lie between 2 and 1000, got {}", spec.folds));
+    if (spec.folds > 0 && (spec.fold < 0 || spec.fold >= spec.folds))
+        throw ValueError(
+            fmt::format("fold must be at least 0 and below {}, got {}", spec.folds, spec.fold));
 }
 
 DatasetSpec resolved(const DatasetSpec& spec) {
@@ -200,20 +209,26 @@ Splits open(const DatasetSpec& request, const Progress& progress) {
     const bool cut_test = !parts.test && !parts.ordered,
                cut_validation = !parts.validation && !parts.ordered;
     const std::int64_t test_wanted = cut_test ? share(spec.test_fraction, count) : 0;
-    const std::int64_t validation_wanted =
-        cut_validation ? share(spec.validation_fraction, count - test_wanted) : 0;
+    // Where, of what is not test, the validation part lies: at the beginning, or one of the folds.
+    const std::int64_t rest = count - test_wanted;
+    const bool folded = cut_validation && spec.folds > 0;
+    const std::int64_t first = folded ? rest * spec.fold / spec.folds : 0;
+    const std::int64_t validation_wanted = folded ? rest * (spec.fold + 1) / spec.folds - first
+                                           : cut_validation ? share(spec.validation_fraction, rest)
+                                                            : 0;
 
-    // Go through a seeded permutation: the first ones are test, the next validation, the rest
-    // training. A sample whose copy was placed already goes where the copy is.
+    // Go through a seeded permutation: the first ones are test, then validation and training.
+    // A sample whose copy was placed already goes where the copy is.
     std::unordered_map<std::uint64_t, Place> placed;
     std::array<std::vector<std::int64_t>, 3> members;
     const std::vector<std::int64_t> order = permutation(count, spec.seed, stream::kSplit);
     std::int64_t first_copies = 0;
     for (std::int64_t i = 0; i < count; ++i) {
         const std::int64_t sample = order[static_cast<std::size_t>(i)];
-        const Place fresh = i < test_wanted                       ? Place::Test
-                            : i < test_wanted + validation_wanted ? Place::Validation
-                                                                  : Place::Train;
+        const std::int64_t place = i - test_wanted - first;
+        const Place fresh = i < test_wanted                           ? Place::Test
+                            : place >= 0 && place < validation_wanted ? Place::Validation
+                                                                      : Place::Train;
         const auto [entry, is_new] =
             placed.try_emplace(main.hashes[static_cast<std::size_t>(sample)], fresh);
         first_copies += is_new ? 0 : 1;
@@ -253,10 +268,10 @@ Splits open(const DatasetSpec& request, const Progress& progress) {
             fmt::format("{} also in the training part: the source was made like that.",
                         plural(splits.leaks, "test sample is", "test samples are")));
 
-    if (spec.normalize == Normalize::Standardize &&
-        splits.train->fields()[0].dtype == DType::Float32) {
-        opening.report("Measuring mean and deviation", 0);
-        splits.normalization = statistics(*splits.train);
+    if (spec.normalize != Normalize::None && splits.train->fields()[0].dtype == DType::Float32) {
+        opening.report("Measuring the training samples", 0);
+        splits.normalization = spec.normalize == Normalize::MinMax ? extremes(*splits.train)
+                                                                   : statistics(*splits.train);
         splits.train = normalized(splits.train, splits.normalization);
         if (splits.validation)
             splits.validation = normalized(splits.validation, splits.normalization);
@@ -282,10 +297,10 @@ std::string memory_key(const DatasetSpec& spec) {
     const auto time = error ? std::filesystem::file_time_type()
                             : std::filesystem::last_write_time(spec.path, error);
     if (error) return {};
-    return fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", spec.source, spec.path, size,
-                       time.time_since_epoch().count(), spec.label_column,
+    return fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", spec.source, spec.path,
+                       size, time.time_since_epoch().count(), spec.label_column,
                        static_cast<int>(spec.missing), spec.regression, spec.x_name, spec.y_name,
-                       spec.classes, spec.window);
+                       spec.classes, spec.window, static_cast<int>(spec.tokens), spec.vocabulary);
 }
 
 } // namespace

@@ -3,12 +3,14 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 
 #include "datasets/loader.h"
 #include "engine/autograd/tape.h"
 #include "engine/core/error.h"
 #include "engine/core/recorder.h"
+#include "engine/nn/autocast.h"
 #include "engine/nn/generator.h"
 #include "engine/program/recorded.h"
 #include "nodes/analysis.h"
@@ -56,8 +58,9 @@ struct Step {
     std::string id;
     Role role = Role::Layer;
     std::shared_ptr<nn::Module> module; ///< null for sources
-    std::vector<int> inputs, outputs;   ///< slots
-    std::vector<std::string> ports;     ///< output port ids
+    std::size_t field = 0; ///< of a transform: where batches for training hold its output; 0: none
+    std::vector<int> inputs, outputs; ///< slots
+    std::vector<std::string> ports;   ///< output port ids
     /// Of a Metric: makes its value of several sums.
     std::shared_ptr<const std::function<double(const std::vector<double>&)>> finish;
     std::vector<int> last_uses; ///< slots that nobody needs after this step
@@ -78,7 +81,7 @@ class Weights final : public nn::Module {
 class GraphModel final : public CompiledModel {
   public:
     GraphModel(const Graph& graph, const Inference& inference, const CompileOptions& options)
-        : record_predictions_(options.program) {
+        : autocast_(options.autocast), record_predictions_(options.program) {
         const std::set<std::string> wanted = choose(inference);
         for (const std::string& id : inference.order)
             if (wanted.contains(id)) add_step(inference.at(id), inference.flat);
@@ -103,6 +106,8 @@ class GraphModel final : public CompiledModel {
 
     train::StepValues forward(const train::Batch& batch, const nn::ForwardContext& context,
                               train::Tap* tap) override {
+        std::optional<nn::Autocast> scope;
+        if (autocast_) scope.emplace();
         std::vector<Tensor> slots(static_cast<std::size_t>(slot_count_));
         train::StepValues result;
         for (const Step& step : steps_) {
@@ -113,6 +118,11 @@ class GraphModel final : public CompiledModel {
                                     step.id);
                 for (std::size_t i = 0; i < step.outputs.size(); ++i)
                     slot(slots, step.outputs[i]) = batch.fields[i];
+                report(step, slots, tap);
+                continue;
+            }
+            if (step.field > 0 && step.field < batch.fields.size()) {
+                slot(slots, step.outputs[0]) = batch.fields[step.field];
                 report(step, slots, tap);
                 continue;
             }
@@ -167,6 +177,31 @@ class GraphModel final : public CompiledModel {
         if (!slots[static_cast<std::size_t>(wanted)].defined())
             throw ValueError("this value needs labels, and only samples are given", node);
         return slots[static_cast<std::size_t>(wanted)];
+    }
+
+    /// The transforms between the dataset and the layers, for the loader of training samples; from
+    /// now on forward() takes what they made from the batch, where it is there.
+    std::vector<data::Stage> take_stages(const Inference& inference,
+                                         const std::vector<data::Field>& fields) {
+        std::vector<data::Stage> stages;
+        for (Step& step : steps_) {
+            const Inferred& node = inference.at(step.id);
+            if (!node.type->transform) continue;
+            const Source& from = node.sources[0];
+            data::Stage stage;
+            stage.input = from.output;
+            for (const Step& other : steps_)
+                if (other.id == from.node && other.field > 0) stage.input = other.field;
+            const BuildContext context{node.node->params, node.inputs, node.counts,
+                                       stream_of(step.id)};
+            stage.change = node.type->transform(context);
+            stage.stream = static_cast<std::uint64_t>(context.stream);
+            stage.shape = node.facts.outputs[0].shape;
+            stage.shape.erase(0);
+            step.field = fields.size() + stages.size();
+            stages.push_back(std::move(stage));
+        }
+        return stages;
     }
 
     /// Named weights of the nodes that the losses `ids` depend on.
@@ -344,6 +379,8 @@ class GraphModel final : public CompiledModel {
     /// labels stay undefined.
     std::vector<Tensor> run_until(const std::vector<int>& wanted, const Tensor& x,
                                   const nn::ForwardContext& context) const {
+        std::optional<nn::Autocast> scope;
+        if (autocast_) scope.emplace();
         std::vector<bool> needed(static_cast<std::size_t>(slot_count_), false);
         for (int index : wanted)
             needed[static_cast<std::size_t>(index)] = true;
@@ -388,7 +425,7 @@ class GraphModel final : public CompiledModel {
         return result;
     }
 
-    bool record_predictions_ = false;
+    bool autocast_ = false, record_predictions_ = false;
     program::Recorded predictions_;
     std::vector<std::string> predicted_; ///< nodes of its results
     Weights weights_;
@@ -458,13 +495,27 @@ data::DatasetSpec dataset_spec(const Graph&, const Node& node) {
     spec.seed = static_cast<std::uint64_t>(params.integer("seed"));
     spec.validation_fraction = params.real("validation_fraction");
     spec.test_fraction = params.real("test_fraction");
-    spec.normalize = params.text("normalize") == "standardize" ? data::Normalize::Standardize
-                                                               : data::Normalize::None;
+    const std::string& normalize = params.text("normalize");
+    spec.normalize = normalize == "standardize" ? data::Normalize::Standardize
+                     : normalize == "minmax"    ? data::Normalize::MinMax
+                                                : data::Normalize::None;
     spec.label_column = params.text("label_column");
     spec.regression = params.flag("regression");
     spec.image_size = params.integer("image_size");
     spec.grey = params.flag("grey");
     spec.window = params.integer("window");
+    const std::string& tokens = params.text("tokens");
+    spec.tokens = tokens == "bytes"   ? data::TokenKind::Bytes
+                  : tokens == "pairs" ? data::TokenKind::Pairs
+                                      : data::TokenKind::Characters;
+    spec.vocabulary = params.integer("vocabulary");
+    spec.missing =
+        params.text("missing") == "drop" ? data::Missing::DropRow : data::Missing::Refuse;
+    spec.x_name = params.text("x_name");
+    spec.y_name = params.text("y_name");
+    spec.classes = params.integer("classes");
+    spec.folds = params.integer("folds");
+    spec.fold = params.integer("fold");
     return spec;
 }
 
@@ -520,10 +571,12 @@ train::TrainPlan compile(const Graph& graph, const CompileOptions& options) {
             roots.push_back(id);
     data::Splits splits;
     std::vector<data::Field> fields;
+    bool drop_last = false;
     for (const std::string& id : upstream(inference, roots))
         if (const Inferred& node = inference.at(id);
             node.type && node.type->role == Role::Dataset) {
             fields = node.fields;
+            drop_last = std::get<bool>(node.node->params.at("drop_last"));
             if (options.random_data) break;
             try {
                 splits = data::open(dataset_spec(graph, *node.node), options.progress);
@@ -580,8 +633,11 @@ train::TrainPlan compile(const Graph& graph, const CompileOptions& options) {
     loader.seed = training.seed;
     loader.prefetch = options.prefetch ? loader.prefetch : 0;
     plan.settings = settings_of(graph, inference, splits);
+    loader.drop_last = drop_last;
+    loader.stages = model->take_stages(inference, fields);
     plan.train = std::make_shared<data::Loader>(splits.train, loader);
-    loader.shuffle = false;
+    loader.shuffle = loader.drop_last = false;
+    loader.stages.clear();
     if (splits.validation)
         plan.validation = std::make_shared<data::Loader>(splits.validation, loader);
     if (splits.test) plan.test = std::make_shared<data::Loader>(splits.test, loader);

@@ -20,6 +20,7 @@ struct CompileOptions {
         false; ///< batches of random numbers in the described shapes instead of the data (bench)
     bool program =
         false; ///< steps, evaluation and prediction are recorded and replayed, where they can be
+    bool autocast = false; ///< products and convolutions in bfloat16, weights in float32
     /// Called while datasets are opened: what is done, fraction 0..1; returns false to cancel.
     std::function<bool(const std::string&, double)> progress{};
     std::function<void(const data::Splits&)> opened{}; ///< called with the run's data

@@ -13,6 +13,12 @@
 
 #include "engine/nn/module.h"
 
+namespace wiregrad::data {
+struct Picture;
+class SampleRandom;
+using Transform = std::function<void(Picture&, SampleRandom&)>;
+} // namespace wiregrad::data
+
 namespace wiregrad::graph {
 
 /// A parameter's value. Int lists hold kernel sizes, strides, shapes.
@@ -124,6 +130,9 @@ struct NodeType {
     /// Of a Metric that is no ratio of two sums: makes the value of all numbers of the module's
     /// first output, summed over the batches, followed by the sum of its second.
     std::function<std::function<double(const std::vector<double>&)>(const BuildContext&)> finish{};
+    /// Of a node that changes samples while they are read for training: what it does to one. Its
+    /// module is what validation, prediction and export do in its place.
+    std::function<data::Transform(const BuildContext&)> transform{};
     /// PyTorch source of this node, given the same context. Null: no counterpart.
     std::function<Emitted(const BuildContext&)> pytorch{};
     std::vector<Migration> migrations{};

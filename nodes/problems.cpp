@@ -129,6 +129,19 @@ class Finder {
             }
         }
         if (inferred.facts.known) look_at_meaning(id, inferred);
+        if (inferred.facts.known && type.transform) look_at_transform(severity, id, inferred);
+    }
+
+    /// Transforms run while samples are read, before any layer.
+    void look_at_transform(Severity severity, const std::string& id, const Inferred& inferred) {
+        const Inferred& from = inference_.at(inferred.sources[0].node);
+        if (from.type && (from.type->role == Role::Dataset || from.type->role == Role::Input ||
+                          from.type->transform))
+            return;
+        add(severity, "transform-place", id, inferred.type->inputs[0].id, "",
+            fmt::format("{} changes samples while they are read: only other transforms may stand "
+                        "between it and the dataset, {} is a layer",
+                        title_of(*inferred.node), from.node->id));
     }
 
     /// What a node inside needs and a group's own input does not get: said once, at the group.
@@ -191,6 +204,7 @@ class Finder {
         if (dataset.type && dataset.type->role == Role::Dataset && target.output == 1 &&
             dataset.fields.size() > 1)
             classes = dataset.fields[1].classes;
+        look_at_ignored(id, inferred);
         if (inferred.type->id == "CrossEntropyLoss") {
             const std::int64_t scores = inferred.inputs[0].shape[1];
             if (classes > scores)
@@ -218,6 +232,27 @@ class Finder {
                     fmt::format("{} takes scores and does the sigmoid itself: with {} before it, "
                                 "training is slow and weak",
                                 id, input.node->id));
+        }
+    }
+
+    /// Labels that a loss leaves out count as wrong for a metric that does not know of it.
+    void look_at_ignored(const std::string& id, const Inferred& loss) {
+        const auto ignored_by = [](const Inferred& inferred) -> const std::int64_t* {
+            const auto it = inferred.node->params.find("ignore_index");
+            return it == inferred.node->params.end() ? nullptr
+                                                     : std::get_if<std::int64_t>(&it->second);
+        };
+        const std::int64_t* ignored = ignored_by(loss);
+        if (!ignored || *ignored < 0) return;
+        for (const auto& [other, metric] : inference_.nodes) {
+            if (!active(metric, Role::Metric) || metric.sources.size() < 2 ||
+                metric.sources[1].node != loss.sources[1].node ||
+                metric.sources[1].output != loss.sources[1].output)
+                continue;
+            const std::int64_t* counted = ignored_by(metric);
+            if (counted && *counted != *ignored)
+                add(Severity::Warning, "ignored-label", other, "", "ignore_index",
+                    fmt::format("{} ignores label {}, {} counts it", id, *ignored, other));
         }
     }
 

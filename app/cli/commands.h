@@ -32,6 +32,7 @@ struct TrainOptions {
     std::string out; ///< folder of weights and checkpoint; empty: the project's
     bool resume = false;
     bool program = true; ///< the step recorded and optimised instead of op by op
+    bool autocast = false; ///< products and convolutions in bfloat16; not recorded
 };
 int train(const TrainOptions& options);
 

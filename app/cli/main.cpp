@@ -67,6 +67,8 @@ int run(int argc, char** argv) {
     train_command->add_flag("--program,!--no-program", train_options.program,
                             "Record the step once, optimise it and replay it (as it is by "
                             "default), or compute it op by op");
+    train_command->add_flag("--autocast", train_options.autocast,
+                            "Products and convolutions in bfloat16; weights stay in float32");
 
     EvalOptions eval_options;
     CLI::App* eval_command =

@@ -259,7 +259,8 @@ int train(const TrainOptions& options) {
 
     graph::CompileOptions compile_options;
     compile_options.threads = options.threads;
-    compile_options.program = options.program;
+    compile_options.program = options.program && !options.autocast;
+    compile_options.autocast = options.autocast;
     compile_options.progress = [](const std::string&, double) { return !interrupted(); };
     catch_interrupts();
     train::TrainPlan plan = graph::compile(graph, compile_options);

@@ -217,10 +217,14 @@ Column column_of(const Tensor& tensor) {
         const auto* bytes = static_cast<const std::byte*>(whole.raw());
         return {whole.dtype(), {bytes, bytes + whole.nbytes()}};
     }
-    const DType target = is_integral(whole.dtype()) ? DType::Int64 : DType::Float32;
+    const bool counts = is_integral(whole.dtype()) || whole.dtype() == DType::Bool;
+    const DType target = counts ? DType::Int64 : DType::Float32;
     Column column{target, std::vector<std::byte>(count * size_of(target))};
     if (whole.dtype() == DType::Int32) {
         const auto* from = whole.data<std::int32_t>();
+        std::copy(from, from + count, column.values<std::int64_t>().begin());
+    } else if (whole.dtype() == DType::Bool) {
+        const auto* from = whole.data<bool>();
         std::copy(from, from + count, column.values<std::int64_t>().begin());
     } else if (whole.dtype() == DType::Float64) {
         const auto* from = whole.data<double>();
@@ -320,6 +324,7 @@ Input make_y(const Tensor& tensor, const Field& x, const DatasetSpec& spec, std:
     const bool mask = x.kind == FieldKind::Image && field.shape.size() >= 2 &&
                       x.shape.size() == 3 && numel(field.shape) == x.shape[1] * x.shape[2] &&
                       field.shape.back() == x.shape[2];
+    if (tensor.dtype() == DType::Bool && classes == 0) classes = 2; // also where all are true
     if (column.stored == DType::Int64 && (mask || (one && !spec.regression))) {
         classes = count_classes(column.values<std::int64_t>(), classes, where);
         field = label_field(classes);

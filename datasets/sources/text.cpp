@@ -1,4 +1,5 @@
-// A text as characters: windows of them, and the character behind each as what is to be predicted.
+// A text as tokens (characters, bytes or byte pairs): windows of them, and the token behind each as
+// what is to be predicted.
 // Training, validation and test are stretches of the text, in this order, so that no window reaches
 // into another part.
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include "datasets/random.h"
 #include "datasets/sources/source.h"
 #include "datasets/sources/tales.h"
+#include "datasets/tokens.h"
 #include "engine/core/error.h"
 
 namespace wiregrad::data {
@@ -22,12 +24,30 @@ constexpr std::size_t kMostCharacters = 4096;
 
 struct Text {
     std::vector<std::uint16_t> tokens;
-    std::vector<std::string> characters; ///< by token, in code point order
+    std::vector<std::string> characters; ///< by token; characters in code point order
+    bool bytes = false;                  ///< tokens are bytes and these pairs of them
+    std::vector<TokenPair> pairs;
 };
 
+/// A text as bytes or byte pairs. `sample`: what the pairs are learned from.
+Text byte_text(std::string_view content, std::string_view sample, const DatasetSpec& spec) {
+    Text text;
+    text.bytes = true;
+    if (spec.tokens == TokenKind::Pairs) text.pairs = learn_pairs(sample, spec.vocabulary);
+    text.characters = byte_token_names(text.pairs);
+    for (const std::int32_t token : encode_bytes(content, text.pairs))
+        text.tokens.push_back(static_cast<std::uint16_t>(token));
+    return text;
+}
+
 /// Splits UTF-8 into characters; throws FileError at a byte that is none.
-Text read_text(const std::string& path) {
+Text read_text(const DatasetSpec& spec) {
+    const std::string& path = spec.path;
     const std::vector<std::byte> bytes = FileBytes(path).take_all(kLargestText);
+    if (spec.tokens != TokenKind::Characters) {
+        const std::string_view content(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+        return byte_text(content, content, spec);
+    }
     const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
     std::size_t at =
         bytes.size() >= 3 && data[0] == 0xEF && data[1] == 0xBB && data[2] == 0xBF ? 3 : 0;
@@ -89,7 +109,9 @@ std::vector<Field> fields_of(const Text& text, std::int64_t window) {
                   .kind = FieldKind::Tokens,
                   .class_names = text.characters,
                   .classes = classes,
-                  .max = static_cast<double>(classes - 1)};
+                  .max = static_cast<double>(classes - 1),
+                  .bytes = text.bytes,
+                  .pairs = text.pairs};
     Field y = x;
     y.name = "y";
     return {x, y};
@@ -130,13 +152,13 @@ class Windows : public Dataset {
 } // namespace
 
 std::vector<Field> describe_text(const DatasetSpec& spec) {
-    return fields_of(read_text(spec.path), spec.window);
+    return fields_of(read_text(spec), spec.window);
 }
 
 Parts open_text(const Opening& opening) {
     const DatasetSpec& spec = opening.spec;
     opening.report("Reading the text", 0);
-    const auto text = std::make_shared<Text>(read_text(spec.path));
+    const auto text = std::make_shared<Text>(read_text(spec));
     const double count = static_cast<double>(text->tokens.size());
     const auto test_begin = static_cast<std::size_t>(count * (1 - spec.test_fraction));
     const auto validation_begin =
@@ -144,7 +166,7 @@ Parts open_text(const Opening& opening) {
     const auto stretch = [&](std::size_t begin, std::size_t end, const char* name) {
         auto part = std::make_shared<Windows>(text, begin, end, spec.window);
         if (part->size() == 0)
-            throw DataError(fmt::format("the {} part of the text has {} characters, too few for a "
+            throw DataError(fmt::format("the {} part of the text has {} tokens, too few for a "
                                         "window of {} and the next one",
                                         name, end - begin, spec.window),
                             spec.path);
@@ -159,8 +181,20 @@ Parts open_text(const Opening& opening) {
 
 namespace {
 
-/// Tales as tokens of the fixed alphabet.
+/// Tales as tokens of the fixed alphabet, or of bytes.
 Text tokens_of_tales(const DatasetSpec& spec, std::uint32_t stream, std::int64_t windows) {
+    if (spec.tokens != TokenKind::Characters) {
+        constexpr std::size_t kSample = 1 << 16; // pairs are learned from so much of the tales
+        const auto wanted = static_cast<std::size_t>(windows > 0 ? windows * spec.window + 1 : 0);
+        const std::string sample = tell_tales(spec.seed, stream::kTrain, kSample);
+        for (std::size_t length = 4 * wanted;; length *= 2) { // a token has several characters
+            Text text =
+                byte_text(wanted > 0 ? tell_tales(spec.seed, stream, length) : "", sample, spec);
+            if (text.tokens.size() < wanted) continue;
+            text.tokens.resize(wanted);
+            return text;
+        }
+    }
     Text text;
     const std::string& alphabet = tale_alphabet();
     for (const char c : alphabet)

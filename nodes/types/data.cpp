@@ -77,7 +77,9 @@ NodeType dataset() {
                  [](const Params& params) { return !generated(params); }),
         choice_param(
             "normalize", "Normalize", "none",
-            {{"none", "As they are (images 0 to 1)"}, {"standardize", "Mean 0, deviation 1"}},
+            {{"none", "As they are (images 0 to 1)"},
+             {"standardize", "Mean 0, deviation 1"},
+             {"minmax", "0 to 1"}},
             "Shift and scale the samples. The numbers are measured on the training samples only."),
         shown_if(text_param("label_column", "Label column",
                             "CSV: name, or number counted from 1, of the column to predict. Empty: "
@@ -95,11 +97,63 @@ NodeType dataset() {
         shown_if(bool_param("grey", "Grey", false,
                             "Image folders: one channel instead of red, green and blue."),
                  from_file),
+        later(shown_if(int_param("window", "Window", 64, 1, 65536,
+                                 "Text: how many tokens a sample has; for each, the one behind it "
+                                 "is to be predicted."),
+                       is_text)),
         later(shown_if(
-            int_param("window", "Window", 64, 1, 65536,
-                      "Text: how many characters a sample has; for each, the one behind it "
-                      "is to be predicted."),
+            choice_param(
+                "tokens", "Tokens", "characters",
+                {{"characters", "Characters"}, {"bytes", "Bytes"}, {"pairs", "Byte pairs"}},
+                "Text: what one number stands for. Byte pairs are learned from "
+                "the text: frequent pieces of words become one token."),
             is_text)),
+        later(shown_if(int_param("vocabulary", "Vocabulary", 512, 256, 65536,
+                                 "Text of byte pairs: how many tokens there are at most; the first "
+                                 "256 are bytes."),
+                       [](const Params& params) {
+                           return is_text(params) && text_of(params, "tokens") == "pairs";
+                       })),
+        later(shown_if(choice_param("missing", "Empty cells", "refuse",
+                                    {{"refuse", "Are an error"}, {"drop", "Leave out their rows"}},
+                                    "CSV: what is done with rows where a value is missing."),
+                       from_file)),
+        later(shown_if(text_param("x_name", "Name of x",
+                                  "HDF5, NPZ and folders of NPY: the array with the samples. "
+                                  "Empty: x, images, data or features."),
+                       from_file)),
+        later(shown_if(text_param("y_name", "Name of y",
+                                  "HDF5, NPZ and folders of NPY: the array to predict; - for none. "
+                                  "Empty: y, labels or targets."),
+                       from_file)),
+        later(shown_if(int_param("classes", "Classes", 0, 0, 1000000,
+                                 "How many classes there are. 0: as many as are found."),
+                       from_file)),
+        later(
+            int_param("folds", "Folds", 0, 0, 1000,
+                      "Cross-validation: the samples that are not for testing are cut into so "
+                      "many equal parts, and one of them is the validation part. 0: by fraction.")),
+        later(shown_if(int_param("fold", "Fold", 0, 0, 999,
+                                 "Which of the parts is for validation, counted from 0."),
+                       [](const Params& params) {
+                           const auto it = params.find("folds");
+                           const auto* folds = it == params.end()
+                                                   ? nullptr
+                                                   : std::get_if<std::int64_t>(&it->second);
+                           return folds && *folds > 0;
+                       })),
+        later(bool_param("drop_last", "Drop the last batch", false,
+                         "Leave out the last batch of an epoch where it is smaller than the "
+                         "others; BatchNorm cannot learn from a batch of one sample.")),
+    };
+    type.check = [](const Params& params) -> std::string {
+        const auto folds = std::get<std::int64_t>(params.at("folds")),
+                   fold = std::get<std::int64_t>(params.at("fold"));
+        if (folds == 1) return "folds must be 0, or 2 and more, got 1";
+        if (folds > 1 && fold >= folds)
+            return "fold must be below folds, got " + std::to_string(fold) + " of " +
+                   std::to_string(folds);
+        return "";
     };
     return type;
 }

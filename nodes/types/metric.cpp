@@ -37,7 +37,9 @@ NodeType accuracy() {
                PortKind::Labels);
     type.params = {real_param("threshold", "Threshold", 0, -1e6, 1e6,
                               "For networks with one output: above it the answer is class 1. 0 for "
-                              "scores, 0.5 behind a Sigmoid.")};
+                              "scores, 0.5 behind a Sigmoid."),
+                   later(int_param("ignore_index", "Ignored label", -100, -1000000, 1000000,
+                                   "Places with this label do not count."))};
     type.build = [](const BuildContext& context) {
         need_floating(context, "Accuracy");
         const Shape& input = context.inputs[0].shape;
@@ -51,24 +53,29 @@ NodeType accuracy() {
         if (!choose && numel(input) != numel(target.shape))
             throw ShapeError(fmt::format("Accuracy: scores {} do not fit labels {}", input.str(),
                                          target.shape.str()));
-        return make_function([choose, threshold = context.real("threshold")](
+        return make_function([choose, threshold = context.real("threshold"),
+                              ignored = static_cast<double>(context.integer("ignore_index"))](
                                  std::span<const Tensor> xs, const nn::ForwardContext&) {
             const Tensor& labels = xs[1];
+            const Tensor counted = ne(labels, ignored);
             const Tensor said =
                 choose ? argmax(xs[0], 1)
                        : reshape(to(gt(xs[0], Tensor::full(Shape{}, threshold, xs[0].dtype())),
                                     DType::Int64),
                                  labels.shape());
-            return Tensors{sum(to(eq(said, labels), DType::Float64)), count_of(labels.numel())};
+            return Tensors{sum(to(logical_and(eq(said, labels), counted), DType::Float64)),
+                           sum(to(counted, DType::Float64))};
         });
     };
     type.pytorch = [](const BuildContext& context) {
         const Shape& input = context.inputs[0].shape;
+        const std::string ignored = py(context.integer("ignore_index"));
         if (input.size() >= 2 && input[1] > 1)
-            return Emitted{"", "({0}.argmax(1) == {1}).float().mean()"};
-        return Emitted{
-            "", fmt::format("(({{0}} > {}).long().reshape({{1}}.shape) == {{1}}).float().mean()",
-                            py(context.real("threshold")))};
+            return Emitted{
+                "", fmt::format("({{0}}.argmax(1) == {{1}})[{{1}} != {}].float().mean()", ignored)};
+        return Emitted{"", fmt::format("(({{0}} > {}).long().reshape({{1}}.shape) == {{1}})"
+                                       "[{{1}} != {}].float().mean()",
+                                       py(context.real("threshold")), ignored)};
     };
     return type;
 }
@@ -503,6 +510,80 @@ NodeType psnr() {
     return type;
 }
 
+NodeType ssim() {
+    NodeType type = metric(
+        "StructuralSimilarity",
+        "mean of (2 m n + c1)(2 cov + c2) / ((m^2 + n^2 + c1)(var + var' + c2)), c = (k range)^2",
+        {"ssim", "picture quality", "structure"},
+        "How alike two pictures look: light, contrast and structure of small parts are compared. 1 "
+        "is the same picture.",
+        PortKind::Tensor);
+    type.params = {rate_param("data_range", "Range", 1, 1e6,
+                              "From the darkest to the brightest that there can be."),
+                   int_param("kernel_size", "Window", 11, 1, 101,
+                             "Pixels a side of the parts that are compared."),
+                   real_param("sigma", "Deviation", 1.5, 0.01, 100,
+                              "How fast pixels count less away from the middle of a part.")};
+    type.build = [](const BuildContext& context) {
+        need_floating(context, "StructuralSimilarity");
+        need_rank(context, 4, "StructuralSimilarity", "N × C × H × W");
+        const Target target = fit_target(context, "StructuralSimilarity");
+        const Shape& shape = context.inputs[0].shape;
+        const std::int64_t size = context.integer("kernel_size");
+        if (size > shape[2] || size > shape[3])
+            throw ShapeError(fmt::format("StructuralSimilarity: a window of {} does not fit into "
+                                         "{} × {} pixels",
+                                         size, shape[2], shape[3]));
+        std::vector<double> bell, window;
+        double sum_of_bell = 0;
+        for (std::int64_t i = 0; i < size; ++i) {
+            const double x = (static_cast<double>(i) - static_cast<double>(size - 1) / 2) /
+                             context.real("sigma");
+            bell.push_back(std::exp(-0.5 * x * x));
+            sum_of_bell += bell.back();
+        }
+        for (std::int64_t c = 0; c < shape[1]; ++c)
+            for (const double a : bell)
+                for (const double b : bell)
+                    window.push_back(a * b / (sum_of_bell * sum_of_bell));
+        const double range = context.real("data_range");
+        return make_function([=](std::span<const Tensor> xs, const nn::ForwardContext&) {
+            const Tensor weight =
+                to(Tensor::from(window, Shape{shape[1], 1, size, size}), xs[0].dtype());
+            ConvOptions options;
+            options.groups = shape[1];
+            const auto local = [&](const Tensor& x) { return conv2d(x, weight, {}, options); };
+            const Tensor &x = xs[0], y = target.apply(xs[1], xs[0].dtype());
+            const Tensor m = local(x), n = local(y), mn = mul(m, n), mm = square(m), nn = square(n);
+            const Tensor cov = sub(local(mul(x, y)), mn);
+            const Tensor spread =
+                add(sub(local(square(x)), mm), sub(local(square(y)), nn)); // both variances
+            const double c1 = 1e-4 * range * range, c2 = 9e-4 * range * range;
+            const Tensor alike = div(mul(add(mul(mn, 2.0), c1), add(mul(cov, 2.0), c2)),
+                                     mul(add(add(mm, nn), c1), add(spread, c2)));
+            const Tensor each = mean(to(alike, DType::Float64), {1, 2, 3});
+            return Tensors{sum(each), count_of(shape[0])};
+        });
+    };
+    type.pytorch = [](const BuildContext& context) {
+        const double range = context.real("data_range");
+        const std::string y = fit_target(context, "StructuralSimilarity").python("{1}");
+        return Emitted{
+            "",
+            fmt::format("(lambda x, y, g: (lambda w: (lambda f: (lambda m, n, v, u, c: (((2 * m * "
+                        "n + {0}) * (2 * (c - m * n) + {1})) / ((m ** 2 + n ** 2 + {0}) * (v - m "
+                        "** 2 + u - n ** 2 + {1}))).mean())(f(x), f(y), f(x * x), f(y * y), f(x * "
+                        "y)))(lambda t: F.conv2d(t, w, groups=t.shape[1])))((g[:, None] * g / "
+                        "g.sum() ** 2).to(x).expand(x.shape[1], 1, -1, -1)))({{0}}, {2}, "
+                        "torch.exp(-0.5 * ((torch.arange({3}) - {4}) / {5}) ** 2))",
+                        py(1e-4 * range * range), py(9e-4 * range * range), y,
+                        context.integer("kernel_size"),
+                        py(static_cast<double>(context.integer("kernel_size") - 1) / 2),
+                        py(context.real("sigma")))};
+    };
+    return type;
+}
+
 } // namespace
 
 std::vector<NodeType> metric_types() {
@@ -572,7 +653,8 @@ std::vector<NodeType> metric_types() {
                      "1000).long().clamp(max=999), y)"),
         calibration_error(),
         perplexity(),
-        psnr()};
+        psnr(),
+        ssim()};
 }
 
 } // namespace wiregrad::graph::types

@@ -10,6 +10,7 @@
 namespace wiregrad::graph::types {
 
 std::vector<NodeType> data_types();          // Dataset, Input
+std::vector<NodeType> transform_types();     // RandomCrop, ColorJitter, Normalize ... OneHot
 std::vector<NodeType> layer_types();         // Linear, Embedding, Dropout, Identity
 std::vector<NodeType> sequence_types();      // RNN, LSTM, GRU, MultiheadAttention ...
 std::vector<NodeType> convolution_types();   // Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
@@ -30,9 +31,10 @@ NodeType formula_type(); // in the family of mathematics
 using Family = std::vector<NodeType> (*)();
 inline std::span<const Family> families() {
     static constexpr Family kFamilies[] = {
-        data_types,          layer_types,      sequence_types,  convolution_types, pooling_types,
-        normalization_types, activation_types, shape_types,     resize_types,      math_types,
-        loss_types,          metric_types,     optimizer_types, group_types,       note_types};
+        data_types,        transform_types, layer_types,         sequence_types,
+        convolution_types, pooling_types,   normalization_types, activation_types,
+        shape_types,       resize_types,    math_types,          loss_types,
+        metric_types,      optimizer_types, group_types,         note_types};
     return kFamilies;
 }
 

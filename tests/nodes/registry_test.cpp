@@ -443,6 +443,52 @@ std::vector<Case> cases() {
         {"CircularPad2d", {{"padding", list({1, 2, 0, 3})}}, {picture}},
         {"CircularPad3d", {}, {{2, 2, 3, 4, 3}}},
     };
+    const Shape small{2, 3, 5, 4}, places{2, 3, 6, 2};
+    all.insert(
+        all.end(),
+        {{"GridSample", {}, {small, places}, -1, 0, true, -1.3, 1.3},
+         {"GridSample",
+          {{"mode", "bicubic"}, {"padding_mode", "border"}},
+          {small, places},
+          -1,
+          0,
+          true,
+          -1.3,
+          1.3},
+         {"GridSample", {{"padding_mode", "reflection"}, {"align_corners", true}}, {small, places}},
+         {"AffineGrid", {{"size", list({4, 3})}}, {rows}},
+         {"AffineGrid", {{"align_corners", true}}, {{2, 2, 3}}},
+         {"RFFT", {}, {{3, 7}}},
+         {"RFFT", {{"dim", whole(1)}, {"norm", "ortho"}}, {{2, 8, 3}}},
+         {"IRFFT", {}, {{3, 5, 2}}},
+         {"IRFFT", {{"n", whole(7)}, {"norm", "forward"}, {"dim", whole(1)}}, {{2, 4, 3, 2}}}});
+    const std::vector<Case> transforms = {
+        {"Resize", {{"size", list({4, 9})}}, {picture}},
+        {"CenterCrop", {{"size", list({5, 8})}}, {picture}},
+        {"Normalize", {}, {picture}},
+        {"Normalize", {{"mean", "0.1, 0.2, 0.3, 0.4"}, {"std", "0.5"}}, {picture}},
+        {"Normalize", {{"mean", "-1"}, {"std", "2, 3, 4, 5, 6, 7"}}, {rows}},
+        {"Grayscale", {}, {{2, 3, 4, 5}}},
+        {"Grayscale", {{"num_output_channels", "3"}}, {{2, 3, 4, 5}}},
+        {"RandomCrop", {{"size", list({5})}}, {picture}},
+        {"RandomResizedCrop", {{"size", list({5, 3})}}, {picture}},
+        {"OneHot", {{"num_classes", whole(5)}}, {{3, 4}}, 0, 5},
+        {"Accuracy", {{"ignore_index", whole(2)}}, {{9, 4}, {9}}, 1, 4},
+        {"StructuralSimilarity",
+         {{"kernel_size", whole(3)}},
+         {picture, picture},
+         -1,
+         0,
+         true,
+         0,
+         1}};
+    std::set<std::string> sized;
+    for (const Case& one : transforms) {
+        all.push_back(one);
+        sized.insert(one.type);
+    }
+    for (const NodeType& type : node_types())
+        if (type.transform && !sized.contains(type.id)) all.push_back({type.id, {}, {picture}});
     for (const Case& one : vocabulary())
         all.push_back(one);
     // Softmax2d wants pictures; RReLU draws its own slopes while it trains.
