@@ -15,6 +15,8 @@
 namespace wiregrad {
 namespace {
 
+using heavy::message_of;
+
 Tensor ramp(const Shape& shape, double step) {
     std::vector<double> values(static_cast<std::size_t>(numel(shape)));
     for (std::size_t i = 0; i < values.size(); ++i)

@@ -5,18 +5,16 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include <fmt/core.h>
 
 #include "engine/autograd/tape.h"
 #include "engine/core/error.h"
-#include "engine/core/memory.h"
-#include "engine/io/hdf5.h"
 #include "engine/op/ops.h"
 #include "nodes/node_type.h"
 #include "tests/nodes/torch.h"
@@ -69,7 +67,6 @@ bool translated(const std::string& name, const json& value, const NodeType& type
         params.at(name) = std::string(value == 1 ? "one" : "channels");
         return true;
     }
-    if (name == "normalized" || name == "mode") return false;
     return false;
 }
 
@@ -91,14 +88,17 @@ Params params_of(const NodeType& type, const json& arguments) {
     return params;
 }
 
+/// How many tolerances apart: those of float64, or of float32 where the node computes in it.
 double apart(const Tensor& mine, const Tensor& theirs) {
+    const bool single = mine.dtype() == DType::Float32;
+    const double rtol = single ? 1.3e-6 : 1e-7, atol = single ? 1e-5 : 1e-7;
     if (mine.numel() != theirs.numel()) return INFINITY;
     const auto a = mine.to_vector(), b = theirs.to_vector();
     double worst = 0;
     for (std::size_t i = 0; i < a.size(); ++i) {
         if (std::isnan(a[i]) && std::isnan(b[i])) continue;
         if (a[i] == b[i]) continue;
-        const double away = std::abs(a[i] - b[i]) / (1e-7 + 1e-7 * std::abs(b[i]));
+        const double away = std::abs(a[i] - b[i]) / (atol + rtol * std::abs(b[i]));
         worst = std::isnan(away) ? INFINITY : std::max(worst, away);
     }
     return worst;
@@ -112,14 +112,23 @@ Tensor cosines(const Tensor& like) {
 }
 
 /// What differs; empty: nothing.
-std::string compare(const json& one, std::map<std::string, Tensor>& tensors) {
+std::string compare(const json& one, const std::string& numbers) {
     const std::string name = one.at("type");
     const NodeType* type = find_type(name);
     if (!type || !type->build) throw Skip{"no node " + name};
     const auto at = [&](const std::string& kind, std::size_t i) {
-        const auto found =
-            tensors.find(fmt::format("{}/{}/{}", one.at("number").get<int>(), kind, i));
-        return found == tensors.end() ? Tensor() : found->second;
+        const json& all = one.at("tensors");
+        const auto found = all.find(fmt::format("{}/{}", kind, i));
+        if (found == all.end()) return Tensor();
+        Shape shape;
+        for (const json& size : (*found)[1])
+            shape.push_back(size.get<std::int64_t>());
+        const DType dtype = (*found)[0] == "float64" ? DType::Float64 : DType::Int64;
+        Tensor tensor = Tensor::empty(shape, dtype);
+        const auto offset = (*found)[2].get<std::size_t>();
+        if (offset + tensor.nbytes() > numbers.size()) throw std::runtime_error("too few numbers");
+        std::memcpy(tensor.raw_mut(), numbers.data() + offset, tensor.nbytes());
+        return tensor;
     };
     const Params params = params_of(*type, one.at("arguments"));
     if (type->check)
@@ -144,6 +153,9 @@ std::string compare(const json& one, std::map<std::string, Tensor>& tensors) {
         const bool rank = error.text().find("-D") != std::string::npos;
         if (rank || what.find("no_batch_dim") != std::string::npos)
             throw Skip{"without a batch, or of another rank"};
+        if (error.text().find("equal shapes") != std::string::npos ||
+            error.text().find("one shape") != std::string::npos)
+            throw Skip{"inputs of two shapes, which the editor refuses to broadcast"};
         return error.text();
     } catch (const DTypeError& error) {
         throw Skip{"a dtype that the node refuses"};
@@ -205,18 +217,17 @@ std::string compare(const json& one, std::map<std::string, Tensor>& tensors) {
 
 TEST(Modules, of_PyTorchs_own_test_lists_compute_the_same_live) {
     if (!testing::torch_installed()) GTEST_SKIP() << "python3-torch is not installed";
-    const char* kept = std::getenv("WIREGRAD_MODULES"); // a file made before
+    const char* kept = std::getenv("WIREGRAD_MODULES"); // made before
     const std::string path = kept ? kept
                                   : std::filesystem::temp_directory_path() /
-                                        ("wiregrad_modules_" + std::to_string(::getpid()) + ".h5");
-    if (!std::filesystem::exists(path)) {
+                                        ("wiregrad_modules_" + std::to_string(::getpid()));
+    if (!kept) {
         const std::string command = "OPENBLAS_CORETYPE=SkylakeX /usr/bin/python3 '" + source_dir() +
                                     "/tests/nodes/torch_modules.py' '" + path + "' > /dev/null";
         ASSERT_EQ(std::system(command.c_str()), 0);
     }
-    std::map<std::string, Tensor> tensors;
-    for (nn::NamedTensor& one : io::read_hdf5(path).tensors)
-        tensors[one.name] = one.tensor;
+    std::ifstream file(path + ".bin", std::ios::binary);
+    const std::string numbers{std::istreambuf_iterator<char>(file), {}};
     std::ifstream list(path + ".json");
     const json described = json::parse(list);
     struct Row {
@@ -227,7 +238,7 @@ TEST(Modules, of_PyTorchs_own_test_lists_compute_the_same_live) {
     for (const json& one : described.at("cases")) {
         Row& row = rows[one.at("type")];
         try {
-            const std::string wrong = compare(one, tensors);
+            const std::string wrong = compare(one, numbers);
             ++row.run;
             row.passed += wrong.empty() ? 1 : 0;
             EXPECT_EQ(wrong, "") << one.at("name") << " " << one.at("arguments").dump();
@@ -256,7 +267,7 @@ TEST(Modules, of_PyTorchs_own_test_lists_compute_the_same_live) {
     EXPECT_GE(kinds, 70);
     EXPECT_GE(run, 250);
     if (!kept) {
-        std::filesystem::remove(path);
+        std::filesystem::remove(path + ".bin");
         std::filesystem::remove(path + ".json");
     }
 }

@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 """Writes PyTorch's own test instances of its modules with what they compute: for tests/nodes/modules_test.cpp.
 
-    torch_modules.py OUT.h5      and OUT.h5.json
+    torch_modules.py OUT      OUT.bin: numbers as they lie in memory, OUT.json: the instances
 
 The instances are those of torch.testing._internal.common_modules.module_db and common_nn.module_tests; each is run in float64 from
-inputs and weights that were rounded to float32 first. The JSON file lists them: the class, the constructor's
-arguments as the module keeps them with their defaults, training or not, and the names of its weights.
+inputs and weights that were rounded to float32 first. Of each the list has the class,
+the constructor's arguments as the module keeps them with their defaults, training or not, the names of its weights, and of
+its tensors dtype, shape and offset.
 """
 import inspect
 import json
@@ -19,7 +20,6 @@ stand_in.TestCase = unittest.TestCase
 stand_in.ACCEPT = False
 sys.modules.setdefault("expecttest", stand_in)
 
-import h5py
 import numpy as np
 import torch
 from torch import nn
@@ -58,6 +58,8 @@ def arguments(module):
         if name == "bias":
             value = getattr(module, "bias", None)
             value = value if isinstance(value, bool) else value is not None
+        elif name == "p" and isinstance(module, nn.PairwiseDistance):
+            value = module.norm
         elif name == "nhead" and hasattr(module, "self_attn"):
             value = module.self_attn.num_heads
         elif name == "dim_feedforward" and hasattr(module, "linear1"):
@@ -121,7 +123,7 @@ def instances():
 
 def main(path):
     cases, skipped = [], []
-    with h5py.File(path, "w") as file:
+    with open(path + ".bin", "wb") as file:
         for number, (name, make, given, named, training, desc) in enumerate(instances()):
             torch.manual_seed(number)
             what = f"{name} {desc}".strip()
@@ -156,11 +158,13 @@ def main(path):
             live = [(o, torch.cos(torch.arange(o.numel(), dtype=D)).reshape(o.shape)) for o in outs if o.requires_grad]
             leaves = [t for t in flat if t.requires_grad] + list(module.parameters())
             grads = torch.autograd.grad([o for o, _ in live], leaves, [g for _, g in live], allow_unused=True) if live and leaves else []
-            group = file.create_group(str(number))
+            places = {}
 
             def store(kind, index, tensor):
                 array = (tensor.to_dense() if tensor.is_sparse else tensor).detach().numpy()
-                group[f"{kind}/{index}"] = array.astype(np.int64) if array.dtype == bool else array
+                array = np.ascontiguousarray(array.astype(np.int64) if array.dtype == bool else array)
+                places[f"{kind}/{index}"] = [str(array.dtype), list(tensor.shape), file.tell()]
+                file.write(array.tobytes())
 
             for kind, values in (("input", flat), ("output", outs), ("weight", state.values()), ("gradient", grads)):
                 for i, tensor in enumerate(values):
@@ -168,7 +172,7 @@ def main(path):
                         store(kind, i, tensor)
             cases.append({"number": number, "name": what, "type": type(module).__name__, "arguments": arguments(module),
                           "training": module.training, "inputs": len(flat), "outputs": len(outs), "weights": list(state),
-                          "parameters": [k for k, _ in module.named_parameters()], "gradients": len(grads)})
+                          "parameters": [k for k, _ in module.named_parameters()], "gradients": len(grads), "tensors": places})
     with open(path + ".json", "w") as file:
         json.dump({"cases": cases, "skipped": skipped}, file)
     print(len(cases), "instances,", len(skipped), "skipped")
