@@ -31,7 +31,7 @@ struct TrainOptions {
     int threads = 0;
     std::string out; ///< folder of weights and checkpoint; empty: the project's
     bool resume = false;
-    bool program = true; ///< the step recorded and optimised instead of op by op
+    bool program = true;   ///< the step recorded and optimised instead of op by op
     bool autocast = false; ///< products and convolutions in bfloat16; not recorded
 };
 int train(const TrainOptions& options);
