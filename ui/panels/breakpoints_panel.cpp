@@ -67,6 +67,7 @@ QTableWidget* makeTable(const QStringList& titles, const QString& name, QWidget*
     table->setSelectionBehavior(QAbstractItemView::SelectRows);
     table->setEditTriggers(QAbstractItemView::NoEditTriggers);
     table->setWordWrap(false);
+    table->setMinimumWidth(Theme::instance().space(40));
     table->verticalHeader()->setDefaultSectionSize(Theme::instance().space(6));
     table->horizontalHeader()->setHighlightSections(false);
     table->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
@@ -191,6 +192,7 @@ void BreakpointsPanel::Impl::refreshHalt() {
                     QString::fromStdString(line.op), shapeText(line.shape)},
                    now, line.index > halt->at.index ? Token::TextMuted : Token::Text);
         }
+        trail->resizeColumnsToContents();
         trail->selectRow(here);
         trail->scrollToItem(trail->item(here, 0), QAbstractItemView::PositionAtCenter);
     }
@@ -208,8 +210,7 @@ void BreakpointsPanel::Impl::refreshHalt() {
                            : QStringLiteral("–")},
                    records == &halt->outputs, broken ? Token::Error : Token::Text);
         }
-    for (QTableWidget* table : {trail, values})
-        table->resizeColumnsToContents();
+    values->resizeColumnsToContents();
 }
 
 QWidget* BreakpointsPanel::Impl::makeList() {
@@ -382,6 +383,7 @@ BreakpointsPanel::BreakpointsPanel(Document& document, TrainSession& session, QW
     split->setChildrenCollapsible(false);
     row->addWidget(split);
     const Theme& theme = Theme::instance();
+    setMinimumWidth(theme.space(120)); // a window never grows for it
     split->setSizes({theme.space(75), theme.space(160)});
     const auto restyle = [this] {
         QPalette colours = palette();
