@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <mutex>
 #include <thread>
@@ -22,10 +23,11 @@
 namespace wiregrad::cli {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-    return std::chrono::duration<double>(Clock::now() - start).count();
+/// Seconds that have passed, or that all threads of this process have computed.
+double clock_seconds(bool processor) {
+    timespec now{};
+    clock_gettime(processor ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &now);
+    return double(now.tv_sec) + 1e-9 * double(now.tv_nsec);
 }
 
 double median(std::vector<double> values) {
@@ -47,13 +49,13 @@ double peak_rss_mb() {
 class StepTimes : public train::Sink {
   public:
     static constexpr std::int64_t kWarmUp = 5;
-    explicit StepTimes(double budget_seconds, std::int64_t steps)
-        : budget_(budget_seconds), steps_(steps) {}
+    StepTimes(double budget_seconds, std::int64_t steps, bool processor)
+        : budget_(budget_seconds), steps_(steps), processor_(processor) {}
     void on_step(const train::StepRecord& record) override {
-        const auto now = Clock::now();
+        const double now = clock_seconds(processor_);
         const std::lock_guard lock(mutex_);
         if (record.step > kWarmUp) {
-            times_.push_back(std::chrono::duration<double>(now - last_).count());
+            times_.push_back(now - last_);
             spent_ += times_.back();
         }
         last_ = now;
@@ -79,8 +81,9 @@ class StepTimes : public train::Sink {
   private:
     double budget_;
     std::int64_t steps_;
+    bool processor_;
     std::mutex mutex_;
-    Clock::time_point last_{};
+    double last_ = 0;
     std::vector<double> times_;
     double spent_ = 0;
     std::optional<train::DoneRecord> done_;
@@ -90,7 +93,7 @@ std::vector<double> time_training(train::TrainPlan plan, const BenchOptions& opt
     plan.epochs = 1000000000;
     plan.validation = nullptr;
     plan.test = nullptr;
-    auto times = std::make_shared<StepTimes>(2.0, options.steps);
+    auto times = std::make_shared<StepTimes>(2.0, options.steps, options.cpu_time);
     train::Trainer trainer(std::move(plan), times);
     trainer.start();
     while (!times->enough()) {
@@ -115,10 +118,10 @@ std::vector<double> time_inference(train::TrainPlan& plan, const BenchOptions& o
     for (std::size_t i = 0; options.steps > 0 ? std::int64_t(times.size()) < options.steps
                                               : spent < 2.0 || times.size() < 5;
          ++i) {
-        const auto start = Clock::now();
+        const double start = clock_seconds(options.cpu_time);
         model.predict(inputs[i % inputs.size()]);
         if (i >= 5) {
-            times.push_back(seconds_since(start));
+            times.push_back(clock_seconds(options.cpu_time) - start);
             spent += times.back();
         }
     }

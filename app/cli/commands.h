@@ -78,6 +78,7 @@ struct BenchOptions {
     std::int64_t steps = 0; ///< 0: about two seconds' worth
     bool infer = false;
     bool program = true;
+    bool cpu_time = false; ///< processor time instead of time that passes
     bool json = false;
 };
 int bench(const BenchOptions& options);

@@ -143,6 +143,8 @@ int run(int argc, char** argv) {
     bench_command->add_flag("--program,!--no-program", bench_options.program,
                             "Record the step once, optimise it and replay it (as it is by "
                             "default), or compute it op by op");
+    bench_command->add_flag("--cpu-time", bench_options.cpu_time,
+                            "Processor time of all threads, for machines that are busy");
     bench_command->add_flag("--json", bench_options.json, "Print one JSON object a line");
 
     ImportOptions import_options;

@@ -246,6 +246,8 @@ class Cli(unittest.TestCase):
             self.assertGreater(line["ms_per_step_median"], 0)
             self.assertGreaterEqual(line["steps"], 10)
             self.assertGreater(line["peak_rss_mb"], 1)
+        busy = events(run("bench", "--model", "spirals", "--steps", 5, "--cpu-time", "--no-program", "--json"))
+        self.assertGreater(busy[0]["ms_per_step_median"], 0)
 
     def test_predict_reads_rows_arrays_and_pictures(self):
         self.train("iris")
