@@ -639,6 +639,7 @@ ResultsPanel::ResultsPanel(Document& document, TrainSession& session, QWidget* p
     d->headline = new TextLabel({}, Token::Text, 1.0, QFont::DemiBold, page);
     d->headline->setObjectName(QStringLiteral("resultsSummary"));
     d->headline->setMinimumWidth(1);
+    d->headline->setWordWrap(true); // a narrow panel shows it whole
     line->addWidget(d->headline, 1);
     d->classChoice = new QComboBox(page);
     d->classChoice->setObjectName(QStringLiteral("resultsClass"));
