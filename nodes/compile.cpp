@@ -276,6 +276,8 @@ class GraphModel final : public CompiledModel {
         if (shared != flat.shared.end())
             for (const Step& other : steps_)
                 if (other.id == shared->second) step.module = other.module;
+        // What has no weights has nothing to share: each repetition draws masks of its own.
+        if (step.module && step.module->state().empty()) step.module = nullptr;
         if (step.role != Role::Dataset && step.role != Role::Input && !step.module) {
             try {
                 const BuildContext context{node.node->params, node.inputs, node.counts,
@@ -579,7 +581,9 @@ train::TrainPlan compile(const Graph& graph, const CompileOptions& options) {
             drop_last = std::get<bool>(node.node->params.at("drop_last"));
             if (options.random_data) break;
             try {
-                splits = data::open(dataset_spec(graph, *node.node), options.progress);
+                splits = options.data
+                             ? *options.data
+                             : data::open(dataset_spec(graph, *node.node), options.progress);
                 if (options.opened) options.opened(splits);
             } catch (...) {
                 rethrow_at(id);
@@ -628,11 +632,16 @@ train::TrainPlan compile(const Graph& graph, const CompileOptions& options) {
         plan.model = std::move(model);
         return plan;
     }
+    plan.settings = settings_of(graph, inference, splits);
+    if (options.data) {
+        model->take_stages(inference, fields); // the batches have passed through them
+        plan.model = std::move(model);
+        return plan;
+    }
     data::LoaderOptions loader;
     loader.batch_size = training.batch_size;
     loader.seed = training.seed;
     loader.prefetch = options.prefetch ? loader.prefetch : 0;
-    plan.settings = settings_of(graph, inference, splits);
     loader.drop_last = drop_last;
     loader.stages = model->take_stages(inference, fields);
     plan.train = std::make_shared<data::Loader>(splits.train, loader);

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ struct CompileOptions {
     /// Called while datasets are opened: what is done, fraction 0..1; returns false to cancel.
     std::function<bool(const std::string&, double)> progress{};
     std::function<void(const data::Splits&)> opened{}; ///< called with the run's data
+    /// The run's data, opened before: a plan for a run that goes on, without batches of its own.
+    std::optional<data::Splits> data{};
 };
 
 /// The compiled graph.

@@ -502,6 +502,8 @@ struct Applier {
     Edit operator()(const Batch& edit) {
         Batch inverse;
         inverse.label = edit.label;
+        for (const Moved& moved : edit.moved)
+            inverse.moved.push_back({moved.sheet, moved.to, moved.from});
         try {
             for (const Edit& part : edit.edits)
                 inverse.edits.push_back(std::visit(*this, part.what));
@@ -675,7 +677,8 @@ Edit on_sheet(const std::string& sheet, Edit edit) {
     if (auto* batch = std::get_if<Batch>(&edit.what)) {
         // The label says what the gesture was, wherever it happened.
         inside.edits = std::move(batch->edits);
-        if (!batch->label.empty()) return {Batch{{{std::move(inside)}}, std::move(batch->label)}};
+        if (!batch->label.empty() || !batch->moved.empty())
+            return {Batch{{{std::move(inside)}}, std::move(batch->label), std::move(batch->moved)}};
     } else {
         inside.edits.push_back(std::move(edit));
     }

@@ -87,10 +87,16 @@ struct SetTraining {
 struct SetTitle {
     std::string title, description;
 };
+/// A node that goes on elsewhere, as the same one: paths on `sheet`, "fc1" -> "block1.fc1".
+struct Moved {
+    std::string sheet, from, to;
+};
 struct Batch {
     std::vector<Edit> edits;
-    std::string label{}; ///< for the undo history; empty: described by what is in it
-};                       ///< all or nothing
+    std::string label{};        ///< for the undo history; empty: described by what is in it
+    std::vector<Moved> moved{}; ///< nodes removed here that are added elsewhere: they keep their
+                                ///< trained weights
+};                              ///< all or nothing
 
 struct Edit {
     std::variant<AddNode, RemoveNode, Connect, Disconnect, SetParam, Rename, Move, SetMuted,

@@ -59,6 +59,9 @@ class Steps {
         apply(graph_, edit);
         batch_.edits.push_back(std::move(edit));
     }
+    void moved(const std::string& from, const std::string& to) {
+        batch_.moved.push_back({graph_.sheet_id(), from, to});
+    }
     Edit take(std::string label) {
         batch_.label = std::move(label);
         return {std::move(batch_)};
@@ -268,6 +271,8 @@ std::pair<Edit, std::string> group_edit(const Graph& graph, const std::set<std::
                               {std::round((box.left + box.right) / 2), std::round(middle)});
     const std::string group = node.id;
     steps.add({AddNode{std::move(node)}});
+    for (const std::string& inner : nodes)
+        steps.moved(inner, group + "." + inner);
     // Wires that leave stand where they stood, for the order of a Concat's inputs.
     for (const auto& [at, wire] : outer_out)
         steps.add({Connect{
@@ -341,6 +346,9 @@ std::pair<Edit, std::set<std::string>> ungroup_edit(const Graph& graph, const st
                 std::round(group->position.y + node.position.y - (box.top + box.bottom) / 2)};
             renamed[inner] = node.id;
             born.insert(node.id);
+            steps.moved(times > 1 ? fmt::format("{}.{}.{}", id, turn, inner)
+                                  : fmt::format("{}.{}", id, inner),
+                        node.id);
             steps.add({AddNode{std::move(node)}});
         }
         // Where the value at an inner port comes from, through ports of the group.

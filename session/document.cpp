@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "engine/core/error.h"
+#include "nodes/lineage.h"
 #include "nodes/paths.h"
 #include "session/edit_command.h"
 
@@ -91,10 +92,13 @@ bool Document::apply(const graph::Edit& edit, quint64 gesture) {
     if (const auto* batch = std::get_if<graph::Batch>(&edit.what); batch && batch->edits.empty())
         return true;
     if (d->guard)
-        if (const QString reason = d->guard(edit); !reason.isEmpty()) return refuse(reason);
+        if (const QString reason = d->guard({edit, gesture, false}); !reason.isEmpty())
+            return refuse(reason);
     graph::ChangeSet changes;
     std::optional<graph::Edit> inverse;
     QString text;
+    const bool renames = !d->weights.empty() && graph::moves_nodes(edit);
+    const graph::Graph before = renames ? d->graph : graph::Graph();
     try {
         text = QString::fromStdString(graph::describe(edit, d->graph));
         inverse = graph::apply(d->graph, edit, &changes);
@@ -102,8 +106,11 @@ bool Document::apply(const graph::Edit& edit, quint64 gesture) {
         return refuse(QString::fromStdString(error.what()));
     }
     d->lastError.clear();
+    if (renames) renameWeights(before, edit);
     noteChange(changes);
     d->stack.push(new EditCommand(*this, edit, std::move(*inverse), text, gesture));
+    const auto* top = dynamic_cast<const EditCommand*>(d->stack.command(d->stack.index() - 1));
+    emit edited(edit, top ? top->number() : 0);
     emit changed(changes);
     return true;
 }
@@ -121,7 +128,7 @@ bool Document::undo() {
     if (!d->stack.canUndo()) return false;
     const auto* command = dynamic_cast<const EditCommand*>(d->stack.command(d->stack.index() - 1));
     if (d->guard && command)
-        if (const QString reason = d->guard(command->inverse()); !reason.isEmpty())
+        if (const QString reason = d->guard({command->inverse(), 0, true}); !reason.isEmpty())
             return refuse(reason);
     d->stack.undo();
     return true;
@@ -131,7 +138,7 @@ bool Document::redo() {
     if (!d->stack.canRedo()) return false;
     const auto* command = dynamic_cast<const EditCommand*>(d->stack.command(d->stack.index()));
     if (d->guard && command)
-        if (const QString reason = d->guard(command->edit()); !reason.isEmpty())
+        if (const QString reason = d->guard({command->edit(), 0, true}); !reason.isEmpty())
             return refuse(reason);
     d->stack.redo();
     return true;
@@ -141,8 +148,10 @@ void Document::setGuard(Guard guard) {
     d->guard = std::move(guard);
 }
 
-void Document::replay(const graph::Edit& edit) {
+void Document::replay(const graph::Edit& edit, quint64 command) {
     graph::ChangeSet changes;
+    const bool renames = !d->weights.empty() && graph::moves_nodes(edit);
+    const graph::Graph before = renames ? d->graph : graph::Graph();
     try {
         graph::apply(d->graph, edit, &changes);
     } catch (const Error& error) {
@@ -152,9 +161,26 @@ void Document::replay(const graph::Edit& edit) {
         refuse(QString::fromStdString(error.what()));
         return;
     }
+    if (renames) renameWeights(before, edit);
     noteChange(changes);
+    emit edited(edit, command);
     emit changed(changes);
     emit replayed(changes);
+}
+
+void Document::renameWeights(const graph::Graph& before, const graph::Edit& edit) {
+    if (d->weightsHash != graph::graph_hash(before)) return;
+    std::map<std::string, std::string> next; // paths as they were: as they are
+    for (const auto& [path, source] : graph::came_from(before, edit, d->graph))
+        next[source] = path;
+    for (nn::NamedTensor& weight : d->weights)
+        for (std::size_t dot = weight.name.find('.'); dot != std::string::npos;
+             dot = weight.name.find('.', dot + 1))
+            if (const auto it = next.find(weight.name.substr(0, dot)); it != next.end()) {
+                weight.name = it->second + weight.name.substr(dot);
+                break;
+            }
+    d->weightsHash = graph::graph_hash(d->graph);
 }
 
 void Document::noteChange(const graph::ChangeSet& changes) {
@@ -262,8 +288,12 @@ void Document::save(const QString& path) {
 }
 
 void Document::setWeights(std::vector<nn::NamedTensor> weights) {
+    setWeights(std::move(weights), graph::graph_hash(d->graph));
+}
+
+void Document::setWeights(std::vector<nn::NamedTensor> weights, std::string hash) {
     d->weights = std::move(weights);
-    d->weightsHash = d->weights.empty() ? std::string() : graph::graph_hash(d->graph);
+    d->weightsHash = d->weights.empty() ? std::string() : std::move(hash);
     d->unsaved = d->unsaved || !d->weights.empty();
     updateModified();
 }
@@ -356,17 +386,20 @@ graph::Edit asOne(std::map<Place, Placed> edits) {
 EditCommand::EditCommand(Document& document, graph::Edit edit, graph::Edit inverse,
                          const QString& text, quint64 gesture)
     : QUndoCommand(text), document_(document), edit_(std::move(edit)), inverse_(std::move(inverse)),
-      gesture_(gesture) {}
+      gesture_(gesture) {
+    static quint64 last = 0;
+    number_ = ++last;
+}
 
 void EditCommand::undo() {
-    document_.replay(inverse_);
+    document_.replay(inverse_, number_);
 }
 
 void EditCommand::redo() {
     if (applied_) // pushed after it was applied
         applied_ = false;
     else
-        document_.replay(edit_);
+        document_.replay(edit_, number_);
 }
 
 bool EditCommand::mergeWith(const QUndoCommand* other) {

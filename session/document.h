@@ -38,8 +38,14 @@ class Document : public QObject {
     /// Undo and redo that obey the guard; false, with a sentence in lastError(), when it refuses.
     bool undo();
     bool redo();
+    /// A change that is about to happen.
+    struct Intent {
+        const graph::Edit& edit;
+        quint64 gesture = 0;
+        bool replay = false; ///< undo or redo
+    };
     /// Asked before each change: a sentence when it may not happen now (a run goes on), else empty.
-    using Guard = std::function<QString(const graph::Edit&)>;
+    using Guard = std::function<QString(const Intent&)>;
     void setGuard(Guard guard);
 
     // --- file
@@ -55,9 +61,13 @@ class Document : public QObject {
     void adopt(graph::Graph graph, const QString& path);
     /// Weights of the last run, saved with the project. May be empty.
     void setWeights(std::vector<nn::NamedTensor> weights);
+    /// Of another network, by its graph_hash(): saved only when the document is that one again.
+    void setWeights(std::vector<nn::NamedTensor> weights, std::string hash);
     const std::vector<nn::NamedTensor>& weights() const;
 
   signals:
+    /// Before changed(): what was applied, undone or redone; `command` is the undo step's number.
+    void edited(const wiregrad::graph::Edit& edit, quint64 command);
     void changed(const wiregrad::graph::ChangeSet& changes);
     void replayed(const wiregrad::graph::ChangeSet& changes); ///< by undo or redo, after changed()
     void analysed();
@@ -70,7 +80,9 @@ class Document : public QObject {
   private:
     friend class EditCommand;
     bool refuse(const QString& sentence);
-    void replay(const graph::Edit& edit);
+    void replay(const graph::Edit& edit, quint64 command);
+    /// Trained weights go on under their layers' new names.
+    void renameWeights(const graph::Graph& before, const graph::Edit& edit);
     void noteChange(const graph::ChangeSet& changes);
     void replaceGraph(graph::Graph graph, const QString& path);
     void loadWeightsBeside();

@@ -19,11 +19,12 @@ class EditCommand : public QUndoCommand {
     bool mergeWith(const QUndoCommand* other) override;
     const graph::Edit& edit() const { return edit_; }
     const graph::Edit& inverse() const { return inverse_; }
+    quint64 number() const { return number_; } ///< no two commands share one
 
   private:
     Document& document_;
     graph::Edit edit_, inverse_;
-    quint64 gesture_;
+    quint64 gesture_, number_;
     bool applied_ = true;
 };
 

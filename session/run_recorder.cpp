@@ -40,6 +40,17 @@ RunRecorder::RunRecorder(const QString& root, RunInfo info, QObject* parent)
                QString::number(QRandomGenerator::global()->bounded(0x10000), 16);
     info_.folder = root + QLatin1Char('/') + info_.id;
     info_.end = RunEnd::Running;
+    QDir().mkpath(info_.folder);
+    if (writeHead()) {
+        file_.setFileName(info_.folder + QStringLiteral("/journal.log"));
+        file_.open(QIODevice::WriteOnly | QIODevice::Append);
+    }
+    timer_.setInterval(kFlushMs);
+    connect(&timer_, &QTimer::timeout, this, [this] { flush(); });
+    if (file_.isOpen()) timer_.start();
+}
+
+bool RunRecorder::writeHead() const {
     QJsonObject told{{QStringLiteral("format"), 1},
                      {QStringLiteral("started"), info_.started.toString(Qt::ISODateWithMs)},
                      {QStringLiteral("title"), info_.title},
@@ -52,19 +63,22 @@ RunRecorder::RunRecorder(const QString& root, RunInfo info, QObject* parent)
                      {QStringLiteral("graph_hash"), info_.graphHash},
                      {QStringLiteral("data_hash"), info_.dataHash},
                      {QStringLiteral("graph"), QString::fromStdString(info_.graphText)},
+                     {QStringLiteral("edits"), info_.edits},
                      {QStringLiteral("origin"), info_.origin},
                      {QStringLiteral("origin_step"), double(info_.originStep)},
                      {QStringLiteral("owner"), ownerMark()}};
-    QDir().mkpath(info_.folder);
     QSaveFile head(info_.folder + QStringLiteral("/run.json"));
     const QByteArray text = QJsonDocument(told).toJson();
-    if (head.open(QIODevice::WriteOnly) && head.write(text) == text.size() && head.commit()) {
-        file_.setFileName(info_.folder + QStringLiteral("/journal.log"));
-        file_.open(QIODevice::WriteOnly | QIODevice::Append);
-    }
-    timer_.setInterval(kFlushMs);
-    connect(&timer_, &QTimer::timeout, this, [this] { flush(); });
-    if (file_.isOpen()) timer_.start();
+    return head.open(QIODevice::WriteOnly) && head.write(text) == text.size() && head.commit();
+}
+
+void RunRecorder::edited(std::string graphText, const QString& graphHash) {
+    info_.graphText = std::move(graphText);
+    info_.graphHash = graphHash;
+    ++info_.edits;
+    if (!writeHead())
+        emit failed(tr("The edited network of this run could not be recorded in %1.")
+                        .arg(QDir::toNativeSeparators(info_.folder)));
 }
 
 RunRecorder::~RunRecorder() {

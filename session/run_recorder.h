@@ -28,6 +28,8 @@ class RunRecorder : public QObject {
     void digest(const RunDigest& digest);
     void final(const std::string& name, double value);
     void verdict(const QString& sentence);
+    /// The run goes on with another network.
+    void edited(std::string graphText, const QString& graphHash);
     void end(RunEnd end, std::int64_t steps, std::int64_t epochs, double seconds,
              const QString& error);
     void flush();
@@ -37,6 +39,7 @@ class RunRecorder : public QObject {
 
   private:
     void write(const QByteArray& line);
+    bool writeHead() const;
     RunInfo info_;
     QFile file_;
     QTimer timer_;

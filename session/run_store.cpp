@@ -231,6 +231,7 @@ std::optional<RunInfo> RunStore::read(const QString& folder, MetricStore* curves
         info.graphHash = text("graph_hash");
         info.dataHash = text("data_hash");
         info.graphText = text("graph").toStdString();
+        info.edits = int(whole("edits"));
         info.origin = text("origin");
         info.originStep =
             told.contains(QLatin1String("origin_step")) ? whole("origin_step") : std::int64_t(-1);

@@ -45,7 +45,8 @@ struct RunInfo {
     quint64 seed = 0;
     std::int64_t epochs = 0, batchSize = 0, totalSteps = 0;
     QString device, engineVersion, graphHash, dataHash;
-    std::string graphText; ///< the project as it was run
+    std::string graphText; ///< the project as it was run, at its end
+    int edits = 0;         ///< of the network while it ran
     QString origin;        ///< id of the run that this one repeats or goes on from; may be empty
     std::int64_t originStep = -1; ///< -1: it repeats the whole run
 

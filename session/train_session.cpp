@@ -26,7 +26,21 @@ QString durationText(double seconds) {
         .arg(whole / 60 % 60, 2, 10, QLatin1Char('0'));
 }
 
-/// Names of curves: "loss" and the metric's kind where that is clear, else with the node's id.
+/// Of at most some thousand samples, spread over all: equal data give equal text.
+QString hashOf(const train::BatchSource* source) {
+    const auto* loader = dynamic_cast<const data::Loader*>(source);
+    if (!loader) return {};
+    constexpr std::int64_t kMost = 2048;
+    const data::Dataset& dataset = loader->dataset();
+    const std::int64_t size = dataset.size(), count = std::min(size, kMost);
+    std::uint64_t digest = std::uint64_t(size);
+    for (std::int64_t i = 0; i < count; ++i)
+        digest = mixDigest(digest, double(data::content_hash(dataset, i * size / count) >> 11));
+    return QString::number(digest, 16);
+}
+
+} // namespace
+
 std::vector<std::string> curveNames(const graph::Graph& graph, const std::vector<std::string>& ids,
                                     bool losses) {
     std::vector<std::string> names;
@@ -46,24 +60,13 @@ std::vector<std::string> curveNames(const graph::Graph& graph, const std::vector
     return names;
 }
 
-/// Of at most some thousand samples, spread over all: equal data give equal text.
-QString hashOf(const train::BatchSource* source) {
-    const auto* loader = dynamic_cast<const data::Loader*>(source);
-    if (!loader) return {};
-    constexpr std::int64_t kMost = 2048;
-    const data::Dataset& dataset = loader->dataset();
-    const std::int64_t size = dataset.size(), count = std::min(size, kMost);
-    std::uint64_t digest = std::uint64_t(size);
-    for (std::int64_t i = 0; i < count; ++i)
-        digest = mixDigest(digest, double(data::content_hash(dataset, i * size / count) >> 11));
-    return QString::number(digest, 16);
-}
-
-} // namespace
-
 TrainSession::TrainSession(Document& document, QObject* parent)
     : QObject(parent), d(std::make_unique<Impl>(*this, document)) {
-    document.setGuard([this](const graph::Edit& edit) { return d->refusal(edit); });
+    document.setGuard([this](const Document::Intent& intent) { return d->refusal(intent); });
+    d->followTimer.setSingleShot(true);
+    connect(&d->followTimer, &QTimer::timeout, this, [this] { d->follow(); });
+    connect(&document, &Document::edited, this,
+            [this](const graph::Edit& edit, quint64 command) { d->edited(edit, command); });
     connect(&document, &Document::changed, this, [this](const graph::ChangeSet& changes) {
         if (!changes.everything) return;
         // Another project: what was measured belongs to the one before.
@@ -74,7 +77,9 @@ TrainSession::TrainSession(Document& document, QObject* parent)
         d->recorder.reset();
         d->orphaned = isActive();
         d->markers.clear();
-        d->snapshots.reset();
+        d->segments.clear();
+        d->follows = false;
+        d->waitFor({});
         d->data = {};
         d->metrics.clear();
         d->latest.clear();
@@ -96,6 +101,7 @@ TrainSession::TrainSession(Document& document, QObject* parent)
 
 TrainSession::~TrainSession() {
     d->document.setGuard({});
+    if (d->follower.joinable()) d->follower.join();
     if (d->preparation) d->preparation->cancelled = true;
     if (d->preparer.joinable()) d->preparer.join();
     d->worker.clear();
@@ -168,25 +174,6 @@ std::vector<std::string> TrainSession::metricNames() const {
     return d->metricNames;
 }
 
-QString TrainSession::Impl::refusal(const graph::Edit& edit) const {
-    if (!active() || orphaned) return {};
-    const auto free = [](const auto& self, const graph::Edit& e) -> bool {
-        if (const auto* batch = std::get_if<graph::Batch>(&e.what)) {
-            for (const graph::Edit& part : batch->edits)
-                if (!self(self, part)) return false;
-            return true;
-        }
-        return std::holds_alternative<graph::Move>(e.what) ||
-               std::holds_alternative<graph::SetCollapsed>(e.what) ||
-               std::holds_alternative<graph::Rename>(e.what) ||
-               std::holds_alternative<graph::SetTitle>(e.what);
-    };
-    if (free(free, edit)) return {};
-    return TrainSession::tr(
-        "The network is being trained and was not changed. Stop the run first; moving and renaming "
-        "are always possible.");
-}
-
 // --- starting
 
 void TrainSession::start() {
@@ -204,9 +191,10 @@ void TrainSession::Impl::begin(First how, std::optional<RunAgain> what) {
     trained = again ? again->graph : document.graph();
     recorder.reset();
     markers.clear();
-    snapshots.reset();
+    segments.clear();
     data = {};
     lastRate = -1;
+    beginToFollow();
     if (preparer.joinable()) preparer.join();
     worker.waitForDone();
     trainer.reset();
@@ -242,6 +230,7 @@ void TrainSession::Impl::begin(First how, std::optional<RunAgain> what) {
             options.opened = [&result](const data::Splits& splits) {
                 result->fields = splits.fields;
                 result->normalization = splits.normalization;
+                result->splits = splits;
             };
             result->plan = graph::compile(graph, options);
             result->plan->polite = true;
@@ -293,7 +282,9 @@ void TrainSession::Impl::prepared(Prepared result) {
     data = {plan.train, plan.validation, plan.test, std::move(result.fields),
             std::move(result.normalization)};
     plan.bad_numbers = breakpoints.badNumbers();
-    plan.snapshots = snapshots = std::make_shared<train::Snapshots>();
+    splits = std::move(result.splits);
+    plan.snapshots = std::make_shared<train::Snapshots>();
+    segments.push_back({0, trained, plan.snapshots});
     if (again) plan.begin_with = again->moment;
     record(plan, result.dataHash);
     if (recorder) {
@@ -321,6 +312,7 @@ void TrainSession::Impl::prepared(Prepared result) {
         trainer->pause();
     trainer->start();
     clock.wake();
+    followTimer.start(0); // what was edited meanwhile
 }
 
 // --- commands
@@ -484,10 +476,12 @@ void TrainSession::Impl::end(const train::DoneRecord& done) {
         trainer->wait();
         // Before its first step a run has trained nothing: weights of an earlier one stay. And a
         // run of another graph (an old one, again) is no run of this document.
-        if (done.steps > 0 &&
-            (!again || graph::graph_hash(trained) == graph::graph_hash(document.graph())))
-            document.setWeights(trainer->model().module().state());
+        const bool same = graph::graph_hash(trained) == graph::graph_hash(document.graph());
+        if (done.steps > 0 && (same || follows))
+            document.setWeights(trainer->model().module().state(), graph::graph_hash(trained));
     }
+    followTimer.stop();
+    waitFor({});
     test = done.test;
     error = QString::fromStdString(done.error);
     errorNode = QString::fromStdString(done.error_node);

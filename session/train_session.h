@@ -4,6 +4,7 @@
 
 #include <QObject>
 #include <QString>
+#include <QStringList>
 
 #include <functional>
 #include <memory>
@@ -63,6 +64,15 @@ class TrainSession : public QObject {
     void stepEpoch();
     void stop();
 
+    // --- edits while it runs: each is applied at a step boundary, or refused with the reason
+    /// Asked before an edit that costs the run something it has learned, with a sentence for each
+    /// loss; false: the edit does not happen. None: nobody is asked.
+    using Ask = std::function<bool(const QStringList& losses)>;
+    void setAsk(Ask ask);
+    /// Why the run goes on with the network as it was: the document's cannot run yet. Empty: it is
+    /// trained as it stands there.
+    QString waitsFor() const;
+
     // --- probes: subscribe while something looks at a value; the newest record wins
     int subscribe(const ProbeRequest& request); ///< a handle
     void unsubscribe(int handle);
@@ -121,6 +131,8 @@ class TrainSession : public QObject {
     void probesArrived(); ///< some latest() changed
     void halted();        ///< halt() changed
     void epochFinished(const wiregrad::train::EpochRecord& epoch);
+    /// The run goes on with the network as it is now, or says why not: see waitsFor().
+    void followed();
     void travelled(); ///< arrived, came back, or failed with a logged sentence
     void finished();  ///< after Finished, Stopped or Failed; final values are in metrics()
     void logged(const QString& line);

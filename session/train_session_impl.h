@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QThreadPool>
+#include <QTimer>
 
 #include <atomic>
 #include <map>
@@ -11,6 +12,7 @@
 #include <tuple>
 
 #include "engine/train/snapshots.h"
+#include "nodes/transplant.h"
 #include "session/frame_clock.h"
 #include "session/run_recorder.h"
 #include "session/telemetry_hub.h"
@@ -36,6 +38,7 @@ struct Prepared {
     QString dataHash;
     std::vector<data::Field> fields;
     data::Normalization normalization;
+    std::optional<data::Splits> splits;
     bool cancelled = false;
     double seconds = 0;
 };
@@ -44,6 +47,10 @@ using ValueKey = std::tuple<std::string, std::string, int>;
 inline ValueKey keyOf(const ValueId& id) {
     return {id.node, id.name, int(id.what)};
 }
+
+/// Names of curves: "loss" and the metric's kind where that is clear, else with the node's id.
+std::vector<std::string> curveNames(const graph::Graph& graph, const std::vector<std::string>& ids,
+                                    bool losses);
 
 struct TrainSession::Impl {
     TrainSession& q;
@@ -83,9 +90,32 @@ struct TrainSession::Impl {
     std::optional<RunAgain> again; ///< of the run that goes on
     graph::Graph trained;          ///< the graph of this run
     TrainSession::Data data;
-    std::shared_ptr<train::Snapshots> snapshots;
     std::unique_ptr<TimeTravel> travel;
+    std::size_t travelSegment = 0;
+    /// What was trained from which step on: an edit begins another one.
+    struct Segment {
+        std::int64_t from = 0;
+        graph::Graph graph;
+        std::shared_ptr<train::Snapshots> snapshots;
+    };
+    std::vector<Segment> segments;
+    std::size_t segmentOf(std::int64_t step) const;
+    graph::Graph graphToBranch() const;
     double lastRate = -1;
+
+    // --- edits while it runs (train_session_edits.cpp)
+    TrainSession::Ask ask;
+    bool follows = false;          ///< the run is of the document's network
+    graph::Lineage lineage;        ///< of the document, since the run began
+    graph::Lineage::Numbers nodes; ///< of `trained`
+    std::set<std::uint64_t> learned;
+    std::shared_ptr<graph::Attic> attic;
+    std::optional<data::Splits> splits;
+    QTimer followTimer;
+    std::thread follower;
+    bool following = false, followAgain = false;
+    quint64 agreed = 0; ///< the gesture that was agreed to
+    QString waiting, lastEdit;
 
     Impl(TrainSession& session, Document& doc)
         : q(session), document(doc), clock([this] { return pull(); }, [this] { return rest(); }) {
@@ -114,7 +144,17 @@ struct TrainSession::Impl {
     void sendProbes();
     void watchBreakpoints();
     void command(First how, void (train::Trainer::*order)());
-    QString refusal(const graph::Edit& edit) const;
+    QString refusal(const Document::Intent& intent);
+    void beginToFollow();
+    void edited(const graph::Edit& edit, quint64 command);
+    void follow();
+    void exchange(std::shared_ptr<std::optional<train::TrainPlan>> plan, const QString& problem,
+                  std::shared_ptr<graph::Transplant> how, const graph::Graph& graph,
+                  const graph::Lineage::Numbers& numbers);
+    void exchanged(const train::Exchanged& result, const graph::Transplant& how,
+                   const graph::Graph& graph, const graph::Lineage::Numbers& numbers,
+                   std::shared_ptr<train::Snapshots> kept);
+    void waitFor(const QString& sentence);
     std::vector<ProbeRequest> mergedProbes() const;
     bool runOnTrainer(std::function<void(train::Model&)> task, std::function<void()> done);
 

@@ -85,8 +85,13 @@ QString TrainSession::Impl::compareWithOrigin() const {
     if (!origin || !recorder || recorder->info().digests.empty()) return {};
     if (!origin->dataHash.isEmpty() && origin->dataHash != recorder->info().dataHash)
         return TrainSession::tr("The data are no longer the same, so the run is another one.");
-    if (const std::int64_t epoch = firstDifferentEpoch(*origin, recorder->info()))
+    const std::int64_t epoch = firstDifferentEpoch(*origin, recorder->info());
+    if (epoch && origin->edits > 0)
+        return TrainSession::tr("Differs from the run it repeats, which was edited on the way.");
+    if (epoch)
         return TrainSession::tr("Differs from the run it repeats, first in epoch %1.").arg(epoch);
+    if (origin->edits > 0)
+        return TrainSession::tr("Equal so far; the run it repeats was edited on the way.");
     const auto count = std::min(origin->digests.size(), recorder->info().digests.size());
     return TrainSession::tr("Equal to the run it repeats, bit for bit, in all %1 epochs.")
         .arg(count);
@@ -118,16 +123,34 @@ void TrainSession::Impl::recordEnd(const train::DoneRecord& done, std::uint64_t 
 // --- time travel
 
 bool TrainSession::canTravel() const {
-    return d->trainer && d->snapshots && !d->snapshots->steps().empty() && d->progress.step > 0 &&
+    return d->trainer && !d->segments.empty() && d->progress.step > 0 &&
            d->state != RunState::Running && d->state != RunState::Preparing &&
            d->state != RunState::Stopping;
 }
 
+std::size_t TrainSession::Impl::segmentOf(std::int64_t step) const {
+    std::size_t at = segments.size() - 1;
+    while (at > 0 && segments[at].from >= step)
+        --at; // the step at which it was edited is still the old network's
+    return at;
+}
+
+/// Of the moment that is shown: the document's, unless it was edited since.
+graph::Graph TrainSession::Impl::graphToBranch() const {
+    const graph::Graph& then = segments[travelSegment].graph;
+    return graph::graph_hash(then) == graph::graph_hash(document.graph()) ? document.graph() : then;
+}
+
 void TrainSession::travelTo(std::int64_t step) {
+    if (d->travel && d->segmentOf(step) != d->travelSegment) d->travel.reset();
     if (!d->travel) {
         if (!canTravel()) return;
-        d->travel =
-            std::make_unique<TimeTravel>(Replayable{d->trained, d->snapshots, d->progress.step});
+        d->travelSegment = d->segmentOf(step);
+        const Impl::Segment& part = d->segments[d->travelSegment];
+        const std::int64_t last = d->travelSegment + 1 < d->segments.size()
+                                      ? d->segments[d->travelSegment + 1].from
+                                      : d->progress.step;
+        d->travel = std::make_unique<TimeTravel>(Replayable{part.graph, part.snapshots, last});
         connect(d->travel.get(), &TimeTravel::arrived, this, [this] {
             emit travelled();
             emit probesArrived();
@@ -169,8 +192,8 @@ void TrainSession::branchHere() {
     const QString origin = currentRun();
     const std::int64_t step = d->travel->step();
     d->travel->capture([this, origin, step](std::shared_ptr<const train::Checkpoint> moment) {
-        const auto begin = [this, origin, step, moment] {
-            start({d->document.graph(), origin, step, moment});
+        const auto begin = [this, origin, step, moment, graph = d->graphToBranch()] {
+            start({graph, origin, step, moment});
         };
         if (!isActive()) {
             begin();

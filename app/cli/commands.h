@@ -62,6 +62,12 @@ struct InfoOptions {
 int info(const InfoOptions& options);
 int check(const ProjectOptions& options);
 int nodes(bool json);
+struct FixesOptions {
+    std::int64_t count = 100; ///< broken networks
+    std::uint32_t seed = 1;
+    bool json = false;
+};
+int fixes(const FixesOptions& options);
 struct DatasetsOptions {
     std::string download; ///< id of what is to be fetched; empty: list
     std::string to;       ///< folder; empty: the id, in the current folder

@@ -111,6 +111,15 @@ int run(int argc, char** argv) {
         "Problems with their reasons and offered fixes; exit status 1 if there is an error");
     add_project(check_command, check_options);
 
+    FixesOptions fixes_options;
+    CLI::App* fixes_command = app.add_subcommand(
+        "fixes", "Break good networks in twenty ways and count which one offered repair mends");
+    fixes_command->add_option("--count", fixes_options.count, "How many networks")
+        ->check(CLI::Range(1, 100000));
+    fixes_command->add_option("--seed", fixes_options.seed, "Other networks")
+        ->check(CLI::NonNegativeNumber);
+    fixes_command->add_flag("--json", fixes_options.json, "Print one JSON object a line");
+
     bool nodes_json = false;
     DatasetsOptions datasets_options;
     CLI::App* nodes_command = app.add_subcommand(
@@ -208,6 +217,9 @@ int run(int argc, char** argv) {
         }
         if (*check_command) {
             return check(check_options);
+        }
+        if (*fixes_command) {
+            return fixes(fixes_options);
         }
         if (*nodes_command) {
             return nodes(nodes_json);

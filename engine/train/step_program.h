@@ -46,6 +46,7 @@ class StepPrograms {
                                  const ProbeSet& probes, bool with_probes);
 
     const StepOutputs& outputs(const program::Executable& program) const;
+    void forget() { kinds_.clear(); } ///< the plan has another model
 
     static constexpr std::size_t kKinds = 8;   ///< kept; the one used longest ago goes
     static constexpr std::size_t kUseless = 8; ///< recordings in vain, until caution begins

@@ -20,6 +20,7 @@
 #include "engine/train/debugger.h"
 #include "engine/train/diagnosis.h"
 #include "engine/train/evaluate.h"
+#include "engine/train/exchange.h"
 #include "engine/train/metric.h"
 #include "engine/train/probe_set.h"
 #include "engine/train/run_scope.h"
@@ -61,8 +62,13 @@ struct Trainer::Impl {
     };
     using Moment = std::shared_ptr<const Checkpoint>;
     using Capture = std::function<void(Moment)>;
+    struct Change {
+        std::shared_ptr<TrainPlan> next;
+        std::function<Checkpoint(const Exchange&)> carry;
+        std::function<void(const Exchanged&)> told;
+    };
     using Command = std::variant<Order, std::vector<ProbeRequest>, Task, RunTo, Moment, Capture,
-                                 std::vector<Breakpoint>, StepOrder>;
+                                 Change, std::vector<Breakpoint>, StepOrder>;
 
     Impl(TrainPlan given, std::shared_ptr<Sink> to)
         : plan(std::move(given)), sink(to ? std::move(to) : std::make_shared<Sink>()),
@@ -97,6 +103,7 @@ struct Trainer::Impl {
     nn::ForwardContext context;
     std::vector<Update> updates; ///< one an optimizer
     Sums sums;
+    std::optional<Batch> looked_at; ///< the next batch, when something asked for it before its step
     Stopwatch watch;
     Speed speed;
     double saved_at = 0;
@@ -119,6 +126,9 @@ struct Trainer::Impl {
     void prepare(bool resume);
     void restore(const Checkpoint& saved, const std::string& path);
     Moment copy_of_now() const;
+    Batch take_batch(std::int64_t index);
+    void exchange(Change& change);
+    void exchange(TrainPlan& next, const Change& change, Exchanged& told);
     void keep_snapshot();
     bool train();
     bool boundary();
@@ -140,6 +150,11 @@ struct Trainer::Impl {
     Checkpoint checkpoint() const;
     void save();
     void run_remaining_tasks(DoneRecord& done);
+    void set_random(std::int64_t number) {
+        auto* random = context.state.random.data_mut<std::int64_t>();
+        random[0] = static_cast<std::int64_t>(plan.seed);
+        random[1] = number;
+    }
     bool at_limit() const { return plan.max_steps > 0 && step >= plan.max_steps; }
     bool stopped() const { return stop_asked.load(std::memory_order_relaxed); }
 };
@@ -351,8 +366,12 @@ bool Trainer::Impl::boundary() {
             mode = step < pause_after ? Mode::Run : Mode::Paused;
         } else if (const auto* take = std::get_if<Capture>(&command)) {
             (*take)(copy_of_now());
+        } else if (auto* change = std::get_if<Change>(&command)) {
+            exchange(*change);
+            *change = {};
         } else if (const auto* moment = std::get_if<Moment>(&command)) {
             restore(**moment, {});
+            looked_at.reset();
             speed.forget();
             mode = Mode::Paused;
             pause_after = 0;
@@ -377,6 +396,74 @@ bool Trainer::Impl::boundary() {
         }
     }
     return false;
+}
+
+Batch Trainer::Impl::take_batch(std::int64_t index) {
+    if (index == batch && looked_at) {
+        Batch data = std::move(*looked_at);
+        looked_at.reset();
+        return data;
+    }
+    looked_at.reset();
+    return plan.train->batch(epoch, index);
+}
+
+void Trainer::Impl::exchange(Change& change) {
+    Exchanged told;
+    told.step = step;
+    try {
+        exchange(*change.next, change, told);
+        told.done = true;
+    } catch (const std::bad_alloc&) {
+        told.error = "there is not enough memory for the changed network";
+    } catch (const Error& error) {
+        told.error = error.text();
+        told.error_node = error.where();
+    } catch (const std::exception& error) {
+        told.error = error.what();
+    }
+    speed.forget();
+    if (change.told) change.told(told);
+}
+
+/// All that can go wrong is done before anything of the run is touched.
+void Trainer::Impl::exchange(TrainPlan& next, const Change& change, Exchanged& told) {
+    if (next.model == nullptr || next.optimizers.empty())
+        throw ValueError("a run needs a model and an optimizer");
+    std::vector<Update> fresh_updates;
+    fresh_updates.reserve(next.optimizers.size());
+    Checkpoint fresh;
+    fresh.weights = next.model->module().state();
+    for (OptimizerPlan& own : next.optimizers) {
+        fresh_updates.emplace_back(own);
+        fresh.optimizers.emplace_back(own.name, fresh_updates.back().state());
+    }
+    const bool more = epoch < plan.epochs && !at_limit();
+    if (more && !looked_at) looked_at = plan.train->batch(epoch, batch);
+    const Batch* data = more ? &*looked_at : nullptr;
+    set_random(step * next.accumulate);
+    if (data != nullptr) told.losses_before = losses_without_trace(*plan.model, *data, context);
+    const Checkpoint now = checkpoint();
+    const Checkpoint moment = change.carry({now, fresh, *plan.model, *next.model, data, context});
+    next.model->module().load(moment.weights);
+    for (std::size_t i = 0; i < fresh_updates.size(); ++i)
+        fresh_updates[i].load(moment.optimizers.at(i).second);
+    if (data != nullptr) told.losses_after = losses_without_trace(*next.model, *data, context);
+
+    const bool same_sums = plan.model->loss_names() == next.model->loss_names() &&
+                           plan.model->metric_names() == next.model->metric_names();
+    programs.forget();
+    evaluation = {};
+    updates = std::move(fresh_updates); // they refer to the plans, which keep their places
+    plan.optimizers = std::move(next.optimizers);
+    plan.model = std::move(next.model);
+    plan.epochs = next.epochs;
+    plan.accumulate = next.accumulate;
+    plan.graph_hash = std::move(next.graph_hash);
+    plan.settings = std::move(next.settings);
+    if (next.snapshots) plan.snapshots = std::move(next.snapshots);
+    if (!same_sums) sums.clear(*plan.model);
+    keep_snapshot(); // new ones begin here
 }
 
 /// Forward and backward of one batch, which is `share` of the step.
@@ -483,10 +570,8 @@ void Trainer::Impl::train_step() {
     std::int64_t samples = 0;
     program::Executable* program = nullptr; // of a recorded step
     for (std::int64_t i = 0; i < count; ++i) {
-        const Batch data = plan.train->batch(epoch, batch + i);
-        auto* random = context.state.random.data_mut<std::int64_t>();
-        random[0] = static_cast<std::int64_t>(plan.seed);
-        random[1] = step * group + i;
+        const Batch data = take_batch(batch + i);
+        set_random(step * group + i);
         program = watched ? nullptr
                           : programs.prepare(data, context, probes,
                                              probes.wants_forward() || probes.wants_weights());
@@ -735,6 +820,17 @@ void Trainer::seek(std::shared_ptr<const Checkpoint> moment) {
 
 void Trainer::capture(std::function<void(std::shared_ptr<const Checkpoint>)> take) {
     impl_->send(std::move(take));
+}
+
+bool Trainer::exchange(TrainPlan next, std::function<Checkpoint(const Exchange&)> carry,
+                       std::function<void(const Exchanged&)> told) {
+    if (!carry) throw ValueError("nobody says what the changed network keeps");
+    const std::lock_guard lock(impl_->mutex);
+    if (impl_->ended) return false;
+    impl_->commands.emplace_back(Impl::Change{std::make_shared<TrainPlan>(std::move(next)),
+                                              std::move(carry), std::move(told)});
+    impl_->mail.notify_one();
+    return true;
 }
 
 void Trainer::stop() {

@@ -105,6 +105,8 @@ using Settings = std::vector<std::pair<std::string, std::string>>;
 
 struct Checkpoint;
 class Snapshots;
+struct Exchange; // engine/train/exchange.h
+struct Exchanged;
 
 /// Everything a run needs; immutable once handed over.
 struct TrainPlan {
@@ -209,6 +211,12 @@ class Trainer {
     void seek(std::shared_ptr<const Checkpoint> moment);
     /// Hands over a copy of the run's state between two steps, on the trainer's thread.
     void capture(std::function<void(std::shared_ptr<const Checkpoint>)> take);
+    /// Goes on with the model, optimizers, epochs and snapshots of `next`, on the same data.
+    /// `carry` says with what state; what it throws is told, and the run goes on as it was. Both
+    /// are called on the trainer's thread. False when the run has ended; when it ends before,
+    /// neither is called.
+    bool exchange(TrainPlan next, std::function<Checkpoint(const Exchange&)> carry,
+                  std::function<void(const Exchanged&)> told);
     void stop(); ///< finishes the step, saves the checkpoint, ends as Stopped
     void set_probes(std::vector<ProbeRequest> probes); ///< replaces the old ones; weights are
                                                        ///< reported at once when paused

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "engine/autograd/tape.h"
@@ -509,6 +510,35 @@ TEST(Group, hostile_files_are_refused_in_words) {
                 "\": {\"nodes\": [{\"id\": \"n\", \"type\": \"Group\", \"group\": \"g" +
                 std::to_string(i - 1) + "\"}]}";
     EXPECT_NE(load_error(project(deep, "")).find("nested 64 deep"), std::string::npos);
+}
+
+TEST(Group, shared_repetitions_draw_masks_of_their_own) {
+    Graph graph;
+    add(graph, "Input", {{"shape", std::vector<std::int64_t>{400}}}, "data");
+    add(graph, "Dropout", {{"p", 0.5}}, "drop");
+    add(graph, "Linear", {{"out_features", whole(400)}, {"bias", false}}, "fc");
+    wire(graph, "data", "x", "drop", "in");
+    wire(graph, "drop", "out", "fc", "in");
+    const auto [edit, group] = group_edit(graph, {"drop", "fc"});
+    apply(graph, edit);
+    set(graph, group, "times", whole(2));
+    set(graph, group, "weights", std::string("shared"));
+    CompileOptions options;
+    options.prefetch = false;
+    const auto model = compile_model(graph, options);
+    ASSERT_EQ(model->module().parameters().size(), 1U); // they still share this one
+    Tensor weight = model->module().parameters()[0].tensor;
+    const autograd::NoGrad scope;
+    for (std::int64_t i = 0; i < 400; ++i)
+        for (std::int64_t k = 0; k < 400; ++k)
+            weight.data_mut<float>()[i * 400 + k] = i == k ? 1 : 0;
+    nn::ForwardContext context;
+    context.state.random = Tensor::zeros({2}, DType::Int64);
+    const Tensor x = Tensor::full({4, 400}, 1, DType::Float32);
+    const std::vector<double> y = model->module().forward(std::span(&x, 1), context)[0].to_vector();
+    // A quarter is left by two masks, half by one that is used twice.
+    const auto left = std::count_if(y.begin(), y.end(), [](double v) { return v != 0; });
+    EXPECT_NEAR(static_cast<double>(left) / 1600, 0.25, 0.05);
 }
 
 } // namespace

@@ -232,9 +232,10 @@ class DocumentTest : public QObject {
         Document document;
         build(document);
         QVERIFY(document.apply({graph::SetParam{"fc", "out_features", std::int64_t(5)}}));
-        document.setGuard([](const Edit& edit) {
-            return std::holds_alternative<graph::Move>(edit.what) ? QString()
-                                                                  : QStringLiteral("not now");
+        document.setGuard([](const Document::Intent& intent) {
+            return std::holds_alternative<graph::Move>(intent.edit.what)
+                       ? QString()
+                       : QStringLiteral("not now");
         });
         const std::string before = textOf(document);
         QVERIFY(!document.undo());
@@ -246,6 +247,36 @@ class DocumentTest : public QObject {
         QVERIFY(document.undo());
         QVERIFY(document.undo());
         QVERIFY(!document.undo());
+    }
+
+    void UX_47_groupingKeepsTheTrainedWeights() {
+        Document document;
+        build(document);
+        document.setWeights({{"fc.weight", Tensor::scalar(3)}, {"fc.bias", Tensor::scalar(4)}});
+        const auto names = [&document] {
+            std::set<std::string> result;
+            for (const auto& weight : document.weights())
+                result.insert(weight.name);
+            return result;
+        };
+        const std::set<std::string> before = names();
+        const auto [edit, group] = graph::group_edit(document.graph(), {"fc"});
+        QVERIFY(document.apply(edit));
+        QCOMPARE(names(), (std::set<std::string>{group + ".fc.weight", group + ".fc.bias"}));
+        QVERIFY(document.apply({graph::Rename{group, "Head"}}));
+        // They are of this network, so they are saved and found again.
+        QTemporaryDir folder;
+        const QString file = folder.filePath("net.wiregrad");
+        document.save(file);
+        Document again;
+        again.load(file);
+        QCOMPARE(again.weights().size(), std::size_t(2));
+        QVERIFY(document.undo());
+        QVERIFY(document.undo());
+        QCOMPARE(names(), before);
+        QVERIFY(document.redo());
+        QVERIFY(document.apply(graph::ungroup_edit(document.graph(), group).first));
+        QCOMPARE(names(), before);
     }
 
     void analysisIsThereWhenAskedAndOnceATurn() {

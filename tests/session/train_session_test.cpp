@@ -6,6 +6,7 @@
 #include <cmath>
 #include <set>
 
+#include "nodes/project.h"
 #include "session/train_session.h"
 
 using namespace wiregrad;
@@ -210,7 +211,7 @@ class TrainSessionTest : public QObject {
         QVERIFY(document.apply({graph::SetParam{"fc1", "out_features", std::int64_t(8)}}));
     }
 
-    void editsDuringARunAreRefusedInWords() {
+    void UX_54_whatMakesAnotherRunIsRefusedInWords() {
         Document document;
         buildSpirals(document, 100'000);
         TrainSession session(document);
@@ -218,17 +219,96 @@ class TrainSessionTest : public QObject {
         QSignalSpy refused(&document, &Document::refused),
             finished(&session, &TrainSession::finished);
         const std::string before = graph::to_text(document.graph());
-        QVERIFY(!document.apply({graph::SetParam{"fc1", "out_features", std::int64_t(8)}}));
-        QVERIFY(document.lastError().contains("trained"));
-        QVERIFY(!document.apply({graph::RemoveNode{"act1"}}));
-        QVERIFY(!document.undo());
+        QVERIFY(!document.apply({graph::SetParam{"data", "samples", std::int64_t(64)}}));
+        QVERIFY(document.lastError().contains("Stop the run first"));
+        QVERIFY(!document.apply({graph::RemoveNode{"data"}}));
+        QVERIFY(!document.undo()); // the batch size was set last
         QCOMPARE(refused.count(), 3);
         QCOMPARE(graph::to_text(document.graph()), before);
         QVERIFY(document.apply(
             {graph::Batch{{{graph::Move{"fc1", {9, 9}}}, {graph::Rename{"fc1", "First"}}}}}));
         session.stop();
         QTRY_COMPARE_WITH_TIMEOUT(finished.count(), 1, kLong);
-        QVERIFY(document.apply({graph::SetParam{"fc1", "out_features", std::int64_t(8)}}));
+        QVERIFY(document.apply({graph::SetParam{"data", "samples", std::int64_t(64)}}));
+    }
+
+    void UX_54_editsAreAppliedAtAStepAndWhatTheyCostIsAskedBefore() {
+        Document document;
+        buildSpirals(document, 100'000);
+        TrainSession session(document);
+        QSignalSpy followed(&session, &TrainSession::followed),
+            logged(&session, &TrainSession::logged), finished(&session, &TrainSession::finished);
+        QStringList asked;
+        bool agree = false;
+        session.setAsk([&](const QStringList& losses) {
+            asked << losses;
+            return agree;
+        });
+        session.stepOnce();
+        QTRY_COMPARE_WITH_TIMEOUT(session.state(), RunState::Paused, kLong);
+        const auto shapeOf = [&](const char* node) -> std::optional<Shape> {
+            std::optional<Shape> shape;
+            bool done = false;
+            session.withModel(
+                [&](graph::CompiledModel& model) {
+                    for (const auto& weight : model.module().parameters())
+                        if (weight.name == std::string(node) + ".weight")
+                            shape = weight.tensor.shape();
+                },
+                [&done] { done = true; });
+            [&] { QTRY_VERIFY(done); }();
+            return shape;
+        };
+        // A layer is put in, as a person drops it on a wire: one edit.
+        const graph::Wire between{"act1", "out", "fc2", "in"};
+        graph::Batch insert;
+        insert.label = "Insert Linear";
+        insert.edits = {
+            {graph::Disconnect{between}},
+            {graph::AddNode{node(document, "fc4", "Linear", {{"out_features", std::int64_t(16)}})}},
+            {graph::Connect{{"act1", "out", "fc4", "in"}}},
+            {graph::Connect{{"fc4", "out", "fc2", "in"}}}};
+        QVERIFY2(document.apply({insert}), qPrintable(document.lastError()));
+        QTRY_COMPARE_WITH_TIMEOUT(followed.count(), 1, kLong);
+        QVERIFY(asked.isEmpty()); // it costs nothing
+        QCOMPARE(session.waitsFor(), QString());
+        QCOMPARE(shapeOf("fc4"), std::optional(Shape{16, 16}));
+        QCOMPARE(session.markers().size(), std::size_t(1));
+        QVERIFY(session.markers()[0].kind == RunMarker::Kind::Edit);
+        QCOMPARE(session.markers()[0].text, QString("Insert Linear"));
+        QCOMPARE(session.markers()[0].step, 1.0);
+        const QString line = logged.last()[0].toString();
+        QVERIFY2(line.contains("fc4 begins as identity"), qPrintable(line));
+        session.stepOnce();
+        QTRY_COMPARE(session.progress().step, std::int64_t(2));
+
+        // What it would cost is said before; not agreed, nothing happens.
+        const std::string before = graph::to_text(document.graph());
+        QVERIFY(!document.apply(graph::remove_edit(document.graph(), {"fc4"}, true)));
+        QCOMPARE(asked, QStringList{"272 trained weights of fc4 leave the run"});
+        QCOMPARE(graph::to_text(document.graph()), before);
+        agree = true;
+        QVERIFY(document.apply(graph::remove_edit(document.graph(), {"fc4"}, true)));
+        QTRY_COMPARE_WITH_TIMEOUT(followed.count(), 2, kLong);
+        QCOMPARE(shapeOf("fc4"), std::optional<Shape>());
+
+        // A network that is not whole is waited for, and that is said.
+        QVERIFY(document.apply({graph::Disconnect{{"act2", "out", "fc3", "in"}}}));
+        QTRY_VERIFY_WITH_TIMEOUT(!session.waitsFor().isEmpty(), kLong);
+        session.resume();
+        QTRY_VERIFY(session.progress().step > 10);
+        QVERIFY(document.undo());
+        QTRY_COMPARE_WITH_TIMEOUT(session.waitsFor(), QString(), kLong);
+        // Undo brings the layer back, while it runs on.
+        QVERIFY(document.undo());
+        QTRY_COMPARE_WITH_TIMEOUT(shapeOf("fc4"), std::optional(Shape{16, 16}), kLong);
+        session.stop();
+        QTRY_COMPARE_WITH_TIMEOUT(finished.count(), 1, kLong);
+        QVERIFY2(session.state() == RunState::Stopped, qPrintable(session.errorText()));
+        std::set<std::string> names;
+        for (const auto& weight : document.weights())
+            names.insert(weight.name);
+        QVERIFY(names.count("fc4.weight") == 1);
     }
 
     void aBrokenGraphFailsInASentence() {

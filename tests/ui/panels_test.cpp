@@ -121,7 +121,7 @@ class PanelsTest : public QObject {
         Document document;
         HistoryPanel panel(document);
         add(document, "Conv2d");
-        document.setGuard([](const graph::Edit&) { return QStringLiteral("A run goes on."); });
+        document.setGuard([](const Document::Intent&) { return QStringLiteral("A run goes on."); });
         panel.goTo(0);
         QCOMPARE(document.undoStack().index(), 1);
         QCOMPARE(document.graph().nodes().size(), std::size_t(1));

@@ -1,6 +1,8 @@
 // What gives a network its order on the canvas, with real mouse and key events: groups made, gone
 // into, left, undone and shared; dots on wires; pins; pasting with inputs; repairs on the wire.
+#include <QDialog>
 #include <QFile>
+#include <QPushButton>
 #include <QSignalSpy>
 #include <QTemporaryDir>
 #include <QTest>
@@ -10,6 +12,7 @@
 
 #include "engine/core/error.h"
 #include "tests/ui/helpers/canvas_rig.h"
+#include "ui/canvas/node_help.h"
 #include "ui/properties/field_row.h"
 #include "ui/properties/properties_panel.h"
 #include "ui/theme/theme.h"
@@ -275,6 +278,80 @@ class StructureTest : public QObject {
         while (rig.document.undo()) {
         }
         QVERIFY(rig.graph().nodes().empty());
+    }
+
+    void UX_26_shiftRightDragPutsDotsOnTheWiresItCrosses() {
+        CanvasRig rig;
+        chain(rig);
+        const graph::Wire wire{"linear1", "out", "tanh1", "in"};
+        const QPointF at = rig.middle(wire);
+        const int steps = rig.steps();
+        rig.drag(at - QPointF(0, 60), at + QPointF(0, 60), Qt::ShiftModifier, Qt::RightButton);
+        QCOMPARE(rig.graph().bends(wire).size(), std::size_t(1));
+        QCOMPARE(rig.steps(), steps + 1);
+        const graph::Position bend = rig.graph().bends(wire).front();
+        const QPointF there = rig.sceneAt(at);
+        QVERIFY(std::abs(bend.x - there.x()) < 4 && std::abs(bend.y - there.y()) < 4);
+        rig.press(at - QPointF(0, 60), Qt::RightButton, Qt::ShiftModifier);
+        rig.moveTo(at - QPointF(0, 60), at + QPointF(0, 60), Qt::ShiftModifier);
+        rig.key(Qt::Key_Escape); // given up
+        rig.release(at + QPointF(0, 60), Qt::RightButton, Qt::ShiftModifier);
+        QCOMPARE(rig.steps(), steps + 1);
+    }
+
+    void UX_22_middleClickRemovesAWireOnlyWhenAsked() {
+        CanvasRig rig;
+        chain(rig);
+        const graph::Wire wire{"linear1", "out", "tanh1", "in"};
+        const auto count = rig.graph().wires().size();
+        QAction* setting = rig.actions.action("view.middleRemoves");
+        QVERIFY(!setting->isChecked());
+        rig.click(rig.middle(wire), {}, Qt::MiddleButton);
+        QCOMPARE(rig.graph().wires().size(), count);
+        setting->trigger();
+        const QPointF at = rig.middle(wire);
+        rig.drag(at, at + QPointF(30, 0), {}, Qt::MiddleButton); // still moves the view
+        QCOMPARE(rig.graph().wires().size(), count);
+        rig.click(rig.middle(wire), {}, Qt::MiddleButton);
+        setting->trigger();
+        QCOMPARE(rig.graph().wires().size(), count - 1);
+        QVERIFY(rig.document.undo());
+        QCOMPARE(rig.graph().wires().size(), count);
+    }
+
+    void UX_59_everyTypeHasHelpAndLayersAnExampleThatWorks() {
+        for (const graph::NodeType& type : graph::node_types()) {
+            const QString text = NodeHelp::text(type);
+            QVERIFY2(text.contains(QString::fromStdString(type.label)) && text.size() > 60,
+                     type.id.c_str());
+            if (!type.formula.empty())
+                QVERIFY(text.contains(QString::fromStdString(type.formula).toHtmlEscaped()));
+        }
+        int examples = 0;
+        for (const char* id : {"Linear", "Conv2d", "ReLU", "BatchNorm2d", "MaxPool2d", "LSTM"}) {
+            graph::Graph graph;
+            graph::apply(graph, exampleEdit(graph, *graph::find_type(id), {0, 0}));
+            QCOMPARE(graph.wires().size(), std::size_t(1));
+            const graph::Analysis analysis = graph::analyze(graph, false);
+            for (const auto& [node, facts] : analysis.nodes)
+                if (graph.node(node)->type == id) {
+                    QVERIFY2(facts.known, id);
+                    ++examples;
+                }
+        }
+        QCOMPARE(examples, 6);
+        CanvasRig rig;
+        chain(rig);
+        rig.canvas->select({QStringLiteral("tanh1")});
+        rig.canvas->setFocus();
+        rig.key(Qt::Key_F1);
+        auto* help = rig.canvas->findChild<QDialog*>("canvas.help");
+        QVERIFY(help && help->isVisible());
+        const auto before = rig.graph().nodes().size();
+        help->findChild<QPushButton*>("canvas.help.insert")->click();
+        QCOMPARE(rig.graph().nodes().size(), before + 2);
+        QVERIFY(rig.document.undo()); // one step
+        QCOMPARE(rig.graph().nodes().size(), before);
     }
 
     void UX_34_pasteKeepsIncomingWiresOnlyWhenAsked() {

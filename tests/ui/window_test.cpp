@@ -21,6 +21,8 @@
 
 #include <csignal>
 
+#include "nodes/compile.h"
+#include "nodes/project.h"
 #include "session/settings.h"
 #include "ui/canvas/canvas.h"
 #include "ui/theme/theme.h"
@@ -171,12 +173,14 @@ class WindowTest : public QObject {
         f.action("run.step")->trigger();
         QTRY_COMPARE(f.window.session().progress().step, step + 1);
         // UX-54: an edit is refused in words, over the canvas, and can be made possible from there.
-        QVERIFY(!f.window.document().undo());
-        QVERIFY(f.window.banner().text().contains("trained"));
+        graph::Training other = f.window.document().graph().training();
+        ++other.seed;
+        QVERIFY(!f.window.document().apply({graph::SetTraining{other}}));
+        QVERIFY(f.window.banner().text().contains("seed"));
         QVERIFY(!f.window.banner().findChildren<QPushButton*>().isEmpty());
         QTest::mouseClick(f.window.banner().findChildren<QPushButton*>().last(), Qt::LeftButton);
         QTRY_COMPARE(f.window.session().state(), RunState::Stopped);
-        QVERIFY(f.window.document().undo());
+        QVERIFY(f.window.document().apply({graph::SetTraining{other}}));
     }
 
     void aNetworkThatCannotRunSaysWhy() {
@@ -438,6 +442,71 @@ class WindowTest : public QObject {
                              qPrintable(button->objectName()));
             QVERIFY(f.window.width() <= size.width()); // no panel asks for more room than there is
         }
+    }
+
+    void UX_15_aDroppedWeightsFileIsTakenOverWhereItFits() {
+        QTemporaryDir folder;
+        Fixture f;
+        QVERIFY(f.window.openExample("spirals", false));
+        graph::CompileOptions options;
+        options.prefetch = false;
+        const auto model = graph::compile_model(f.window.document().graph(), options);
+        const QString weights = folder.filePath("some.weights.h5");
+        graph::save_weights(weights.toStdString(), model->module().state(),
+                            f.window.document().graph());
+        const auto drop = [&f](const QString& path) {
+            QMimeData data;
+            data.setUrls({QUrl::fromLocalFile(path)});
+            QDragEnterEvent enter(QPoint(300, 300), Qt::CopyAction, &data, Qt::LeftButton,
+                                  Qt::NoModifier);
+            QCoreApplication::sendEvent(&f.window, &enter);
+            QDropEvent event(QPointF(300, 300), Qt::CopyAction, &data, Qt::LeftButton,
+                             Qt::NoModifier);
+            QCoreApplication::sendEvent(&f.window, &event);
+        };
+        const std::size_t nodes = f.window.document().graph().nodes().size();
+        drop(weights);
+        QCOMPARE(f.window.document().weights().size(), model->module().state().size());
+        QVERIFY2(f.window.banner().text().contains("some.weights.h5"),
+                 qPrintable(f.window.banner().text()));
+        QCOMPARE(f.window.document().graph().nodes().size(), nodes);
+        // Nothing that can be read: a sentence, and nothing changes.
+        QFile broken(folder.filePath("broken.safetensors"));
+        QVERIFY(broken.open(QIODevice::WriteOnly) && broken.write("no weights") > 0);
+        broken.close();
+        drop(broken.fileName());
+        QVERIFY(f.window.banner().kind() == Banner::Kind::Error);
+        QCOMPARE(f.window.document().graph().nodes().size(), nodes);
+    }
+
+    void UX_54_whatAnEditCostsTheRunIsAskedBefore() {
+        Fixture f;
+        QVERIFY(f.window.openExample("spirals", true));
+        QTRY_VERIFY_WITH_TIMEOUT(f.window.session().progress().step > 3, 120'000);
+        f.action("run.pause")->trigger();
+        QTRY_COMPARE(f.window.session().state(), RunState::Paused);
+        std::string layer;
+        for (const auto& [id, node] : f.window.document().graph().nodes())
+            if (node.type == "Linear" && layer.empty()) layer = id;
+        const std::string before = graph::to_text(f.window.document().graph());
+        QString said;
+        const auto answer = [&](Qt::Key key) {
+            QTimer::singleShot(0, [&said, key] {
+                auto* box = qobject_cast<QMessageBox*>(QApplication::activeModalWidget());
+                if (!box) return;
+                said = box->informativeText();
+                QTest::keyClick(box, key);
+            });
+            return f.window.document().apply(
+                {graph::SetParam{layer, "out_features", std::int64_t(3)}});
+        };
+        QVERIFY(!answer(Qt::Key_Escape));
+        QVERIFY2(said.contains("cut off"), qPrintable(said));
+        QCOMPARE(graph::to_text(f.window.document().graph()), before);
+        QVERIFY(answer(Qt::Key_Return));
+        QTRY_COMPARE(f.window.session().markers().size(), std::size_t(1));
+        f.action("run.stop")->trigger();
+        QTRY_VERIFY(!f.window.session().isActive());
     }
 };
 

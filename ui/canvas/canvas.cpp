@@ -588,6 +588,11 @@ QPointF Canvas::nodeCentre(const QString& node) const {
     return item ? viewportTransform().map(item->pos() + item->body().center()) : QPointF();
 }
 
+QRectF Canvas::nodeRect(const QString& node) const {
+    const NodeItem* item = d->scene.node(node.toStdString());
+    return item ? viewportTransform().mapRect(item->body().translated(item->pos())) : QRectF();
+}
+
 QPointF Canvas::portPosition(const QString& node, const QString& port, bool output) const {
     const NodeItem* item = d->scene.node(node.toStdString());
     return item ? viewportTransform().map(item->portScenePos(port.toStdString(), output))

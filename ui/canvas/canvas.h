@@ -56,8 +56,9 @@ class Canvas : public QGraphicsView {
     /// By the file's ending: .png, .svg (text stays text) or .pdf. Throws FileError with a
     /// sentence.
     void exportPicture(const QString& path, double scale = 2) const;
-    /// For tests: positions in view coordinates.
+    /// Positions in view coordinates, for tests and screen readers.
     QPointF nodeCentre(const QString& node) const;
+    QRectF nodeRect(const QString& node) const;
     QPointF portPosition(const QString& node, const QString& port, bool output) const;
 
   signals:

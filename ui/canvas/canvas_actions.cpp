@@ -12,6 +12,7 @@
 #include "ui/canvas/canvas_edits.h"
 #include "ui/canvas/canvas_impl.h"
 #include "ui/canvas/canvas_style.h"
+#include "ui/canvas/node_help.h"
 #include "ui/window/actions.h"
 
 namespace wiregrad::studio {
@@ -320,6 +321,36 @@ void Canvas::Impl::walk(int direction) {
             centreOn(item->sceneBoundingRect().center());
 }
 
+void Canvas::Impl::showHelp() {
+    const std::string id =
+        scene.chosenNodes().size() == 1 ? *scene.chosenNodes().begin() : focus.node.toStdString();
+    const graph::NodeType* type = sheet.graph().type_of(id);
+    if (!type) {
+        emit q.hint(tr("Select one layer to read about it"));
+        return;
+    }
+    const auto insert = [this, name = type->id] {
+        try {
+            const QRectF all = scene.boundsOf({});
+            const graph::Position at{std::round(all.left()),
+                                     std::round(all.isNull() ? 0 : all.bottom() + 3 * kGrid)};
+            const graph::Edit edit = exampleEdit(sheet.graph(), *graph::find_type(name), at);
+            std::set<std::string> added;
+            for (const graph::Edit& part : std::get<graph::Batch>(edit.what).edits)
+                if (const auto* node = std::get_if<graph::AddNode>(&part.what))
+                    added.insert(node->node.id);
+            if (!apply(edit)) return;
+            scene.choose(added);
+            q.fitSelection();
+        } catch (const Error& error) {
+            emit q.hint(QString::fromUtf8(error.what()));
+        }
+    };
+    // A group's type lives as long as its definition: the help has read it by then.
+    auto* help = new NodeHelp(*type, insert, &q);
+    help->show();
+}
+
 void Canvas::registerActions(Actions& actions) {
     d->actions = &actions;
     const auto centre = [this] { return QRectF(viewport()->rect()).center(); };
@@ -410,6 +441,9 @@ void Canvas::registerActions(Actions& actions) {
             QGuiApplication::clipboard()->setImage(picture());
             emit hint(tr("The picture is on the clipboard"));
         });
+    add("help.node", tr("Help of this layer"), "help", {K(Qt::Key_F1)},
+        tr("What the selected layer does, its formula, and an example to insert"),
+        [this] { d->showHelp(); });
     QAction* heat = nullptr;
     heat = add(
         "view.heat", tr("Colour by memory"), "heatmap", {},
@@ -452,6 +486,17 @@ void Canvas::registerActions(Actions& actions) {
         },
         true);
     snap->setChecked(d->context.gridSnap());
+    QAction* middle = add(
+        "view.middleRemoves", tr("Middle click removes wires"), "", {},
+        tr("A click with the middle button on a wire removes it; dragging still moves the view"),
+        [&actions] {
+            const bool on = actions.action(QStringLiteral("view.middleRemoves"))->isChecked();
+            Settings::setValue(QStringLiteral("canvas/middleRemoves"),
+                               on ? QStringLiteral("true") : QString());
+        },
+        true);
+    middle->setChecked(Settings::value(QStringLiteral("canvas/middleRemoves")) ==
+                       QStringLiteral("true"));
     QAction* wheel = add(
         "view.wheelZooms", tr("Wheel zooms"), "", {},
         tr("The mouse wheel zooms; off: it scrolls, and zooms with Ctrl"),

@@ -53,7 +53,7 @@ struct Canvas::Impl {
     // --- view
     std::optional<QPointF> panFrom; ///< last position of a pan in progress
     QPointF panRest;                ///< of panBy
-    QPointF pressedView;            ///< where the right button went down
+    QPointF pressedView;            ///< where the right or middle button went down
     bool spaceHeld = false, rightPans = false, autoFit = true, wheelZooms = true;
     QPointF anchorView{-1, -1}, anchorScene;
     QPointF cursor; ///< last seen, view coordinates
@@ -119,6 +119,8 @@ struct Canvas::Impl {
     void togglePinned();
     void toggleCollapsed();
     void askForPicture();
+    void showHelp();
+    bool removeWireAt(QPointF view); ///< false: there is none
     void straighten();
     void layOut();
     void connectChosen();

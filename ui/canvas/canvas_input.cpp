@@ -53,6 +53,7 @@ void Canvas::mousePressEvent(QMouseEvent* event) {
     const bool pans =
         event->button() == Qt::MiddleButton || (event->button() == Qt::LeftButton && d->spaceHeld);
     if (pans) {
+        d->pressedView = view;
         d->panFrom = view;
         d->updateCursorShape();
         return;
@@ -70,6 +71,8 @@ void Canvas::mousePressEvent(QMouseEvent* event) {
         d->pressedView = view;
         if (event->modifiers() & Qt::ControlModifier)
             d->gesture = std::make_unique<CutGesture>(d->context, at);
+        else if (event->modifiers() & Qt::ShiftModifier)
+            d->gesture = std::make_unique<CutGesture>(d->context, at, true);
         else
             d->rightPans = true;
         return;
@@ -155,6 +158,11 @@ void Canvas::mouseMoveEvent(QMouseEvent* event) {
     d->updateHover(view);
 }
 
+bool Canvas::Impl::removeWireAt(QPointF view) {
+    const WireItem* wire = scene.wireAt(pointer(view, {}).scene, 6 / q.zoom());
+    return wire && apply({graph::Disconnect{wire->wire()}});
+}
+
 void Canvas::mouseReleaseEvent(QMouseEvent* event) {
     const QPointF view = event->position();
     d->cursor = view;
@@ -162,6 +170,10 @@ void Canvas::mouseReleaseEvent(QMouseEvent* event) {
     if (d->panFrom && event->button() != Qt::RightButton) {
         d->panFrom.reset();
         d->updateCursorShape();
+        if (event->button() == Qt::MiddleButton && !d->gesture &&
+            QLineF(view, d->pressedView).length() <= kDragDistance &&
+            Settings::value(QStringLiteral("canvas/middleRemoves")) == QLatin1String("true"))
+            d->removeWireAt(view);
         return;
     }
     if (event->button() == Qt::RightButton && d->rightPans) {

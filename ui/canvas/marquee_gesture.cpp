@@ -4,6 +4,9 @@
 #include <QPainterPath>
 #include <QPen>
 
+#include <optional>
+
+#include "ui/canvas/bend_gesture.h"
 #include "ui/canvas/canvas_edits.h"
 #include "ui/canvas/canvas_style.h"
 
@@ -55,8 +58,26 @@ bool MarqueeGesture::release(const Pointer& at) {
     return true;
 }
 
-CutGesture::CutGesture(GestureContext& context, const Pointer& at) : Gesture(context) {
-    QPen pen(CanvasStyle::get().refused, 2, Qt::DashLine);
+namespace {
+
+/// Where the line first crosses the wire.
+std::optional<QPointF> crossing(const QPolygonF& line, const QPolygonF& wire) {
+    for (qsizetype i = 1; i < line.size(); ++i)
+        for (qsizetype k = 1; k < wire.size(); ++k) {
+            QPointF at;
+            if (QLineF(line[i - 1], line[i]).intersects(QLineF(wire[k - 1], wire[k]), &at) ==
+                QLineF::BoundedIntersection)
+                return at;
+        }
+    return std::nullopt;
+}
+
+} // namespace
+
+CutGesture::CutGesture(GestureContext& context, const Pointer& at, bool dots)
+    : Gesture(context), dots_(dots) {
+    const CanvasStyle& style = CanvasStyle::get();
+    QPen pen(dots ? style.accent : style.refused, 2, Qt::DashLine);
     pen.setCosmetic(true);
     blade_.setPen(pen);
     blade_.setZValue(10);
@@ -79,8 +100,13 @@ void CutGesture::move(const Pointer& at) {
     int count = 0;
     for (const auto& [wire, item] : c_.scene.wires()) {
         const bool crossed = item->crosses(line_);
-        item->setDoomed(crossed);
+        if (!dots_) item->setDoomed(crossed);
         count += crossed;
+    }
+    if (dots_) {
+        c_.hint(count == 1 ? QStringLiteral("Release to put a dot on 1 wire")
+                           : QStringLiteral("Release to put dots on %1 wires").arg(count));
+        return;
     }
     c_.hint(count == 1 ? QStringLiteral("Release to cut 1 wire")
                        : QStringLiteral("Release to cut %1 wires").arg(count));
@@ -89,6 +115,10 @@ void CutGesture::move(const Pointer& at) {
 bool CutGesture::release(const Pointer& at) {
     move(at);
     Draft draft(c_.sheet.graph());
+    if (dots_)
+        for (const auto& [wire, item] : c_.scene.wires())
+            if (const auto place = crossing(line_, item->polyline()))
+                draft.add(addBend(*item, *place));
     for (const auto& [wire, item] : c_.scene.wires())
         if (item->isDoomed()) draft.add({graph::Disconnect{wire}});
     if (!draft.empty()) c_.apply(draft.take());

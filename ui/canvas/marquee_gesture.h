@@ -27,10 +27,11 @@ class MarqueeGesture : public Gesture {
     bool dragged_ = false, done_ = false;
 };
 
-/// Ctrl + right-drag: crossed wires turn red and go at release.
+/// Ctrl + right-drag: crossed wires turn red and go at release. Shift + right-drag: they get a dot
+/// where they are crossed.
 class CutGesture : public Gesture {
   public:
-    CutGesture(GestureContext& context, const Pointer& at);
+    CutGesture(GestureContext& context, const Pointer& at, bool dots = false);
     ~CutGesture() override;
     void move(const Pointer& at) override;
     bool release(const Pointer& at) override;
@@ -38,6 +39,7 @@ class CutGesture : public Gesture {
   private:
     QGraphicsPathItem blade_;
     QPolygonF line_;
+    bool dots_;
 };
 
 } // namespace wiregrad::studio

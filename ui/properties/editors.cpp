@@ -238,6 +238,8 @@ class LineEditor : public ParamEditor {
         connect(edit_, &QLineEdit::editingFinished, this, [this] { commit(); });
         connect(edit_, &QLineEdit::textEdited, this, [this] { emit rejected({}); });
     }
+    /// A field that goes while the cursor is in it says once more that it was edited.
+    ~LineEditor() override { edit_->disconnect(this); }
 
     QWidget* field() const override { return edit_; }
 

@@ -27,7 +27,7 @@ struct Field {
     std::function<bool()> visible{}; ///< null: always
     bool longText = false;           ///< several lines, over the whole width
     bool resets = true;              ///< has a default worth going back to
-    bool lockedInRun = true;         ///< cannot be changed while the network is being trained
+    bool lockedInRun = false;        ///< cannot be changed while the network is being trained
 };
 
 class FieldRow : public QWidget {

@@ -206,7 +206,7 @@ void PropertiesPanel::Impl::buildProject(QVBoxLayout* column) {
     name.write = [this, setTitle](const graph::ParamValue& value) {
         return setTitle(std::get<std::string>(value), document.graph().description());
     };
-    name.resets = name.lockedInRun = false;
+    name.resets = false;
     addRow(column, std::move(name));
     Field text;
     text.spec =
@@ -216,7 +216,7 @@ void PropertiesPanel::Impl::buildProject(QVBoxLayout* column) {
         return setTitle(document.graph().title(), std::get<std::string>(value));
     };
     text.longText = true;
-    text.resets = text.lockedInRun = false;
+    text.resets = false;
     addRow(column, std::move(text));
 
     column->addSpacing(Theme::instance().space(2));
@@ -225,6 +225,7 @@ void PropertiesPanel::Impl::buildProject(QVBoxLayout* column) {
     column->addWidget(locked);
     const auto number = [&](graph::ParamSpec spec, auto member) {
         Field field;
+        field.lockedInRun = spec.id != "epochs"; // a run may become longer or shorter
         field.spec = std::move(spec);
         field.read = [this, member] {
             return std::vector<graph::ParamValue>{
@@ -256,6 +257,7 @@ void PropertiesPanel::Impl::buildProject(QVBoxLayout* column) {
                        static_cast<std::int64_t>(standard.seed), 0, 9007199254740992.0, ""),
            &graph::Training::seed);
     Field device;
+    device.lockedInRun = true;
     device.spec = words("device", "Device", "Where the numbers are computed.");
     device.spec.kind = graph::ParamKind::Choice;
     device.spec.standard = std::string("auto");
@@ -325,7 +327,7 @@ void PropertiesPanel::Impl::buildNode(QVBoxLayout* column, const graph::Node& on
     name.write = [key = only.id](const graph::ParamValue& value) {
         return graph::Edit{graph::Rename{key, std::get<std::string>(value)}};
     };
-    name.resets = name.lockedInRun = false;
+    name.resets = false;
     FieldRow* row = addRow(column, std::move(name));
     if (type) {
         row->editor()->setPlaceholder(QString::fromStdString(type->label));
@@ -355,6 +357,7 @@ void PropertiesPanel::Impl::buildParams(QVBoxLayout* column, const graph::NodeTy
     for (const graph::ParamSpec& spec : type.params) {
         Field field;
         field.spec = spec;
+        field.lockedInRun = type.role == graph::Role::Dataset; // other data make another run
         field.longText = spec.kind == graph::ParamKind::Text && type.role == graph::Role::Note;
         field.resets = !field.longText;
         field.read = [this, key = spec.id, standard = spec.standard, all = ids()] {
@@ -662,10 +665,13 @@ void PropertiesPanel::Impl::refreshFacts() {
 }
 
 void PropertiesPanel::Impl::refreshLock() {
-    const bool running = session.isActive();
+    bool running = session.isActive();
+    bool any = false;
     for (FieldRow* row : rows) {
         row->setLocked(running);
+        any = any || row->field().lockedInRun;
     }
+    running = running && any;
     if (!locked) {
         return;
     }
@@ -678,7 +684,7 @@ void PropertiesPanel::Impl::refreshLock() {
             new IconLabel(QStringLiteral("lock"), Token::TextMuted, theme.space(4), locked), 0,
             Qt::AlignTop);
         auto* text =
-            new TextLabel(QStringLiteral("Being trained: stop the run to change settings."),
+            new TextLabel(QStringLiteral("Being trained: stop the run to change what is grey."),
                           Token::TextMuted, 0.95, QFont::Normal, locked);
         text->setWordWrap(true);
         line->addWidget(text, 1);
@@ -772,6 +778,18 @@ void PropertiesPanel::focusParam(const QString& param) {
             row->editor()->field()->setFocus(Qt::OtherFocusReason);
             return;
         }
+    }
+}
+
+void PropertiesPanel::focusFirst() {
+    for (FieldRow* row : d->rows) {
+        if (row->field().spec.id == "name" || !row->isVisible() ||
+            !row->editor()->field()->isEnabled()) {
+            continue;
+        }
+        d->scroll->ensureWidgetVisible(row);
+        row->editor()->field()->setFocus(Qt::ShortcutFocusReason);
+        return;
     }
 }
 

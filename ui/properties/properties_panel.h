@@ -27,6 +27,7 @@ class PropertiesPanel : public QWidget {
     std::set<QString> nodes() const;
     /// Puts the cursor into the editor of a parameter (problems and the canvas point here).
     void focusParam(const QString& param);
+    void focusFirst(); ///< the first setting that can be changed
 
   private:
     struct Impl;

@@ -21,6 +21,9 @@
 #include <unistd.h>
 
 #include "engine/core/error.h"
+#include "engine/io/onnx.h"
+#include "nodes/import/onnx.h"
+#include "nodes/import/weights.h"
 #include "nodes/preflight.h"
 #include "session/settings.h"
 #include "ui/panels/format.h"
@@ -131,6 +134,21 @@ void MainWindow::connectParts() {
     connect(d->problems, &ProblemsPanel::countChanged, this, [this] { countProblems(); });
     countProblems();
 
+    session.setAsk([this](const QStringList& losses) { return mayCost(losses); });
+    connect(&session, &TrainSession::followed, this, [this] {
+        const QString problem = d->session.waitsFor();
+        if (problem.isEmpty()) {
+            if (d->saysWaiting) d->banner->dismiss();
+            d->saysWaiting = false;
+            return;
+        }
+        d->saysWaiting = true;
+        d->banner->say(Banner::Kind::Warning,
+                       tr("The run goes on with the network as it was, until this one is whole "
+                          "again. %1")
+                           .arg(problem),
+                       {{tr("Undo"), [this] { d->document.undo(); }}});
+    });
     connect(&document, &Document::refused, this, [this](const QString& sentence) {
         if (d->session.isActive())
             d->banner->say(Banner::Kind::Warning, sentence,
@@ -325,6 +343,18 @@ bool MainWindow::mayDiscard() {
     }
 }
 
+bool MainWindow::mayCost(const QStringList& losses) {
+    QMessageBox question(QMessageBox::Question, {}, tr("Change the network that is being trained?"),
+                         QMessageBox::Apply | QMessageBox::Cancel, this);
+    question.setObjectName(QStringLiteral("window.edit"));
+    question.setInformativeText(
+        QStringLiteral("• ") + losses.join(QStringLiteral("\n• ")) + QStringLiteral("\n\n") +
+        tr("Everything else goes on as it is. Undo brings them back while the run lasts."));
+    question.setDefaultButton(QMessageBox::Apply);
+    question.setEscapeButton(QMessageBox::Cancel);
+    return question.exec() == QMessageBox::Apply;
+}
+
 void MainWindow::endRun() {
     QEventLoop loop;
     connect(&d->session, &TrainSession::finished, &loop, &QEventLoop::quit);
@@ -365,17 +395,54 @@ void MainWindow::dropEvent(QDropEvent* event) {
     if (urls.isEmpty() || !urls.front().isLocalFile()) return;
     const QString path = urls.front().toLocalFile();
     event->acceptProposedAction();
-    if (QFileInfo(path).suffix() == QLatin1String("wiregrad")) {
+    const QString suffix = QFileInfo(path).suffix().toLower();
+    if (suffix == QLatin1String("wiregrad") || suffix == QLatin1String("onnx")) {
         // Questions of opening come after the drag is over.
-        QTimer::singleShot(0, this, [this, path] { openFile(path); });
+        QTimer::singleShot(0, this, [this, path, suffix] {
+            suffix == QLatin1String("onnx") ? importModel(path) : openFile(path);
+        });
         return;
     }
+    // HDF5 and NPZ may hold weights or data: weights where they fit this network.
+    const bool weights = suffix == QLatin1String("safetensors");
+    const bool either = suffix == QLatin1String("h5") || suffix == QLatin1String("npz");
+    if ((weights || either) && (takeWeights(path, weights) || weights)) return;
     const QPoint inView = d->canvas->viewport()->mapFrom(this, event->position().toPoint());
     const QPointF place = d->canvas->mapToScene(inView);
     Sheet& sheet = d->canvas->sheet();
     graph::Node node = graph::make_node(sheet.graph(), "Dataset", {place.x(), place.y()});
     node.params["path"] = path.toStdString();
     sheet.apply({graph::AddNode{std::move(node)}});
+}
+
+bool MainWindow::importModel(const QString& path) {
+    if (!mayDiscard()) return false;
+    try {
+        graph::ImportedModel model = graph::from_onnx(io::read_onnx(path.toStdString()));
+        std::vector<nn::NamedTensor> weights = graph::take_weights(model.graph, model.weights);
+        d->document.adopt(std::move(model.graph), {});
+        d->document.setWeights(std::move(weights));
+    } catch (const Error& error) {
+        d->banner->say(Banner::Kind::Error, QString::fromUtf8(error.what()));
+        return false;
+    }
+    d->exampleName.clear();
+    d->gallery->hide();
+    d->canvas->fitAll();
+    return true;
+}
+
+bool MainWindow::takeWeights(const QString& path, bool say) {
+    try {
+        d->document.setWeights(
+            graph::take_weights(d->document.graph(), graph::read_weights_file(path.toStdString())));
+    } catch (const Error& error) {
+        if (say) d->banner->say(Banner::Kind::Error, QString::fromUtf8(error.what()));
+        return false;
+    }
+    d->banner->say(Banner::Kind::Info,
+                   tr("The weights of %1 are now this network's.").arg(QFileInfo(path).fileName()));
+    return true;
 }
 
 bool MainWindow::offerRestore() {
@@ -467,7 +534,6 @@ void MainWindow::updateRunActions() {
     enable("run.opBack", state == RunState::Paused);
     enable("run.epoch", !active || state == RunState::Running || state == RunState::Paused);
     enable("run.stop", active && state != RunState::Stopping);
-    d->history->setEnabled(!active); // a click there would change what is being trained
 }
 
 // --- title and totals

@@ -38,7 +38,8 @@ class MainWindow : public QMainWindow {
     /// changes first.
     bool openFile(const QString& path);
     bool openExample(const QString& name, bool train);
-    bool save(); ///< asks for a place when there is none
+    bool importModel(const QString& path); ///< an ONNX file as a project with its weights
+    bool save();                           ///< asks for a place when there is none
     bool saveAs();
     void newProject();
     /// Offers what a killed program left behind, in the banner. False when there is nothing.
@@ -74,9 +75,11 @@ class MainWindow : public QMainWindow {
     void countProblems();
     void fillRecentMenu();
     bool mayDiscard(); ///< asks about unsaved changes and a run that goes on; false: stay
-    bool mayReplace(const QString& path); ///< asks before a file is overwritten
-    void endRun();                        ///< stops a run and waits for its weights
+    bool mayReplace(const QString& path);    ///< asks before a file is overwritten
+    bool mayCost(const QStringList& losses); ///< asks before a run loses something by an edit
+    void endRun();                           ///< stops a run and waits for its weights
     bool saveTo(const QString& path);
+    bool takeWeights(const QString& path, bool say); ///< of a file; false where they do not fit
     void runEnded();
 
     struct Impl;

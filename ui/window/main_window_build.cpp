@@ -11,6 +11,7 @@
 #include <QVBoxLayout>
 
 #include "session/settings.h"
+#include "ui/a11y/canvas_accessible.h"
 #include "ui/canvas/live_layer.h"
 #include "ui/theme/theme.h"
 #include "ui/window/about_dialog.h"
@@ -129,6 +130,21 @@ void MainWindow::registerActions() {
                 d->actions.action(QStringLiteral("view.liveGradients"))->isChecked());
         },
         true);
+    add("view.outline", tr("&Outline"), "", {K(Qt::CTRL | Qt::SHIFT | Qt::Key_O)},
+        tr("Go to the network as a tree of words: build it with the keyboard alone"), [this] {
+            QDockWidget* dock = d->docks[QStringLiteral("outline")];
+            dock->show();
+            dock->raise();
+            d->outline->focusTree();
+        });
+    add("view.settings", tr("Settings of the &layer"), "", {K(Qt::Key_F4)},
+        tr("Go to the first setting of the chosen layer"), [this] {
+            d->docks[QStringLiteral("properties")]->show();
+            d->docks[QStringLiteral("properties")]->raise();
+            d->properties->focusFirst();
+        });
+    add("view.canvas", tr("&Canvas"), "", {K(Qt::Key_F6)}, tr("Go back to the canvas"),
+        [this] { d->canvas->setFocus(); });
     add("view.resetLayout", tr("&Reset panels"), "reset", {},
         tr("Put every panel back to its first place"), [this] { resetLayout(); });
     add("view.fullScreen", tr("&Full screen"), "", {K(Qt::Key_F11)},
@@ -144,6 +160,7 @@ void MainWindow::registerActions() {
 }
 
 void MainWindow::buildCentre() {
+    installCanvasAccessibility();
     auto* centre = new QWidget(this);
     auto* column = new QVBoxLayout(centre);
     column->setContentsMargins(0, 0, 0, 0);
@@ -187,7 +204,12 @@ void MainWindow::buildDocks() {
     d->tryPanel = new TryPanel(d->document, d->session, this);
     d->results = new ResultsPanel(d->document, d->session, this);
     d->script = new ScriptPanel(d->document, d->canvas->sheet(), this);
-    dock(QStringLiteral("palette"), tr("Layers"), "palette", d->palette, Qt::LeftDockWidgetArea);
+    d->outline = new OutlinePanel(d->document, *d->canvas, this);
+    QDockWidget* palette = dock(QStringLiteral("palette"), tr("Layers"), "palette", d->palette,
+                                Qt::LeftDockWidgetArea);
+    tabifyDockWidget(palette, dock(QStringLiteral("outline"), tr("Outline"), "outline", d->outline,
+                                   Qt::LeftDockWidgetArea));
+    palette->raise();
     dock(QStringLiteral("properties"), tr("Properties"), "properties", d->properties,
          Qt::RightDockWidgetArea);
     dock(QStringLiteral("inspector"), tr("Inspector"), "inspector", d->inspector,
@@ -313,20 +335,20 @@ void MainWindow::buildMenus() {
           "node.straighten", "graph.layout", "", "graph.savePicture", "graph.copyPicture"});
     QMenu* view = menuBar()->addMenu(tr("&View"));
     fill(view, {"view.fit", "view.fitSelection", "view.zoomReset", "view.zoomIn", "view.zoomOut",
-                "", "view.heat", "view.minimap", "view.gridSnap", "view.wheelZooms", "",
-                "view.live", "view.liveGradients", ""});
+                "", "view.heat", "view.minimap", "view.gridSnap", "view.wheelZooms",
+                "view.middleRemoves", "", "view.live", "view.liveGradients", ""});
     QMenu* panels = view->addMenu(tr("&Panels"));
     for (QDockWidget* dock : d->dockOrder)
         panels->addAction(dock->toggleViewAction());
     panels->addSeparator();
-    fill(panels, {"view.resetLayout"});
+    fill(panels, {"view.outline", "view.settings", "view.canvas", "", "view.resetLayout"});
     fill(view->addMenu(Theme::instance().icon(QStringLiteral("theme")), tr("&Theme")),
          {"view.theme.system", "view.theme.light", "view.theme.dark"});
     fill(view, {"", "view.fullScreen"});
     fill(menuBar()->addMenu(tr("&Run")),
          {"run.start", "run.pause", "run.step", "run.epoch", "run.op", "run.opBack", "run.stop"});
     fill(menuBar()->addMenu(tr("&Help")),
-         {"file.examples", "help.commands", "help.shortcuts", "", "help.about"});
+         {"file.examples", "help.node", "help.commands", "help.shortcuts", "", "help.about"});
 }
 
 void MainWindow::buildStatusBar() {

@@ -10,6 +10,7 @@
 #include "ui/inspect/results_panel.h"
 #include "ui/inspect/try_panel.h"
 #include "ui/monitor/monitor_panel.h"
+#include "ui/outline/outline_panel.h"
 #include "ui/palette/palette_panel.h"
 #include "ui/panels/breakpoints_panel.h"
 #include "ui/panels/history_panel.h"
@@ -41,6 +42,7 @@ struct MainWindow::Impl {
     Gallery* gallery = nullptr;
     RunBar* runBar = nullptr;
     PalettePanel* palette = nullptr;
+    OutlinePanel* outline = nullptr;
     PropertiesPanel* properties = nullptr;
     InspectorPanel* inspector = nullptr;
     MonitorPanel* monitor = nullptr;
@@ -64,6 +66,7 @@ struct MainWindow::Impl {
     QString temporaryRuns;       ///< folder of the runs while the project has no file
     QString restoredRuns;        ///< the same, of a project that is being restored
     bool anotherProject = false; ///< the document was replaced, not saved
+    bool saysWaiting = false;    ///< the banner says that the run waits for a whole network
     bool sized = false;          ///< docks got their first widths
     QString exampleName;         ///< of an unsaved example, for the name offered when saving
 
