@@ -1,5 +1,7 @@
 #include "engine/core/config.h"
 
+#include <omp.h>
+
 #include <algorithm>
 #include <atomic>
 #include <charconv>
@@ -12,15 +14,21 @@
 namespace wiregrad {
 namespace {
 
+/// A team that gets fewer threads than it was made for waits for the others for ever (oneDNN's
+/// barriers), so never more are asked for than OpenMP gives (OMP_THREAD_LIMIT).
+int available(int wanted) {
+    return std::clamp(wanted, 1, std::max(1, omp_get_thread_limit()));
+}
+
 int first_num_threads() {
     if (const char* text = std::getenv("WIREGRAD_THREADS")) {
         const std::string_view view(text);
         int value = 0;
         const auto result = std::from_chars(view.data(), view.data() + view.size(), value);
         if (result.ec == std::errc() && result.ptr == view.data() + view.size() && value >= 1)
-            return value;
+            return available(value);
     }
-    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    return available(static_cast<int>(std::thread::hardware_concurrency()));
 }
 
 std::atomic<int>& threads() {
@@ -68,7 +76,7 @@ void set_num_threads(int count) {
     if (count < 1)
         throw ValueError("The number of threads must be at least 1, not " + std::to_string(count) +
                          ".");
-    threads().store(count, std::memory_order_relaxed);
+    threads().store(available(count), std::memory_order_relaxed);
 }
 
 bool deterministic() {

@@ -6,9 +6,10 @@
 
 namespace wiregrad {
 
-/// Threads that one large op may use; at first the number of cores, or WIREGRAD_THREADS.
+/// Threads that one large op may use; at first the number of cores, or WIREGRAD_THREADS. Never more
+/// than OpenMP's limit (OMP_THREAD_LIMIT).
 int num_threads();
-void set_num_threads(int count); ///< throws ValueError below 1
+void set_num_threads(int count); ///< throws ValueError below 1; the limit is taken instead of more
 
 /// Asks backends for choices without timing trials and for algorithms without atomics. On by
 /// default.

@@ -137,6 +137,11 @@ class Cli(unittest.TestCase):
             self.assertEqual({s: seen[s] for s in straight}, straight)
             os.remove(os.path.join(self.folder, "digits-lenet.checkpoint.h5"))
 
+    def test_a_limit_of_threads_is_kept(self):
+        done = run("train", self.example("digits-lenet"), "--steps", "3", "--threads", "2", "--set", "digits.samples=2000",
+                   env={"OMP_THREAD_LIMIT": "1"})
+        self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_set_changes_a_parameter_for_one_call(self):
         before = read(self.example("digits-mlp"))
         done = run("info", self.example("digits-mlp"), "--json", "--set", "digits.samples=100")
