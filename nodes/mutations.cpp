@@ -85,7 +85,7 @@ class Mutator {
         const Wire old = pick(graph_.wires());
         Ids earlier;
         for (const std::string& id : of_role(Role::Layer))
-            if (id != old.from && id != old.to && graph_.reaches(id, old.to)) earlier.push_back(id);
+            if (id != old.from && id != old.to && graph_.reaches(old.to, id)) earlier.push_back(id);
         const std::string from = pick(earlier);
         apply(graph_, connect_edit(graph_, {from, graph_.type_of(from)->outputs.at(0).id, old.to,
                                             old.to_port}));

@@ -245,6 +245,20 @@ Trace trace(const Outline& outline, const std::vector<nn::NamedTensor>& weights,
         const std::string member = outline.members.at(node);
         if (a.op != b.op || a.inputs.size() != b.inputs.size())
             throw ValueError("it computes something else for another size of the batch", node);
+        // A copy into a tensor of its own is the same value under another handle.
+        if (a.op->name == "copy_" && a.inputs[0].dtype() == a.inputs[1].dtype() &&
+            a.inputs[0].shape() == a.inputs[1].shape() && a.inputs[0].is_contiguous() &&
+            a.inputs[0].storage_offset() == 0) {
+            const auto from = known.find(a.inputs[1].body().get());
+            const int place = from != known.end()
+                                  ? from->second
+                                  : add(a.inputs[1], b.inputs[1], TracedValue::Kind::Constant,
+                                        member + ".constant", node);
+            known[a.inputs[0].body().get()] = place;
+            for (const Tensor& output : a.outputs)
+                known[output.body().get()] = place;
+            continue;
+        }
         TracedOp op;
         op.op = a.op;
         op.attrs = a.attrs;

@@ -321,9 +321,9 @@ TEST(HotEdits, UX_54_what_makes_another_run_is_refused_in_words) {
         apply(after, edit);
         return plan_transplant(graph, lineage.numbers(), after, lineage.numbers(), {}).refusal;
     };
-    EXPECT_EQ(refusal({SetParam{"data", "samples", whole(64)}}), "Other data make another run");
+    EXPECT_EQ(refusal({SetParam{"data", "samples", whole(32)}}), "Other data make another run");
     Training training = graph.training();
-    training.batch_size = 8;
+    training.batch_size = 4;
     EXPECT_EQ(refusal({SetTraining{training}}), "Another batch size makes another run");
     training = graph.training();
     training.seed = 5;

@@ -76,6 +76,7 @@ class PaletteTest : public QObject {
         PaletteRig rig;
         QTreeWidgetItem* heading = rig.item(QStringLiteral("Conv2d"))->parent();
         const bool open = heading->isExpanded();
+        rig.tree().scrollToItem(heading);
         QTest::mouseClick(rig.tree().viewport(), Qt::LeftButton, {},
                           rig.tree().visualItemRect(heading).center());
         QCOMPARE(heading->isExpanded(), !open);

@@ -99,7 +99,7 @@ struct BreakpointsPanel::Impl {
     TextLabel* sentence = nullptr;
     std::array<QToolButton*, 5> steps{};
     QTableWidget *trail = nullptr, *values = nullptr;
-    QString offeredNode, offeredPort;
+    QString offeredNode{}, offeredPort{};
 
     QString nameOf(const std::string& node) const {
         const graph::Node* one = document.graph().node(node);
