@@ -24,6 +24,11 @@ namespace {
 class WithoutDropout final : public Interpreter {
   public:
     Tensors run(const Op& op, std::span<const Tensor> inputs, const Attrs& attrs) override {
+        if (attrs.has("dropout_p")) { // attention drops its weights itself
+            Attrs without = attrs;
+            without.set("dropout_p", 0.0);
+            return below(op, inputs, without);
+        }
         if ((op.flags & kRandom) != 0) {
             if (op.name.find("dropout") != std::string_view::npos) return {inputs[0]};
             random = std::string(op.name);
