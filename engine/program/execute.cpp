@@ -1,5 +1,7 @@
 #include "engine/program/execute.h"
 
+#include <omp.h>
+
 #include <algorithm>
 #include <chrono>
 #include <unordered_map>
@@ -267,6 +269,8 @@ Executable::Executable(Program program, const ExecuteOptions& options)
     : impl_(std::make_unique<Impl>()) {
     impl_->program = std::move(program);
     impl_->options = options;
+    // As num_threads() does: a smaller team than its kernels were made for would wait for ever.
+    impl_->options.threads = std::clamp(options.threads, 1, std::max(1, omp_get_thread_limit()));
     impl_->prepare();
 }
 Executable::~Executable() = default;
