@@ -630,6 +630,9 @@ InspectorPanel::InspectorPanel(Document& document, TrainSession& session, QWidge
     scroll->setFrameShape(QFrame::NoFrame);
     scroll->setWidgetResizable(true);
     scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    // Views as high as they are wide: a bar that came and went would change the width, and the
+    // height with it, for ever.
+    scroll->setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOn);
     scroll->setWidget(d->makeBody());
     setBackground(scroll->viewport(), Token::Panel);
     d->pages->addWidget(d->empty);

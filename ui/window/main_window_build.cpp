@@ -180,13 +180,19 @@ void MainWindow::buildDocks() {
     setCorner(Qt::BottomLeftCorner, Qt::LeftDockWidgetArea);
     setCorner(Qt::BottomRightCorner, Qt::RightDockWidgetArea);
     setTabPosition(Qt::AllDockWidgetAreas, QTabWidget::North);
+    // A dock beside others takes its width from the window, so those that share a place are put
+    // upon each other at once.
     const auto dock = [this](const QString& id, const QString& title, const char* icon,
-                             QWidget* content, Qt::DockWidgetArea area) {
+                             QWidget* content, Qt::DockWidgetArea area,
+                             QDockWidget* upon = nullptr) {
         auto* widget = new QDockWidget(title, this);
         widget->setObjectName(QStringLiteral("dock.") + id);
         widget->setWindowIcon(Theme::instance().icon(QLatin1String(icon)));
         widget->setWidget(content);
-        addDockWidget(area, widget);
+        if (upon)
+            tabifyDockWidget(upon, widget);
+        else
+            addDockWidget(area, widget);
         widget->toggleViewAction()->setIcon(Theme::instance().icon(QLatin1String(icon)));
         d->docks.insert(id, widget);
         d->dockOrder.append(widget);
@@ -205,43 +211,32 @@ void MainWindow::buildDocks() {
     d->results = new ResultsPanel(d->document, d->session, this);
     d->script = new ScriptPanel(d->document, d->canvas->sheet(), this);
     d->outline = new OutlinePanel(d->document, *d->canvas, this);
-    QDockWidget* palette = dock(QStringLiteral("palette"), tr("Layers"), "palette", d->palette,
-                                Qt::LeftDockWidgetArea);
-    tabifyDockWidget(palette, dock(QStringLiteral("outline"), tr("Outline"), "outline", d->outline,
-                                   Qt::LeftDockWidgetArea));
+    constexpr auto kLeft = Qt::LeftDockWidgetArea, kRight = Qt::RightDockWidgetArea,
+                   kBottom = Qt::BottomDockWidgetArea;
+    QDockWidget* palette =
+        dock(QStringLiteral("palette"), tr("Layers"), "palette", d->palette, kLeft);
+    dock(QStringLiteral("outline"), tr("Outline"), "outline", d->outline, kLeft, palette);
     palette->raise();
-    dock(QStringLiteral("properties"), tr("Properties"), "properties", d->properties,
-         Qt::RightDockWidgetArea);
-    dock(QStringLiteral("inspector"), tr("Inspector"), "inspector", d->inspector,
-         Qt::RightDockWidgetArea);
-    QDockWidget* inspector = d->docks[QStringLiteral("inspector")];
-    QDockWidget* results = dock(QStringLiteral("results"), tr("Results"), "success", d->results,
-                                Qt::RightDockWidgetArea);
-    QDockWidget* trying =
-        dock(QStringLiteral("try"), tr("Try it"), "star", d->tryPanel, Qt::RightDockWidgetArea);
-    tabifyDockWidget(inspector, results);
-    tabifyDockWidget(results, trying);
+    dock(QStringLiteral("properties"), tr("Properties"), "properties", d->properties, kRight);
+    QDockWidget* inspector =
+        dock(QStringLiteral("inspector"), tr("Inspector"), "inspector", d->inspector, kRight);
+    QDockWidget* results =
+        dock(QStringLiteral("results"), tr("Results"), "success", d->results, kRight, inspector);
+    dock(QStringLiteral("try"), tr("Try it"), "star", d->tryPanel, kRight, results);
     inspector->raise();
-    QDockWidget* monitor = dock(QStringLiteral("monitor"), tr("Monitor"), "monitor", d->monitor,
-                                Qt::BottomDockWidgetArea);
-    QDockWidget* runs =
-        dock(QStringLiteral("runs"), tr("Runs"), "recent", d->runs, Qt::BottomDockWidgetArea);
-    QDockWidget* breakpoints = dock(QStringLiteral("breakpoints"), tr("Breakpoints"), "pause",
-                                    d->breakpoints, Qt::BottomDockWidgetArea);
-    QDockWidget* problems = dock(QStringLiteral("problems"), tr("Problems"), "problems",
-                                 d->problems, Qt::BottomDockWidgetArea);
-    QDockWidget* log =
-        dock(QStringLiteral("log"), tr("Log"), "log", d->log, Qt::BottomDockWidgetArea);
-    QDockWidget* history = dock(QStringLiteral("history"), tr("History"), "history", d->history,
-                                Qt::BottomDockWidgetArea);
-    QDockWidget* script =
-        dock(QStringLiteral("script"), tr("Script"), "file", d->script, Qt::BottomDockWidgetArea);
-    tabifyDockWidget(monitor, script);
-    tabifyDockWidget(script, runs);
-    tabifyDockWidget(runs, breakpoints);
-    tabifyDockWidget(breakpoints, problems);
-    tabifyDockWidget(problems, log);
-    tabifyDockWidget(log, history);
+    QDockWidget* monitor =
+        dock(QStringLiteral("monitor"), tr("Monitor"), "monitor", d->monitor, kBottom);
+    QDockWidget* last = monitor;
+    const auto next = [&](const QString& id, const QString& title, const char* icon,
+                          QWidget* content) {
+        last = dock(id, title, icon, content, kBottom, last);
+    };
+    next(QStringLiteral("script"), tr("Script"), "file", d->script);
+    next(QStringLiteral("runs"), tr("Runs"), "recent", d->runs);
+    next(QStringLiteral("breakpoints"), tr("Breakpoints"), "pause", d->breakpoints);
+    next(QStringLiteral("problems"), tr("Problems"), "problems", d->problems);
+    next(QStringLiteral("log"), tr("Log"), "log", d->log);
+    next(QStringLiteral("history"), tr("History"), "history", d->history);
     monitor->raise();
     for (QDockWidget* one : d->dockOrder) {
         connect(one, &QDockWidget::visibilityChanged, this, [this] { updateDockTitles(); });
