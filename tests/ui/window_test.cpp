@@ -481,7 +481,11 @@ class WindowTest : public QObject {
 
     void UX_54_whatAnEditCostsTheRunIsAskedBefore() {
         Fixture f;
-        QVERIFY(f.window.openExample("spirals", true));
+        QVERIFY(f.window.openExample("spirals", false));
+        graph::Training longer = f.window.document().graph().training();
+        longer.epochs = 100'000; // not over before it is paused
+        QVERIFY(f.window.document().apply({graph::SetTraining{longer}}));
+        f.action("run.start")->trigger();
         QTRY_VERIFY_WITH_TIMEOUT(f.window.session().progress().step > 3, 120'000);
         f.action("run.pause")->trigger();
         QTRY_COMPARE(f.window.session().state(), RunState::Paused);

@@ -134,9 +134,9 @@ void PalettePanel::fill() {
     const QString text = field_->text().trimmed();
     const Theme& theme = Theme::instance();
     // Which sections are open, and how far it is scrolled, survive a refill; at first the common
-    // ones are open.
-    static const QStringList kFirstOpen = {tr("Recent"), QStringLiteral("Data"),
-                                           QStringLiteral("Layers"), QStringLiteral("Convolution"),
+    // ones are open. Data, with a transform a line, would push the layers out of sight.
+    static const QStringList kFirstOpen = {tr("Recent"), QStringLiteral("Layers"),
+                                           QStringLiteral("Convolution"),
                                            QStringLiteral("Activation")};
     const bool sections =
         tree_->topLevelItemCount() > 0 && tree_->topLevelItem(0)->childCount() > 0;
