@@ -479,6 +479,22 @@ class WindowTest : public QObject {
         QCOMPARE(f.window.document().graph().nodes().size(), nodes);
     }
 
+    void panelsLeaveTheWindowItsSizeWhilePicturesAreInspected() {
+        Fixture f;
+        f.window.resize(1600, 980);
+        f.window.show();
+        QVERIFY(QTest::qWaitForWindowExposed(&f.window));
+        QCOMPARE(f.window.width(), 1600);
+        QVERIFY(f.window.openExample("digits-lenet", true));
+        f.window.canvas().select({QStringLiteral("conv1")});
+        // Views as high as they are wide once made the inspector's scroll bar come and go for ever.
+        QTRY_VERIFY_WITH_TIMEOUT(f.window.session().progress().step > 20, 120'000);
+        QTest::qWait(300);
+        QCOMPARE(f.window.size(), QSize(1600, 980));
+        f.action("run.stop")->trigger();
+        QTRY_VERIFY_WITH_TIMEOUT(!f.window.session().isActive(), 60'000);
+    }
+
     void UX_54_whatAnEditCostsTheRunIsAskedBefore() {
         Fixture f;
         QVERIFY(f.window.openExample("spirals", false));
