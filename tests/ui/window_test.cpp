@@ -480,7 +480,7 @@ class WindowTest : public QObject {
     }
 
     void panelsLeaveTheWindowItsSizeWhilePicturesAreInspected() {
-        Fixture f;
+        Fixture f(false);
         f.window.resize(1600, 980);
         f.window.show();
         QVERIFY(QTest::qWaitForWindowExposed(&f.window));
