@@ -487,7 +487,6 @@ class WindowTest : public QObject {
         QCOMPARE(f.window.width(), 1600);
         QVERIFY(f.window.openExample("digits-lenet", true));
         f.window.canvas().select({QStringLiteral("conv1")});
-        // Views as high as they are wide once made the inspector's scroll bar come and go for ever.
         QTRY_VERIFY_WITH_TIMEOUT(f.window.session().progress().step > 20, 120'000);
         QTest::qWait(300);
         QCOMPARE(f.window.size(), QSize(1600, 980));
